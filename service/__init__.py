@@ -1,0 +1,1 @@
+"""The HTTP front end: validates specs, plans jobs, enqueues shards, serves batches."""

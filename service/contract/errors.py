@@ -1,0 +1,65 @@
+"""The errors of the house.
+
+    AfmbatchError
+    ├── InvalidInput    the request can't be carried out as written   (HTTP 422)
+    ├── TooLarge        an upload or a job over a limit               (HTTP 413)
+    ├── NotFound        no such dataset, job, batch                   (HTTP 404)
+    ├── Conflict        it exists, but not in a state for this        (HTTP 409)
+    └── SampleError     one sample could not be simulated             (in the job's status)
+
+They are raised anywhere and translated once at each edge: `service.problems` for HTTP, `worker.task` for jobs.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with an input: where, what was given, why it is refused, what would be accepted."""
+
+    field: str
+    value: str
+    reason: str
+    accepted: str
+
+
+class AfmbatchError(Exception):
+    """Base of every error that is ours."""
+
+
+class InvalidInput(AfmbatchError):
+    """Input that is refused before anything is queued or stored."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("; ".join(f"{f.field}: {f.reason}" for f in faults))
+        self.faults = faults
+
+
+class TooLarge(AfmbatchError):
+    """Input over a limit of this server."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(f"{fault.field}: {fault.reason}")
+        self.fault = fault
+
+
+class NotFound(AfmbatchError):
+    """A dataset, job or batch that is not (or no longer) known."""
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"{what} {name!r} does not exist")
+        self.what = what
+        self.name = name
+
+
+class Conflict(AfmbatchError):
+    """The request contradicts what exists."""
+
+
+class SampleError(AfmbatchError):
+    """One sample could not be made; the rest of its job goes on."""
+
+    def __init__(self, sample: int, reason: str) -> None:
+        super().__init__(f"sample {sample}: {reason}")
+        self.sample = sample
+        self.reason = reason

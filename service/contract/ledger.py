@@ -1,0 +1,300 @@
+"""The ledger: what happened, in Redis. All keys are made here; a job's state is derived, never stored.
+
+A batch is recorded after it is in the store, and at most once; recording again is harmless. Everything of a job is
+under its own keys, so that a deleted job leaves nothing and a late worker can't bring it back.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any, cast
+
+from redis import Redis
+
+from service.contract.errors import NotFound
+from service.contract.plan import Plan
+from service.contract.status import (
+    BatchFailure,
+    BatchRecord,
+    Counts,
+    DatasetRecord,
+    JobRecord,
+    JobStatus,
+    State,
+    WorkerRecord,
+)
+
+_DATASETS = "afmbatch:datasets"  # zset: dataset id by creation time
+_JOBS = "afmbatch:jobs"  # zset: job id by creation time
+_WORKERS = "afmbatch:workers"  # set: worker names
+_SHOWN_ERRORS = 100
+
+
+def _dataset(dataset_id: str) -> str:
+    return f"afmbatch:dataset:{dataset_id}"
+
+
+def _job(job_id: str) -> str:
+    return f"afmbatch:job:{job_id}"  # hash: record, started, last, cancelled, samples
+
+
+def _done(job_id: str) -> str:
+    return f"afmbatch:job:{job_id}:done"  # bitmap: batches recorded
+
+
+def _batches(job_id: str) -> str:
+    return f"afmbatch:job:{job_id}:batches"  # hash: batch → BatchRecord
+
+
+def _failed(job_id: str) -> str:
+    return f"afmbatch:job:{job_id}:failed"  # hash: batch → BatchFailure
+
+
+def _idempotency(key: str) -> str:
+    return f"afmbatch:idempotency:{key}"  # string: "<request digest> <job id>"
+
+
+def _worker(name: str) -> str:
+    return f"afmbatch:worker:{name}"  # string with expiry: WorkerRecord
+
+
+# A job that was deleted is not brought back by a worker that comes late, hence the scripts.
+_RECORD = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
+if redis.call('HSETNX', KEYS[3], ARGV[1], ARGV[2]) == 0 then return 0 end
+redis.call('SETBIT', KEYS[2], ARGV[1], 1)
+redis.call('HDEL', KEYS[4], ARGV[1])
+redis.call('HINCRBY', KEYS[1], 'samples', ARGV[3])
+redis.call('HSET', KEYS[1], 'last', ARGV[4])
+return 1
+"""
+_FAIL = """
+if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('GETBIT', KEYS[2], ARGV[1]) == 1 then return 0 end
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
+redis.call('HSET', KEYS[1], 'last', ARGV[3])
+return 1
+"""
+_START = "if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('HSETNX', KEYS[1], 'started', ARGV[1]) end"
+_CANCEL = "if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('HSETNX', KEYS[1], 'cancelled', ARGV[1]) end"
+
+
+class Ledger:
+    """The record of datasets, jobs, batches and workers. `redis` must decode responses."""
+
+    def __init__(self, redis: "Redis") -> None:
+        self._redis: Any = redis  # redis-py types its answers as sync-or-async unions; each method states its own
+        self._record = redis.register_script(_RECORD)
+        self._fail = redis.register_script(_FAIL)
+        self._start = redis.register_script(_START)
+        self._cancel = redis.register_script(_CANCEL)
+
+    def ping(self) -> None:
+        """Raise redis.RedisError unless the server answers."""
+        self._redis.ping()
+
+    # Datasets
+
+    def add_dataset(self, record: DatasetRecord) -> DatasetRecord:
+        """Record a dataset; one that is known stays as it is."""
+        with self._redis.pipeline() as p:
+            p.set(_dataset(record.id), record.model_dump_json(), nx=True)
+            p.zadd(_DATASETS, {record.id: record.created_at}, nx=True)
+            p.execute()
+        return self.dataset(record.id)
+
+    def dataset(self, dataset_id: str) -> DatasetRecord:
+        """A dataset's record. Raises NotFound."""
+        text = self._redis.get(_dataset(dataset_id))
+        if text is None:
+            raise NotFound("dataset", dataset_id)
+        return DatasetRecord.model_validate_json(text)
+
+    def datasets(self, start: int, limit: int) -> tuple[int, list[DatasetRecord]]:
+        """How many datasets there are, and a page of them, newest first."""
+        ids = self._redis.zrevrange(_DATASETS, start, start + limit - 1)
+        texts = self._redis.mget([_dataset(i) for i in ids]) if ids else []
+        return self._redis.zcard(_DATASETS), [DatasetRecord.model_validate_json(t) for t in texts if t]
+
+    def remove_dataset(self, dataset_id: str) -> None:
+        """Forget a dataset."""
+        self._redis.delete(_dataset(dataset_id))
+        self._redis.zrem(_DATASETS, dataset_id)
+
+    # Jobs
+
+    def claim_idempotency(self, key: str, digest: str, job_id: str, seconds: int) -> tuple[str, str]:
+        """The (request digest, job id) under an idempotency key: these, unless the key is taken."""
+        taken = self._redis.set(_idempotency(key), f"{digest} {job_id}", nx=True, get=True, ex=seconds)
+        first, _, second = (taken or f"{digest} {job_id}").partition(" ")
+        return first, second
+
+    def release_idempotency(self, key: str) -> None:
+        """Free a key whose request came to nothing."""
+        self._redis.delete(_idempotency(key))
+
+    def add_job(self, record: JobRecord) -> None:
+        """Record a job."""
+        with self._redis.pipeline() as p:
+            p.hset(_job(record.id), mapping={"record": record.model_dump_json(), "samples": 0})
+            p.zadd(_JOBS, {record.id: record.created_at})
+            p.execute()
+
+    def job(self, job_id: str) -> JobRecord:
+        """A job as posted. Raises NotFound."""
+        text = self._redis.hget(_job(job_id), "record")
+        if text is None:
+            raise NotFound("job", job_id)
+        return JobRecord.model_validate_json(text)
+
+    def jobs(self, start: int, limit: int) -> tuple[int, list[JobStatus]]:
+        """How many jobs there are, and a page of them, newest first."""
+        ids = self._redis.zrevrange(_JOBS, start, start + limit - 1)
+        return self._redis.zcard(_JOBS), self._statuses(ids)
+
+    def status(self, job_id: str) -> JobStatus:
+        """A job and how far it is, from one consistent look. Raises NotFound."""
+        found = self._statuses([job_id])
+        if not found:
+            raise NotFound("job", job_id)
+        return found[0]
+
+    def _statuses(self, ids: Sequence[str]) -> list[JobStatus]:
+        with self._redis.pipeline(transaction=True) as p:
+            for i in ids:
+                p.hgetall(_job(i))
+                p.bitcount(_done(i))
+                p.hlen(_failed(i))
+            rows = p.execute()
+        statuses = []
+        for n, i in enumerate(ids):
+            job, done, failed = rows[3 * n : 3 * n + 3]
+            if job:
+                errors = self._errors(i) if failed else ()
+                statuses.append(_derive(job, done, failed, errors, time.time()))
+        return statuses
+
+    def _errors(self, job_id: str) -> tuple[BatchFailure, ...]:
+        texts = self._redis.hvals(_failed(job_id))
+        failures = sorted((BatchFailure.model_validate_json(t) for t in texts), key=lambda f: f.batch)
+        return tuple(failures[:_SHOWN_ERRORS])
+
+    def start(self, job_id: str) -> None:
+        """Note that work on a job began."""
+        self._start(keys=[_job(job_id)], args=[time.time()])
+
+    def cancel(self, job_id: str) -> None:
+        """Note that a job is to make no further batches."""
+        self._cancel(keys=[_job(job_id)], args=[time.time()])
+
+    def wanted(self, job_id: str) -> bool:
+        """Whether further batches of a job are wanted: it exists and is not cancelled."""
+        record, cancelled = self._redis.hmget(_job(job_id), "record", "cancelled")
+        return record is not None and cancelled is None
+
+    def remove_job(self, job_id: str) -> None:
+        """Forget a job."""
+        with self._redis.pipeline() as p:
+            p.delete(_job(job_id), _done(job_id), _batches(job_id), _failed(job_id))
+            p.zrem(_JOBS, job_id)
+            p.execute()
+
+    # Batches
+
+    def record_batch(self, job_id: str, record: BatchRecord) -> bool:
+        """Record a batch that is in the store; False if the job is gone (its object is then an orphan)."""
+        answer = self._record(
+            keys=[_job(job_id), _done(job_id), _batches(job_id), _failed(job_id)],
+            args=[record.batch, record.model_dump_json(), record.samples, time.time()],
+        )
+        return cast(int, answer) >= 0
+
+    def record_failure(self, job_id: str, failure: BatchFailure) -> None:
+        """Record that a batch could not be made; one that was made stays made."""
+        self._fail(
+            keys=[_job(job_id), _done(job_id), _failed(job_id)],
+            args=[failure.batch, failure.model_dump_json(), time.time()],
+        )
+
+    def missing(self, job_id: str, batches: range) -> list[int]:
+        """Which of these batches are neither recorded nor known to have failed."""
+        with self._redis.pipeline(transaction=True) as p:
+            for b in batches:
+                p.getbit(_done(job_id), b)
+                p.hexists(_failed(job_id), b)
+            flags = p.execute()
+        return [b for n, b in enumerate(batches) if not (flags[2 * n] or flags[2 * n + 1])]
+
+    def batch(self, job_id: str, batch: int) -> BatchRecord:
+        """A recorded batch. Raises NotFound."""
+        text = self._redis.hget(_batches(job_id), str(batch))
+        if text is None:
+            self.job(job_id)
+            raise NotFound("batch", f"{job_id}/{batch}")
+        return BatchRecord.model_validate_json(text)
+
+    def batches(self, job_id: str, plan: Plan, start: int, limit: int) -> tuple[int, list[BatchRecord]]:
+        """How many batches are recorded, and those among numbers start … start + limit − 1 in order."""
+        numbers = range(start, min(start + limit, plan.batches))
+        texts = self._redis.hmget(_batches(job_id), [str(b) for b in numbers]) if numbers else []
+        return self._redis.hlen(_batches(job_id)), [BatchRecord.model_validate_json(t) for t in texts if t]
+
+    # Workers
+
+    def announce(self, worker: WorkerRecord, seconds: float) -> None:
+        """Say that a worker lives; it is forgotten after so many seconds of silence."""
+        with self._redis.pipeline() as p:
+            p.set(_worker(worker.name), worker.model_dump_json(), px=int(seconds * 1000))
+            p.sadd(_WORKERS, worker.name)
+            p.execute()
+
+    def retire(self, name: str) -> None:
+        """Say that a worker has gone."""
+        self._redis.delete(_worker(name))
+        self._redis.srem(_WORKERS, name)
+
+    def workers(self) -> list[WorkerRecord]:
+        """The live workers."""
+        names = sorted(self._redis.smembers(_WORKERS))
+        texts = self._redis.mget([_worker(n) for n in names]) if names else []
+        silent = [n for n, t in zip(names, texts, strict=True) if t is None]
+        if silent:
+            self._redis.srem(_WORKERS, *silent)
+        return [WorkerRecord.model_validate_json(t) for t in texts if t]
+
+
+def _derive(job: dict[str, str], done: int, failed: int, errors: tuple[BatchFailure, ...], now: float) -> JobStatus:
+    record = JobRecord.model_validate_json(job["record"])
+    plan = Plan(record.spec, record.structures)
+    started = float(job["started"]) if "started" in job else None
+    last = float(job["last"]) if "last" in job else None
+    cancelled = float(job["cancelled"]) if "cancelled" in job else None
+    samples_done = int(job["samples"])
+    if done == plan.batches:
+        state = State.DONE
+    elif cancelled is not None:
+        state = State.CANCELLED
+    elif done + failed == plan.batches:
+        state = State.FAILED
+    else:
+        state = State.QUEUED if started is None else State.RUNNING
+    finished = None
+    if state.final:
+        finished = max(t for t in (last, cancelled, record.created_at) if t is not None)
+    rate = None
+    if started is not None and samples_done:
+        rate = samples_done / max((last if state.final and last else now) - started, 1e-6)
+    return JobStatus(
+        **dict(record),
+        state=state,
+        counts=Counts(
+            samples=plan.samples,
+            samples_done=samples_done,
+            batches=plan.batches,
+            batches_done=done,
+            batches_failed=failed,
+        ),
+        started_at=started,
+        finished_at=finished,
+        samples_per_second=rate,
+        eta_seconds=(plan.samples - samples_done) / rate if rate and not state.final else None,
+        errors=errors,
+    )

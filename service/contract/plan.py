@@ -1,0 +1,141 @@
+"""The plan: from (spec, number of structures) to samples, batches and shards, and to all that is drawn for a sample.
+
+A sample's number is structure · rotations + rank of its rotation, whatever the order in which samples come. Every draw
+is a pure function of (seed, sample number, tip, what is drawn): any sample can be made alone and is the same.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.contract.philox import philox, unit
+from service.contract.rotations import best, directions
+from service.contract.shuffle import permute
+from service.contract.spec import BestDirections, JobSpec
+from service.contract.structures import Structures
+
+EVERY_TIP = 0xFFFFFFFF  # the tip word of a draw that all tips of a sample share
+
+
+class Stream(IntEnum):
+    """What is drawn: the last counter word. A number once given is never used for anything else."""
+
+    ORDER = 0
+    DISTANCE = 1
+    TILT = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draws:
+    """What was chosen for n samples under T tips.
+
+    sample, structure: (n,) int64; rank: (n,) int64, which of the structure's rotations; distance: (n, T) float64, Å;
+    tilt: (n, T, 2) float64, Å.
+    """
+
+    sample: NDArray[np.int64]
+    structure: NDArray[np.int64]
+    rank: NDArray[np.int64]
+    distance: NDArray[np.float64]
+    tilt: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A spec applied to a dataset of n structures."""
+
+    spec: JobSpec
+    structures: int
+
+    @property
+    def available(self) -> int:
+        """How many different samples there are."""
+        return self.structures * self.spec.rotations.n
+
+    @property
+    def samples(self) -> int:
+        """How many samples the job makes."""
+        return self.available if self.spec.samples is None else min(self.spec.samples, self.available)
+
+    @property
+    def batches(self) -> int:
+        """How many batches they fill."""
+        return -(-self.samples // self.spec.batch_size)
+
+    @cached_property
+    def batches_per_shard(self) -> int:
+        """Batches of one queue task: small jobs spread over several workers, large ones stay below some hundred tasks."""
+        samples = min(max(100, self.samples // 256), 10_000)
+        return -(-samples // self.spec.batch_size)
+
+    @property
+    def shards(self) -> int:
+        """How many queue tasks the job is cut into."""
+        return -(-self.batches // self.batches_per_shard)
+
+    def shard(self, shard: int) -> range:
+        """Batch numbers of a shard."""
+        first = shard * self.batches_per_shard
+        return range(first, min(first + self.batches_per_shard, self.batches))
+
+    def size(self, batch: int) -> int:
+        """Samples of a batch."""
+        return min(self.spec.batch_size, self.samples - batch * self.spec.batch_size)
+
+    def numbers(self, batch: int) -> NDArray[np.int64]:
+        """Sample numbers of a batch, in its order: (size,) int64."""
+        first = batch * self.spec.batch_size
+        positions = np.arange(first, first + self.size(batch), dtype=np.int64)
+        if not self.spec.shuffle:
+            return positions
+        return permute(positions, self.available, self.spec.seed, Stream.ORDER)
+
+    def draw(self, sample: NDArray[np.int64]) -> Draws:
+        """Everything drawn for the samples with these numbers."""
+        spec, n, tips = self.spec, len(sample), len(self.spec.tips)
+        structure, rank = np.divmod(sample, spec.rotations.n)
+        distance = np.full((n, tips), spec.distance)
+        tilt = np.tile(np.array([tip.tilt for tip in spec.tips]), (n, 1, 1))
+        if (uniform := spec.randomise.distance) is not None:
+            u, _ = self._units(sample, Stream.DISTANCE)
+            distance += (uniform.low + (uniform.high - uniform.low) * u)[:, None]
+        if (disk := spec.randomise.tilt) is not None:
+            u, v = self._units(sample, Stream.TILT)
+            radius, angle = disk.radius * np.sqrt(u), 2.0 * np.pi * v
+            tilt += np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)[:, None]
+        return Draws(sample=sample, structure=structure, rank=rank, distance=distance, tilt=tilt)
+
+    def _units(self, sample: NDArray[np.int64], stream: Stream) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        number = sample.astype(np.uint64)
+        tip = np.full_like(number, EVERY_TIP)
+        a, b, c, d = philox(
+            self.spec.seed,
+            number & np.uint64(0xFFFFFFFF),
+            number >> np.uint64(32),
+            tip,
+            np.full_like(number, stream),
+        )
+        return unit(a, b), unit(c, d)
+
+
+class Rotations:
+    """The rotation of each (structure, rank) of a job; a structure's choice is made once."""
+
+    def __init__(self, spec: JobSpec, structures: Structures) -> None:
+        self._structures = structures
+        self._chosen: dict[int, NDArray[np.int64]] = {}
+        self._spec = spec.rotations
+        self._all = directions(spec.rotations.directions) if isinstance(spec.rotations, BestDirections) else None
+
+    def __call__(self, structure: int, rank: int) -> NDArray[np.float64]:
+        """Rotation matrix, (3, 3)."""
+        if self._all is None:
+            return np.eye(3)
+        if structure not in self._chosen:
+            xyz = self._structures.xyz[self._structures.atoms(structure)]
+            self._chosen[structure] = best(xyz, self._all, self._spec.n)
+        rotation: NDArray[np.float64] = self._all[self._chosen[structure][rank]]
+        return rotation

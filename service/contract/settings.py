@@ -1,0 +1,34 @@
+"""Settings of every process, from the environment (`AFMBATCH_…`) or a `.env` file."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Handed down from `main`; never read anywhere else."""
+
+    model_config = SettingsConfigDict(env_prefix="AFMBATCH_", env_file=".env", extra="ignore", frozen=True)
+
+    redis_url: str = Field(
+        default="redis://127.0.0.1:6379/0", description="Redis (or Valkey) of the ledger and the queue."
+    )
+    store_url: str = Field(
+        default_factory=lambda: (Path.cwd() / "afmbatch-data" / "store").as_uri(),
+        description="Where datasets and batches are kept: file:///… or s3://bucket/prefix.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address the HTTP service listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port the HTTP service listens on.")
+
+    max_upload_bytes: int = Field(default=256 << 20, gt=0, description="Largest body of a dataset upload, bytes.")
+    max_unpacked_bytes: int = Field(default=1 << 30, gt=0, description="Largest unpacked size of an upload, bytes.")
+    max_members: int = Field(default=200_000, gt=0, description="Most files in an uploaded archive.")
+    max_samples: int = Field(default=10_000_000, gt=0, description="Most samples of one job.")
+    max_batch_bytes: int = Field(default=1 << 30, gt=0, description="Largest batch file a job may ask for, bytes.")
+
+    device: str = Field(default="auto", description="OpenCL device of a worker: 'auto' or a part of its name.")
+    lease_seconds: float = Field(default=15.0, gt=0, description="How long a silent worker keeps its shard, s.")
+    heartbeat_seconds: float = Field(default=3.0, gt=0, description="How often a worker renews its lease, s.")
+    batch_seconds: float = Field(default=300.0, gt=0, description="Longest time one batch may take in the engine, s.")
+    shard_tries: int = Field(default=3, gt=0, description="How often a shard is tried before it counts as failed.")

@@ -1,0 +1,99 @@
+"""What the ledger tells about jobs, batches and workers: pydantic models, ready for JSON."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from service.contract.model import Model
+from service.contract.spec import JobSpec
+
+
+class State(StrEnum):
+    """A job's state. Never stored: it follows from what is recorded."""
+
+    QUEUED = "queued"  # nothing has started
+    RUNNING = "running"
+    DONE = "done"  # every batch can be downloaded
+    FAILED = "failed"  # every batch is accounted for, and some could not be made
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen."""
+        return self in (State.DONE, State.FAILED, State.CANCELLED)
+
+
+class BatchRecord(Model):
+    """A batch that can be downloaded."""
+
+    batch: int = Field(description="Its number in the job.")
+    samples: int = Field(description="How many samples are in it.")
+    bytes: int = Field(description="Size of the npz file.")
+    sha256: str = Field(description="Content hash of the npz file, hexadecimal; also its ETag.")
+    flagged: int = Field(default=0, description="Images in it with a quality flag.")
+
+
+class BatchFailure(Model):
+    """A batch that could not be made."""
+
+    batch: int = Field(description="Its number in the job.")
+    sample: int | None = Field(default=None, description="Number of the sample at fault, where known.")
+    error: str = Field(description="What went wrong.")
+
+
+class Counts(Model):
+    """How far a job is."""
+
+    samples: int = Field(description="Samples the job makes.")
+    samples_done: int = Field(description="Samples in recorded batches.")
+    batches: int = Field(description="Batches the job makes.")
+    batches_done: int = Field(description="Batches that can be downloaded.")
+    batches_failed: int = Field(description="Batches that could not be made.")
+
+
+class JobRecord(Model):
+    """A job as it was posted."""
+
+    id: str = Field(examples=["job-1f0c6f5e"])
+    spec: JobSpec = Field(description="The spec with its defaults filled in.")
+    structures: int = Field(description="Structures in its dataset.")
+    created_at: float = Field(description="Unix time, s.")
+
+
+class JobStatus(JobRecord):
+    """A job and how far it is."""
+
+    state: State
+    counts: Counts
+    started_at: float | None = Field(description="Unix time at which a worker began, s.")
+    finished_at: float | None = Field(description="Unix time of the last event of a job in a final state, s.")
+    samples_per_second: float | None = Field(description="Rate since the job started.")
+    eta_seconds: float | None = Field(description="Time left at that rate, s.")
+    errors: tuple[BatchFailure, ...] = Field(description="The first failed batches (at most 100).")
+
+
+class WorkerRecord(Model):
+    """A live worker."""
+
+    name: str
+    host: str
+    pid: int
+    device: str = Field(description="Name of its OpenCL device.")
+    device_kind: str = Field(description="'gpu', 'cpu' or 'other'.")
+    compute_units: int
+    memory_bytes: int
+    engine: str = Field(description="Engine version.")
+    started_at: float = Field(description="Unix time, s.")
+    shard: str | None = Field(default=None, description="What it is working on.")
+    samples_done: int = Field(default=0, description="Samples it has recorded.")
+
+
+class DatasetRecord(Model):
+    """A dataset: structures to make jobs of."""
+
+    id: str = Field(description="Follows from the content: equal structures have equal ids.", examples=["ds-0"])
+    structures: int
+    atoms: int
+    charged: int = Field(description="Structures that have point charges.")
+    elements: tuple[str, ...] = Field(description="Symbols of the elements in it.")
+    created_at: float = Field(description="Unix time, s.")

@@ -1,0 +1,68 @@
+"""Where datasets and batches are kept: a local directory or any S3-compatible bucket, through obstore.
+
+Objects are immutable and their keys say what they are; nothing else in the house makes up keys.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.store import from_url
+
+CHUNK_BYTES = 1 << 20  # 64 KiB pieces cost a factor 3.6 in download rate (design.md)
+
+
+def dataset_key(dataset_id: str) -> str:
+    """Key of a dataset's structures."""
+    return f"datasets/{dataset_id}.npz"
+
+
+def job_prefix(job_id: str) -> str:
+    """Prefix of everything kept for a job."""
+    return f"jobs/{job_id}/"
+
+
+def batch_key(job_id: str, batch: int) -> str:
+    """Key of a batch file."""
+    return f"{job_prefix(job_id)}batch-{batch:08d}.npz"
+
+
+class Store:
+    """A small interface on an object store. Raises FileNotFoundError for a key that is not there."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme == "file":
+            Path(unquote(parts.path)).mkdir(parents=True, exist_ok=True)
+        self._store = from_url(url)
+
+    def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
+        """Write an object; readers see all of it or nothing."""
+        obstore.put(self._store, key, data)
+
+    def get(self, key: str) -> bytes:
+        """Read an object whole."""
+        return bytes(obstore.get(self._store, key).bytes())
+
+    async def stream(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """Bytes [start, end) of an object, in chunks."""
+        answer = await obstore.get_async(self._store, key, options={"range": (start, end)})
+        async for chunk in answer.stream(min_chunk_size=CHUNK_BYTES):
+            yield bytes(chunk)
+
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is no error."""
+        try:
+            obstore.delete(self._store, key)
+        except FileNotFoundError:
+            return
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Remove every object under a prefix."""
+        for page in obstore.list(self._store, prefix):
+            obstore.delete(self._store, [item["path"] for item in page])
+
+    def keys(self, prefix: str) -> list[str]:
+        """Keys under a prefix, sorted."""
+        return sorted(item["path"] for page in obstore.list(self._store, prefix) for item in page)
