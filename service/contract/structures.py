@@ -31,6 +31,13 @@ class Structures:
         """Where structure s lies in the flat arrays."""
         return slice(int(self.offsets[s]), int(self.offsets[s + 1]))
 
+    def gather(self, structures: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of n structures in a row: the numbers of their atoms, (ΣN,), and where each structure starts, (n+1,)."""
+        sizes = np.diff(self.offsets)[structures]
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        moved = self.offsets[structures] - offsets[:-1]
+        return np.arange(offsets[-1]) + np.repeat(moved, sizes), offsets
+
     @cached_property
     def uncharged(self) -> NDArray[np.int64]:
         """Numbers of the structures without charges."""

@@ -1,0 +1,46 @@
+# Two commands do all on a fresh machine with Python 3.11: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: demo test lint up lock clean
+
+demo: $(VENV)/demo-ready  ## Run the common job on embedded defaults and draw a contact sheet
+	$(BIN)/afmbatch demo
+
+test: lint  ## Everything .ci/run asks for
+	$(BIN)/pytest
+
+lint: $(VENV)/test-ready
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+up: $(VENV)/demo-ready  ## Redis, the HTTP service and a worker on this machine
+	$(BIN)/afmbatch up
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed: make PYTHON=python3.11"'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo-ready: $(VENV)/bin/python requirements.txt pyproject.toml
+	$(PIP) install --quiet --require-hashes --requirement requirements.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/test-ready: $(VENV)/demo-ready requirements-dev.txt
+	$(PIP) install --quiet --require-hashes --requirement requirements-dev.txt
+	touch $@
+
+lock: $(VENV)/bin/python  ## Pin anew what pyproject.toml asks for, by hash and without addresses
+	$(PIP) install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 pyproject.toml --group build --output-file requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 pyproject.toml --group build --group dev --constraint requirements.txt \
+		--output-file requirements-dev.txt
+
+clean:  ## Forget the environment and everything made
+	rm -rf $(VENV) build dist demo-output

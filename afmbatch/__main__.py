@@ -1,0 +1,5 @@
+"""`python -m afmbatch`."""
+
+from afmbatch.cli import app
+
+app()

@@ -1,0 +1,61 @@
+"""A picture of batches: Δf slices beside the image descriptors of the same samples."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+_ROWS = 8
+_SLICES = 4
+
+
+def draw(batches: Sequence[Path], names: Sequence[str], target: Path) -> None:
+    """Write a PNG of up to eight samples, each of another structure, most atoms last.
+
+    batches: npz files of one job; names: of the dataset's structures, in their order.
+    """
+    rows = _choose(batches)
+    with np.load(rows[0][0], allow_pickle=False) as first:
+        channels = [str(c) for c in first["desc_names"]]
+        slices = np.linspace(0, first["afm"].shape[-1] - 1, _SLICES).round().astype(int)
+    columns = len(slices) + len(channels)
+    figure = Figure(figsize=(1.55 * columns + 0.9, 1.6 * len(rows) + 0.75), facecolor="#101014", dpi=110)
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    figure.subplots_adjust(
+        left=0.075, right=0.995, top=1 - 0.6 / figure.get_figheight(), bottom=0.01, wspace=0.04, hspace=0.04
+    )
+    for row, (path, b) in zip(grid, rows, strict=True):
+        with np.load(path, allow_pickle=False) as batch:
+            afm, desc = batch["afm"][b, 0], batch["desc"][b]
+            label = f"{names[int(batch['structure'][b])]}\n{batch['distance'][b, 0]:.2f} Å"
+        for axes, k in zip(row, slices, strict=False):
+            axes.imshow(afm[..., k].T, origin="lower", cmap="gray", interpolation="nearest")
+        for axes, channel in zip(row[len(slices) :], desc, strict=True):
+            axes.imshow(channel.T, origin="lower", cmap="magma", interpolation="nearest")
+        row[0].set_ylabel(label, color="white", fontsize=9, rotation=0, ha="right", va="center", labelpad=6)
+    titles = [f"Δf, slice {k}" for k in slices] + [c.replace("_", " ") for c in channels]
+    titles[0] += "\n(farthest)"
+    titles[len(slices) - 1] += "\n(closest)"
+    for axes, title in zip(grid[0], titles, strict=True):
+        axes.set_title(title, color="white", fontsize=9)
+    for axes in grid.flat:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_visible(False)
+    figure.savefig(target)
+
+
+def _choose(batches: Sequence[Path]) -> list[tuple[Path, int]]:
+    """Samples of different structures, chosen evenly among all that occur, by number of atoms."""
+    found: dict[int, tuple[int, Path, int]] = {}
+    for path in batches:
+        with np.load(path, allow_pickle=False) as batch:
+            sizes = np.diff(batch["mol_offsets"])
+            for b, structure in enumerate(batch["structure"].tolist()):
+                found.setdefault(structure, (int(sizes[b]), path, b))
+    ordered = sorted(found.values(), key=lambda f: f[0])
+    picked = np.unique(np.linspace(0, len(ordered) - 1, min(_ROWS, len(ordered))).round().astype(int))
+    return [ordered[i][1:] for i in picked]

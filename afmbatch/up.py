@@ -1,0 +1,113 @@
+"""`afmbatch up`: an embedded server, the HTTP service and workers, started together and stopped together."""
+
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from afmbatch import tether
+from afmbatch.embedded import EmbeddedRedis
+
+_POLL_SECONDS = 0.1
+_GRACE_SECONDS = 20.0
+_START_SECONDS = 120.0  # the first start on a machine compiles the kernels
+_RESTART_SECONDS = 1.0
+
+
+class UpError(Exception):
+    """What was started did not come up, or went down by itself."""
+
+
+class Stack:
+    """Everything on loopback, its data under one directory: a context manager that stops what it started.
+
+    Entering raises UpError or EmbeddedServerError.
+    """
+
+    def __init__(self, data: Path, port: int, workers: int) -> None:
+        self._data = data.resolve()
+        self._workers = workers
+        self._stopping = ExitStack()
+        self._ended: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.url = f"http://127.0.0.1:{port}"
+        self.env = {"AFMBATCH_HOST": "127.0.0.1", "AFMBATCH_PORT": str(port)}
+
+    def __enter__(self) -> Self:
+        with ExitStack() as undo:
+            redis = undo.enter_context(EmbeddedRedis(self._data / "redis"))
+            self.env["AFMBATCH_REDIS_URL"] = redis.url
+            self.env["AFMBATCH_STORE_URL"] = (self._data / "store").as_uri()
+            self._stopping = undo
+            self._watch("redis", redis.process)
+            for role in ("serve", *["worker"] * self._workers):
+                self._start(role)
+            self._wait_until_ready()
+            self._stopping = undo.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.close()
+
+    def supervise(self) -> None:
+        """Restart workers that end; raise UpError when the service or Redis does."""
+        while True:
+            role = self._ended.get()
+            if role != "worker":
+                raise UpError(f"{role} ended by itself; its log is above, or in {self._data / 'redis' / 'redis.log'}")
+            time.sleep(_RESTART_SECONDS)  # a worker that dies at once must not keep the machine busy being born
+            self._start("worker")
+
+    def _start(self, role: str) -> None:
+        process = tether.start([sys.executable, "-m", "afmbatch", role], env=self.env)
+        self._stopping.callback(tether.stop, process, _GRACE_SECONDS)
+        self._watch(role, process)
+
+    def _watch(self, role: str, process: subprocess.Popen[bytes]) -> None:
+        def wait() -> None:
+            process.wait()
+            self._ended.put(role)
+
+        threading.Thread(target=wait, name=f"watch-{role}", daemon=True).start()
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        with httpx.Client(base_url=self.url, trust_env=False) as http:
+            while time.monotonic() < deadline:
+                try:
+                    answer = http.get("/v1/ready")
+                    if answer.is_success and answer.json()["workers"] >= self._workers:
+                        return
+                except httpx.TransportError:
+                    pass  # not listening yet
+                try:
+                    raise UpError(f"{self._ended.get(timeout=_POLL_SECONDS)} did not start; its log is above")
+                except queue.Empty:
+                    pass
+        raise UpError(f"no {self._workers} live workers within {_START_SECONDS:g} s")
+
+
+def run(data: Path, port: int, workers: int) -> None:
+    """Until SIGINT or SIGTERM. Raises UpError or EmbeddedServerError."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        with Stack(data, port, workers) as stack:
+            print(f"afmbatch is up at {stack.url} (interactive documentation: {stack.url}/docs)", flush=True)
+            joining = " ".join(f"{k}={stack.env[k]}" for k in ("AFMBATCH_REDIS_URL", "AFMBATCH_STORE_URL"))
+            print(f"more workers on this machine: {joining} afmbatch worker", flush=True)
+            stack.supervise()
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
