@@ -35,7 +35,7 @@ def start(
         cwd=cwd,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=_tied_to(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509
+        preexec_fn=_tied_to(os.getpid()) if sys.platform == "linux" else None,
     )
 
 

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+import typer
 
 from afmbatch import tether
 from afmbatch.embedded import EmbeddedRedis
@@ -105,9 +106,9 @@ def run(data: Path, port: int, workers: int) -> None:
     signal.signal(signal.SIGTERM, interrupt)
     try:
         with Stack(data, port, workers) as stack:
-            print(f"afmbatch is up at {stack.url} (interactive documentation: {stack.url}/docs)", flush=True)
+            typer.echo(f"afmbatch is up at {stack.url} (interactive documentation: {stack.url}/docs)")
             joining = " ".join(f"{k}={stack.env[k]}" for k in ("AFMBATCH_REDIS_URL", "AFMBATCH_STORE_URL"))
-            print(f"more workers on this machine: {joining} afmbatch worker", flush=True)
+            typer.echo(f"more workers on this machine: {joining} afmbatch worker")
             stack.supervise()
     except KeyboardInterrupt:
-        print("stopped", flush=True)
+        typer.echo("stopped")

@@ -11,7 +11,7 @@ Floats: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placement:
-    """xyz: (ΣN, 3), Å, as imaged by the last tip; window: (B, T, 2, 3), Å, the scan window of each tip in that frame."""
+    """xyz: (ΣN, 3), Å, as the last tip images it; window: (B, T, 2, 3), Å, each tip's scan window in that frame."""
 
     xyz: Floats
     window: Floats

@@ -22,7 +22,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold; members must
 class Batch:
     """B samples under T tips with D descriptor channels, ΣN atoms; lengths in Å.
 
-    afm: (B, T, nx, ny, n_out) f4, Δf in Hz, slice 0 farthest; desc: (B, D, nx, ny) f4, channels named by desc_names (D,);
+    afm: (B, T, nx, ny, n_out) f4, Δf in Hz, slice 0 farthest; desc: (B, D, nx, ny) f4, named by desc_names (D,);
     mols: (ΣN, 5) f4, x y z q Z as imaged, molecule b is mols[mol_offsets[b]:mol_offsets[b+1]], mol_offsets: (B+1,) i8;
     scan_windows: (B, T, 2, 3) f4, in the frame of mols; rotation: (B, 3, 3) f4; distance: (B, T) f4;
     tip_tilt: (B, T, 2) f4; r0: (B, T) f4; stiffness: (B, T, 4) f4, N/m; df_steps: (B, T) i4;

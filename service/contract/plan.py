@@ -67,7 +67,7 @@ class Plan:
 
     @cached_property
     def batches_per_shard(self) -> int:
-        """Batches of one queue task: small jobs spread over several workers, large ones stay below some hundred tasks."""
+        """Batches of one task: small jobs spread over several workers, large ones stay at a few hundred tasks."""
         samples = min(max(100, self.samples // 256), 10_000)
         return -(-samples // self.spec.batch_size)
 
