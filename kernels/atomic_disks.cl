@@ -1,0 +1,12 @@
+// Cones on the atoms near the top (physics.md §7), summed. Records: x, y, weight, 1 / covalent radius.
+kernel void atomic_disks(MAP_PARAMETERS)
+{
+    MAP_PIXEL
+    real sum = 0.0f;
+    for (int i = offsets[molecule]; i < offsets[molecule + 1]; ++i) {
+        const float4 at = records[i];
+        const real dx = x - at.x, dy = y - at.y;
+        sum += at.z * larger(1.0f - at.w * root(dx * dx + dy * dy), (real)(0.0f));
+    }
+    store_pixels(row, iy, ny, sum);
+}

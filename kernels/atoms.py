@@ -1,0 +1,79 @@
+"""The molecules of a batch: a ragged list of atoms."""
+
+from dataclasses import dataclass, fields
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.errors import InvalidInput
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Ints: TypeAlias = npt.NDArray[np.int64]
+
+
+def as_floats(name: str, value: npt.ArrayLike, shape: tuple[int, ...]) -> Floats:
+    """`value` as a finite float64 array of `shape` (-1 fits any length); raises InvalidInput."""
+    try:
+        array = np.ascontiguousarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{name}: expected numbers: {error}") from error
+    if array.ndim != len(shape) or any(want not in (-1, got) for got, want in zip(array.shape, shape, strict=True)):
+        raise InvalidInput(f"{name}: expected shape {shape}, got {array.shape}")
+    if not np.isfinite(array).all():
+        raise InvalidInput(f"{name}: every number must be finite")
+    return array
+
+
+def as_ints(name: str, value: npt.ArrayLike) -> Ints:
+    """`value` as a one-dimensional int64 array; raises InvalidInput."""
+    array = np.asarray(value)
+    if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
+        raise InvalidInput(f"{name}: expected a list of integers, got {array.dtype} of shape {array.shape}")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Atoms:
+    """All atoms of a batch of B molecules, one molecule after the other; N atoms in all.
+
+    xyz (N, 3) Å; charge (N,) e; lj_radius (N,) Å and lj_epsilon (N,) eV (physics.md §2); covalent_radius and
+    vdw_radius (N,) Å (§7); molecule b is offsets[b]:offsets[b + 1], offsets (B + 1,).
+    Raises InvalidInput where a shape does not fit, a number is not finite, a radius or depth is negative or a
+    molecule is empty.
+    """
+
+    xyz: Floats
+    charge: Floats
+    lj_radius: Floats
+    lj_epsilon: Floats
+    covalent_radius: Floats
+    vdw_radius: Floats
+    offsets: Ints
+
+    def __post_init__(self) -> None:
+        offsets = as_ints("offsets", self.offsets)
+        if len(offsets) < 2 or offsets[0] != 0 or (np.diff(offsets) < 1).any():
+            raise InvalidInput("offsets: must start at 0 and grow by at least one atom a molecule")
+        object.__setattr__(self, "offsets", offsets)
+        n = int(offsets[-1])
+        object.__setattr__(self, "xyz", as_floats("xyz", self.xyz, (n, 3)))
+        for field in fields(self)[1:-1]:
+            array = as_floats(field.name, getattr(self, field.name), (n,))
+            if field.name != "charge" and (array < 0).any():
+                raise InvalidInput(f"{field.name}: must not be negative")
+            object.__setattr__(self, field.name, array)
+
+    @property
+    def molecules(self) -> int:
+        """B, the number of molecules."""
+        return len(self.offsets) - 1
+
+    @property
+    def molecule(self) -> Ints:
+        """(N,): the molecule each atom belongs to."""
+        return np.repeat(np.arange(self.molecules), np.diff(self.offsets))
+
+    def top(self, height: Floats) -> Floats:
+        """(B,): the highest of `height` (N,) over each molecule's atoms."""
+        return np.asarray(np.maximum.reduceat(height, self.offsets[:-1]))

@@ -1,0 +1,66 @@
+"""bonds (physics.md §7): a rod along every bond near the top."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from kernels.atoms import Atoms, Floats, Ints
+from kernels.descriptor import AtomMap, Records, below_zero, pack
+
+BOND = 1.2  # two atoms nearer than this times the sum of their covalent radii are bonded
+VERTICAL = 1e-6  # Å: a projected bond shorter than this has no direction
+
+
+@dataclass(frozen=True)
+class Bonds(AtomMap):
+    """zmin Å, how deep a bond may lie; r_max Å, where its function ends; ellipticity, how much its length counts."""
+
+    NAME: ClassVar[str] = "bonds"
+    zmin: float = -1.5
+    r_max: float = 10.0
+    ellipticity: float = 0.5
+
+    def __post_init__(self) -> None:
+        below_zero("zmin", self.zmin)
+
+    def records(self, atoms: Atoms, xy: Floats) -> Records:
+        """x1, y1, z1 below the top, projected length; direction x, y, rise per Å, 0."""
+        first, second = bonded(atoms)
+        z = atoms.xyz[:, 2] - atoms.top(atoms.xyz[:, 2])[atoms.molecule]
+        along = xy[second] - xy[first]
+        length = np.hypot(along[:, 0], along[:, 1])
+        upright = length < VERTICAL
+        per_length = np.where(upright, 0.0, 1 / np.where(upright, 1.0, length))
+        start = np.where(upright, np.maximum(z[first], z[second]), z[first])
+        columns = [
+            xy[first, 0], xy[first, 1], start, np.where(upright, 0.0, length),
+            along[:, 0] * per_length, along[:, 1] * per_length, (z[second] - z[first]) * per_length,
+            np.zeros_like(length),
+        ]  # fmt: skip
+        return pack(columns, atoms.molecule[first], atoms.molecules)
+
+    def parameters(self) -> tuple[float, ...]:
+        """zmin, r_max, ellipticity."""
+        return (self.zmin, self.r_max, self.ellipticity)
+
+
+def bonded(atoms: Atoms) -> tuple[Ints, Ints]:
+    """Pairs of atoms (first < second) nearer than BOND times their covalent radii, molecule by molecule."""
+    pairs = [
+        _neighbours(atoms.xyz[begin:end], atoms.covalent_radius[begin:end]) + begin
+        for begin, end in zip(atoms.offsets[:-1], atoms.offsets[1:], strict=True)
+    ]
+    first, second = np.concatenate(pairs, axis=1)
+    return first, second
+
+
+def _neighbours(xyz: Floats, radius: Floats) -> Ints:
+    """(2, P) pairs within one molecule; one atom against all at a time, so that memory stays linear in atoms."""
+    reach = BOND * radius
+    near = [
+        np.flatnonzero(((xyz[i + 1 :] - xyz[i]) ** 2).sum(axis=1) < (reach[i + 1 :] + reach[i]) ** 2) + i + 1
+        for i in range(len(xyz))
+    ]
+    first = np.repeat(np.arange(len(xyz)), [len(found) for found in near])
+    return np.stack((first, np.concatenate(near)))

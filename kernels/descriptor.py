@@ -1,0 +1,63 @@
+"""What image descriptors have in common (physics.md §7): maps over the lateral window of a molecule, from its atoms."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyopencl as cl
+
+from kernels.atoms import Atoms, Floats, Ints
+from kernels.device import Device
+from kernels.errors import InvalidInput
+
+
+@dataclass(frozen=True, eq=False)
+class Records:
+    """What a map sums over or compares: float32 rows of 4 or 8 numbers, molecule b's are offsets[b]:offsets[b + 1]."""
+
+    rows: npt.NDArray[np.float32]
+    offsets: npt.NDArray[np.int32]
+
+
+def pack(columns: "list[Floats]", molecule: Ints, molecules: int) -> Records:
+    """Records from columns of equal length whose rows belong to ascending `molecule`."""
+    rows = np.stack(columns, axis=1).astype(np.float32)
+    offsets = np.concatenate(([0], np.cumsum(np.bincount(molecule, minlength=molecules))))
+    return Records(rows, offsets.astype(np.int32))
+
+
+class AtomMap(ABC):
+    """A descriptor made from the atoms alone. Its class name in snake case is its kernel's name."""
+
+    NAME: ClassVar[str]
+    CHANNELS: ClassVar[int] = 1
+
+    @abstractmethod
+    def records(self, atoms: Atoms, xy: Floats) -> Records:
+        """The kernel's input; xy (N, 2) are the atoms' lateral positions from the middle of the window."""
+
+    @abstractmethod
+    def parameters(self) -> tuple[float, ...]:
+        """The kernel's numbers."""
+
+    def launch(
+        self, device: Device, records: "cl.Buffer", offsets: "cl.Buffer", steps: "cl.Buffer",
+        shape: tuple[int, int, int], channel: int, channels: int, maps: "cl.Buffer",
+    ) -> None:  # fmt: skip
+        """Enqueue the map of every molecule into channel `channel` of maps (B, channels, nx, ny); shape is (B, nx, ny)."""
+        molecules, nx, ny = shape
+        kernel = device.kernel(self.NAME, "vector", "pixels", self.NAME)
+        scalars: list[Any] = [np.int32(nx), np.int32(ny), np.int32(channel), np.int32(channels)]
+        parameters = [np.float32(value) for value in self.parameters()]
+        device.launch(
+            kernel, (-(-ny // device.lanes), nx, molecules), device.tile, records, offsets, steps, *scalars, maps,
+            *parameters,
+        )  # fmt: skip
+
+
+def below_zero(name: str, value: float) -> None:
+    """Raises InvalidInput unless value < 0: depths are measured downwards from the top."""
+    if not value < 0:
+        raise InvalidInput(f"{name}: must lie below the top, that is below 0, got {value}")

@@ -1,0 +1,151 @@
+"""OpenCL devices: finding one, building programs for it, keeping its buffers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyopencl as cl
+
+from kernels.errors import BuildFailed, DeviceNotFound
+
+Kind = Literal["gpu", "cpu", "other"]
+SOURCES = Path(__file__).parent
+SIMULATOR = "oclgrind"
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """What a device says about itself."""
+
+    platform: str
+    name: str
+    kind: Kind
+    compute_units: int
+    memory_bytes: int
+    driver: str
+
+    def matches(self, selector: str) -> bool:
+        """Whether the selector's text occurs in platform and name, whatever its case."""
+        return selector.casefold() in f"{self.platform} {self.name}".casefold()
+
+
+def list_devices() -> list[DeviceInfo]:
+    """Every OpenCL device of this machine, simulators included."""
+    return [_describe(device) for device in _devices()]
+
+
+def open_device(selector: str = "auto") -> "Device":
+    """The first device that matches: 'auto' is a GPU, else a CPU; anything else is text of platform or name.
+
+    The simulator Oclgrind calls itself GPU and CPU at once and is taken only when named.
+    Raises DeviceNotFound, naming what exists.
+    """
+    found = [(_describe(device), device) for device in _devices()]
+    if selector == "auto":
+        usable = [pair for pair in found if pair[0].kind != "other"]
+        usable.sort(key=lambda pair: pair[0].kind != "gpu")
+    else:
+        usable = [pair for pair in found if pair[0].matches(selector)]
+    if not usable:
+        names = "; ".join(f"{info.platform}: {info.name} ({info.kind})" for info, _ in found) or "none at all"
+        raise DeviceNotFound(f"no OpenCL device for {selector!r}; there are: {names}")
+    return Device(usable[0][1])
+
+
+class Device:
+    """One OpenCL device with its context, in-order queue, built programs and growing buffers.
+
+    lanes is how many pixels a work-item carries: 8 on CPUs (a float8 fills a vector register), else 1. Not for
+    use by several threads at once.
+    """
+
+    def __init__(self, device: "cl.Device", lanes: int | None = None) -> None:
+        self.info = _describe(device)
+        self.lanes = lanes if lanes is not None else 8 if self.info.kind == "cpu" else 1
+        # y and x: a group's pixels are near each other, so that they need the same number of steps.
+        self.tile = (16, 8, 1) if self.lanes == 1 else (4, 4, 1)
+        self.context = cl.Context([device])
+        self.queue = cl.CommandQueue(self.context)
+        self.local_memory = int(device.local_mem_size)
+        self.max_group = int(device.max_work_group_size)
+        self._align = max(int(device.mem_base_addr_align) // 8, 4)
+        self._kernels: dict[tuple[str, tuple[str, ...], tuple[tuple[str, int], ...]], cl.Kernel] = {}
+        self._buffers: dict[str, cl.Buffer] = {}
+
+    def source(self, *names: str) -> str:
+        """The .cl files of this folder by stem, one after the other."""
+        return "\n".join(f'#line 1 "{name}.cl"\n{(SOURCES / f"{name}.cl").read_text()}' for name in names)
+
+    def kernel(self, name: str, *sources: str, **defines: int) -> "cl.Kernel":
+        """The kernel of that name in the program made of these sources, built once; raises BuildFailed."""
+        key = (name, sources, tuple(sorted(defines.items())))
+        if key not in self._kernels:
+            self._kernels[key] = cl.Kernel(self.build(self.source(*sources), **defines), name)
+        return self._kernels[key]
+
+    def build(self, source: str, **defines: int) -> "cl.Program":
+        """A program from source text; raises BuildFailed with the compiler's words."""
+        options = ["-cl-mad-enable", f"-DWIDTH={self.lanes}", *(f"-D{k}={v}" for k, v in defines.items())]
+        try:
+            return cl.Program(self.context, source).build(options=options)
+        except cl.RuntimeError as error:
+            raise BuildFailed(str(error)) from error
+
+    def buffer(self, name: str, nbytes: int) -> "cl.Buffer":
+        """The buffer of that name, at least nbytes long; its content is undefined."""
+        held = self._buffers.get(name)
+        if held is None or held.size < nbytes:
+            if held is not None:
+                self.queue.finish()
+                held.release()
+            held = cl.Buffer(self.context, cl.mem_flags.READ_WRITE, max(nbytes, self._align))
+            self._buffers[name] = held
+        return held
+
+    def upload(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> "dict[str, cl.Buffer]":
+        """The arrays packed into one transfer; each as a buffer of its own, under its key."""
+        starts = np.cumsum([0] + [-(-max(a.nbytes, 1) // self._align) * self._align for a in arrays.values()])
+        packed = np.zeros(int(starts[-1]), np.uint8)
+        for start, array in zip(starts, arrays.values(), strict=False):
+            packed[start : start + array.nbytes] = np.ascontiguousarray(array).view(np.uint8).ravel()
+        whole = self.buffer(name, packed.nbytes)
+        cl.enqueue_copy(self.queue, whole, packed, is_blocking=True)
+        return {
+            key: whole.get_sub_region(int(start), max(array.nbytes, 1))
+            for start, (key, array) in zip(starts, arrays.items(), strict=False)
+        }
+
+    def launch(
+        self, kernel: "cl.Kernel", size: Sequence[int], group: Sequence[int], *arguments: Any
+    ) -> None:
+        """Enqueue the kernel over `size` work-items, rounded up to whole groups."""
+        whole = tuple(-(-n // g) * g for n, g in zip(size, group, strict=True))
+        kernel(self.queue, whole, tuple(group), *arguments)
+
+
+def _devices() -> "list[cl.Device]":
+    try:
+        return [device for platform in cl.get_platforms() for device in platform.get_devices()]
+    except cl.LogicError:  # the loader's way to say that there is no platform
+        return []
+
+
+def _describe(device: "cl.Device") -> DeviceInfo:
+    platform = device.platform.name
+    kind: Kind = "other"
+    if SIMULATOR not in platform.casefold():
+        if device.type & cl.device_type.GPU:
+            kind = "gpu"
+        elif device.type & cl.device_type.CPU:
+            kind = "cpu"
+    return DeviceInfo(
+        platform=platform,
+        name=device.name.strip(),
+        kind=kind,
+        compute_units=int(device.max_compute_units),
+        memory_bytes=int(device.global_mem_size),
+        driver=device.driver_version,
+    )

@@ -1,0 +1,21 @@
+"""What can go wrong in this room."""
+
+
+class KernelError(Exception):
+    """Base of every error raised by `kernels`."""
+
+
+class DeviceNotFound(KernelError):
+    """No OpenCL device matches the selector."""
+
+
+class BuildFailed(KernelError):
+    """The device's compiler refused a kernel."""
+
+
+class InvalidInput(KernelError, ValueError):
+    """An array or parameter has the wrong shape, type or range."""
+
+
+class DeviceLimit(KernelError):
+    """The launch needs more than the device has (local memory)."""

@@ -1,0 +1,118 @@
+// Where a rigid probe, lowered from z1 in steps, first feels more than `iso` (physics.md §7). Depths count steps below z1;
+// as bits they order like the non-negative floats they are. levels holds three a molecule: a first bound of the highest
+// surface, the highest, the deepest.
+#define NO_SURFACE 1.0e9f
+#define LAST_DEPTH 100
+#define REACH 0.8f  // Å that a stride covers at most
+#define NO_ISO_SURFACE 4
+
+// The longest stride, in steps, that surely finds no crossing: the ceiling times (r / (r − stride))¹³ stays below iso.
+static real safe_stride(rigid_t f, float iso, float step)
+{
+    real stride = 1.0f;
+    for (int m = 2; m <= 8 && m * step <= REACH; m += 1 + m / 4) {
+        const real left = 1.0f - m * step / f.nearest;
+        const real l2 = left * left, l4 = l2 * l2;
+        const real room = 0.9999f * iso * l4 * l4 * l4 * left;
+        stride = left > 0.0f && f.ceiling < room ? (real)(m) : stride;
+    }
+    return stride;
+}
+
+// Depth of the crossing below each pixel; NO_SURFACE where there is none down to `limit`.
+static real surface_depth(const sample_t *sample, real x, real y, float top, float step, float iso, float limit)
+{
+    real k = 0.0f, before = 0.0f, depth = NO_SURFACE;
+    mask open = ALL_LANES;
+    do {
+        const rigid_t f = sample_rigid(sample, x, y, top - step * k, REACH);
+        const mask found = open & (f.force > iso);
+        const real part = (iso - before) / (f.force - before);
+        depth = found ? (k > 0.0f ? k - 1.0f + part : (real)(0.0f)) : depth;
+        before = f.force;
+        k += safe_stride(f, iso, step);
+        open = open & !found & (k <= limit);
+    } while (any_lane(open));
+    return depth;
+}
+
+static int least_bits(real depth)
+{
+#if WIDTH == 8
+    const float4 h = depth.lo < depth.hi ? depth.lo : depth.hi;
+    const float2 q = h.lo < h.hi ? h.lo : h.hi;
+    return as_int(q.x < q.y ? q.x : q.y);
+#else
+    return as_int(depth);
+#endif
+}
+
+static int greatest_bits(real depth)
+{
+#if WIDTH == 8
+    const float4 h = depth.lo > depth.hi ? depth.lo : depth.hi;
+    const float2 q = h.lo > h.hi ? h.lo : h.hi;
+    return as_int(q.x > q.y ? q.x : q.y);
+#else
+    return as_int(depth);
+#endif
+}
+
+#define SEARCH_PARAMETERS                                                                                              \
+    SAMPLE_PARAMETERS, global const int *restrict which, global const int *restrict molecules,                         \
+        global const image_t *restrict images, const int nx, const int ny, const int nz, const float iso
+
+// A few pixels first: how high the surface reaches at least says how deep the others need to go.
+kernel void height_bound(SEARCH_PARAMETERS, const int stride_x, const int stride_y, global int *restrict levels)
+{
+    const int image = which[get_global_id(2)];
+    const sample_t sample = sample_open(SAMPLE_ARGUMENTS, image);
+    const int ix = get_global_id(1) * stride_x, iy = get_global_id(0) * stride_y;
+    if (ix >= nx || iy >= ny)
+        return;
+    const image_t im = images[image];
+    const real x = pixel_x(im.step_x, ix, nx), y = pixel_y(im.step_y, iy, ny);
+    const real depth = surface_depth(&sample, x, y, im.step_z * (nz - 1), im.step_z, iso, LAST_DEPTH);
+    atomic_min(levels + 3 * molecules[image], least_bits(depth));
+}
+
+// All pixels; what lies more than −zmin below the highest crossing will be clipped and is not looked for.
+kernel void height_search(SEARCH_PARAMETERS, const float zmin, const int channel, const int channels,
+                          global int *restrict levels, global float *restrict maps)
+{
+    const int image = which[get_global_id(2)], molecule = molecules[image];
+    const sample_t sample = sample_open(SAMPLE_ARGUMENTS, image);
+    const int ix = get_global_id(1), iy = get_global_id(0) * WIDTH;
+    if (ix >= nx || iy >= ny)
+        return;
+    const image_t im = images[image];
+    const real x = pixel_x(im.step_x, ix, nx), y = pixel_y(im.step_y, iy, ny);
+    // One step more than the clip: a crossing counts from the step above it.
+    const float clip = as_float(levels[3 * molecule]) - zmin / im.step_z + 1.0f;
+    const float limit = clip < LAST_DEPTH ? clip : LAST_DEPTH;
+    const real depth = surface_depth(&sample, x, y, im.step_z * (nz - 1), im.step_z, iso, limit);
+    atomic_min(levels + 3 * molecule + 1, least_bits(depth));
+    atomic_max(levels + 3 * molecule + 2, greatest_bits(depth));
+    store_pixels(maps + ((size_t)(molecule * channels + channel) * nx + ix) * ny, iy, ny, depth);
+}
+
+// Depths to heights above the lowest, which is −zmin below the highest at most.
+kernel void height_finish(global const int *restrict which, global const int *restrict molecules,
+                          global const image_t *restrict images, const int nx, const int ny, const float zmin,
+                          const int channel, const int channels, global const int *restrict levels,
+                          global float *restrict maps, global int *restrict quality)
+{
+    const int image = which[get_global_id(2)], molecule = molecules[image];
+    const int ix = get_global_id(1), iy = get_global_id(0) * WIDTH;
+    if (ix >= nx || iy >= ny)
+        return;
+    const float step = images[image].step_z;
+    const float highest = as_float(levels[3 * molecule + 1]), deepest = as_float(levels[3 * molecule + 2]);
+    const float clip = highest - zmin / step;
+    const float lowest = clip < deepest ? clip : deepest;
+    global float *row = maps + ((size_t)(molecule * channels + channel) * nx + ix) * ny;
+    const real height = (lowest - load_pixels(row, iy, ny)) * step;
+    store_pixels(row, iy, ny, highest < NO_SURFACE ? larger(height, (real)(0.0f)) : (real)(0.0f));
+    if (ix == 0 && iy == 0 && highest >= NO_SURFACE)
+        atomic_or(quality + image, NO_ISO_SURFACE);
+}

@@ -1,0 +1,11 @@
+// What the kernels know of an image (scan.py writes it).
+typedef struct {
+    float d0x, d0y, d0z, r0;  // equilibrium offset from the tip and bond length, Å
+    float kx, ky, kz, kr;     // eV/Å²
+} spring_t;
+
+typedef struct {
+    float step_x, step_y, step_z;  // Å between pixels and heights
+    float scale;                   // 1 / step_z
+    spring_t spring;
+} image_t;

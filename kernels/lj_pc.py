@@ -1,0 +1,96 @@
+"""Force model: Lennard-Jones atoms and a probe particle with point charges (physics.md §2), in the kernels' units."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyopencl as cl
+
+from kernels.atoms import Atoms, Floats, Ints
+from kernels.force import Arrays, Group
+from kernels.scan import Images
+
+COULOMB = 14.399644  # eV·Å/e²
+ORDER = 5  # moments kept: monopole to hexadecapole
+CLOSE = 2.5  # Å: as near as a probe particle comes to an atom
+FLOAT_ERROR = 6e-8
+ATOM_BYTES = 32
+STAGE_LIMIT = 512  # atoms: 16 KiB of a GPU's local memory
+TIP = np.dtype(
+    [("atom_begin", "i4"), ("atom_end", "i4"), ("charge_begin", "i4"), ("charge_end", "i4"),
+     ("multipole", "i4"), ("odd", "i4"), ("moment", "f4", ORDER), ("unused", "f4")]
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class LjPc:
+    """The force model's arrays for M images: atoms (ΣN, 8) f4, tips (M,) of TIP, charges (M·C, 2) f4."""
+
+    atoms: npt.NDArray[np.float32]
+    tips: npt.NDArray[Any]
+    charges: npt.NDArray[np.float32]
+    source: str = "lj_pc"
+
+    def arrays(self) -> Arrays:
+        """What is uploaded; a row without charges keeps one that is never read, as no buffer is empty."""
+        return {"force_atoms": self.atoms, "force_tips": self.tips, "force_charges": self.charges}
+
+    def groups(self, key: str, images: Ints, lanes: int) -> tuple[list[Group], Arrays]:
+        """GPUs (one lane) stage molecules in local memory that fit there; CPUs have caches."""
+        count = (self.tips["atom_end"] - self.tips["atom_begin"])[images]
+        staged = (count <= STAGE_LIMIT) & (lanes == 1)
+        groups, lists = [], {}
+        for stage in (0, 1):
+            chosen = staged == stage
+            if chosen.any():
+                name = f"{key}_{stage}"
+                lists[name] = images[chosen].astype(np.int32)
+                atoms = int(count[chosen].max()) if stage else 0
+                groups.append(Group(name, len(lists[name]), {"STAGED": stage}, max(ATOM_BYTES * atoms, 16)))
+        return groups, lists
+
+    def arguments(self, group: Group, buffers: "Mapping[str, cl.Buffer]") -> list[Any]:
+        """Atoms, tips, charges and the stage."""
+        return [*(buffers[name] for name in self.arrays()), cl.LocalMemory(group.local_bytes)]
+
+
+def lj_pc(atoms: Atoms, images: Images, origin: Floats) -> LjPc:
+    """Combine each image's probe particle with its molecule's atoms (R = R_i + R_p, ε = sqrt(ε_i ε_p))."""
+    count = np.diff(atoms.offsets)[images.molecule]
+    end = np.cumsum(count)
+    image = np.repeat(np.arange(len(images)), count)
+    atom = np.arange(end[-1]) - np.repeat(end - count, count) + np.repeat(atoms.offsets[images.molecule], count)
+    table = np.zeros((len(atom), 8), np.float32)
+    table[:, :3] = atoms.xyz[atom] - origin[image]
+    table[:, 3] = COULOMB * atoms.charge[atom]
+    table[:, 4] = (atoms.lj_radius[atom] + images.lj_radius[image]) ** 6
+    table[:, 5] = 12 * np.sqrt(atoms.lj_epsilon[atom] * images.lj_epsilon[image])
+
+    tips = np.zeros(len(images), TIP)
+    tips["atom_begin"], tips["atom_end"] = end - count, end
+    moments = np.stack([(images.charges * (-images.charge_z) ** l).sum(axis=1) for l in range(ORDER)], axis=1)
+    expand = expansion_is_better(images.charges, images.charge_z)
+    charged = (images.charges != 0).any(axis=1)
+    tips["moment"] = moments
+    tips["multipole"] = expand & charged
+    tips["odd"] = (moments[:, 1::2] != 0).any(axis=1)
+    per_image = images.charges.shape[1]
+    tips["charge_begin"] = np.arange(len(images)) * per_image
+    tips["charge_end"] = tips["charge_begin"] + np.where(expand | ~charged, 0, per_image)
+    charges = np.stack((images.charges, images.charge_z), axis=-1).reshape(-1, 2).astype(np.float32)
+    return LjPc(table, tips, charges)
+
+
+def expansion_is_better(charges: Floats, charge_z: Floats) -> npt.NDArray[np.bool_]:
+    """(M,): whether the truncated expansion is nearer the truth than a float32 sum, CLOSE to an atom.
+
+    Both errors are of the vertical force: the first moments left out against the charges' rounded forces.
+    """
+    reach = np.abs(charge_z) / CLOSE
+    left_out = sum(
+        (l + 1) * np.abs((charges * (-charge_z / CLOSE) ** l).sum(axis=1)) for l in range(ORDER, ORDER + 3)
+    )
+    rounded = FLOAT_ERROR * np.abs(charges).sum(axis=1)
+    return np.asarray((left_out <= rounded) & (reach < 0.5).all(axis=1))

@@ -1,0 +1,47 @@
+// The pixels of descriptor maps: WIDTH neighbours along y a work-item; positions in Å from the middle of the window.
+// Records are what a descriptor's host class made of the atoms: those of molecule m are offsets[m] … offsets[m + 1].
+#define MAP_PARAMETERS                                                                                                 \
+    global const float4 *restrict records, global const int *restrict offsets, global const float2 *restrict steps,    \
+        const int nx, const int ny, const int channel, const int channels, global float *restrict maps
+
+static real pixel_x(float step, int ix, int nx) { return step * (ix - 0.5f * (nx - 1)); }
+
+// Lanes beyond the edge repeat its last pixel.
+static real pixel_y(float step, int iy, int ny)
+{
+    return step * (smaller(iy + LANE_INDEX, (real)(ny - 1)) - 0.5f * (ny - 1));
+}
+
+static void store_pixels(global float *row, int iy, int ny, real value)
+{
+#if WIDTH == 1
+    row[iy] = value;
+#else
+    if (iy + WIDTH <= ny)
+        vstore8(value, 0, row + iy);
+    else
+        for (int lane = 0; iy + lane < ny; ++lane)
+            row[iy + lane] = ((const float *)&value)[lane];
+#endif
+}
+
+static real load_pixels(global const float *row, int iy, int ny)
+{
+#if WIDTH == 1
+    return row[iy];
+#else
+    if (iy + WIDTH <= ny)
+        return vload8(0, row + iy);
+    real value = row[iy];
+    for (int lane = 1; iy + lane < ny; ++lane)
+        ((float *)&value)[lane] = row[iy + lane];
+    return value;
+#endif
+}
+
+#define MAP_PIXEL                                                                                                      \
+    const int molecule = get_global_id(2), ix = get_global_id(1), iy = get_global_id(0) * WIDTH;                       \
+    if (ix >= nx || iy >= ny)                                                                                          \
+        return;                                                                                                        \
+    const real x = pixel_x(steps[molecule].x, ix, nx), y = pixel_y(steps[molecule].y, iy, ny);                         \
+    global float *row = maps + ((size_t)(molecule * channels + channel) * nx + ix) * ny;

@@ -1,0 +1,103 @@
+// The probe particle on its spring (physics.md §3), relaxed in the field of a force model: damped Newton with a 3×3 LDLᵀ.
+// Its place is told as u, the displacement from equilibrium: |d| − r0 then keeps its digits.
+#define MAX_STEPS 60
+#define STEP_LIMIT 0.3f     // Å a step: short enough to stay in the valley that damped dynamics would follow
+#define LAST_STEP 1.0e-4f    // Å: after a Newton step this short the rest is below float32's reach
+#define PIVOT_FLOOR 1.0e-4f  // eV/Å²
+
+typedef struct {
+    real x, y, z;
+} vec;
+
+// Gradient of the elastic energy at displacement u, and the factors of its Hessian diag(k) + a·1 + c·d dᵀ.
+typedef struct {
+    real gx, gy, gz, a, c, dx, dy, dz;
+} pull_t;
+
+static pull_t spring_pull(const spring_t *s, vec u)
+{
+    pull_t p;
+    p.dx = s->d0x + u.x, p.dy = s->d0y + u.y, p.dz = s->d0z + u.z;
+    const real l2 = p.dx * p.dx + p.dy * p.dy + p.dz * p.dz;
+    const real li = inverse_root(l2);
+    const real stretch = (u.x * (s->d0x + p.dx) + u.y * (s->d0y + p.dy) + u.z * (s->d0z + p.dz)) / (l2 * li + s->r0);
+    p.a = s->kr * stretch * li;
+    p.c = (s->kr - p.a) * li * li;
+    p.gx = s->kx * u.x + p.a * p.dx;
+    p.gy = s->ky * u.y + p.a * p.dy;
+    p.gz = s->kz * u.z + p.a * p.dz;
+    return p;
+}
+
+// Relaxed probe: displacement, its change per Å of descent, the sample's F_z (equal to the spring's pull) and its change.
+typedef struct {
+    vec u, du;
+    real f, df;
+} rest_t;
+
+static real positive(real pivot, mask *bent)
+{
+    const real size = fabs(pivot);
+    *bent = *bent | (pivot < PIVOT_FLOOR);
+    return larger(size, (real)(PIVOT_FLOOR));
+}
+
+// From displacement `u` of a probe whose equilibrium is at (x, y, z). Lanes that are done stay where they are; *stuck
+// collects those that did not get there.
+static rest_t relax(const sample_t *sample, const spring_t *spring, real x, real y, real z, vec u, mask *stuck)
+{
+    rest_t rest;
+    rest.du.x = rest.du.y = rest.du.z = 0.0f;
+    vec last;
+    last.x = last.y = last.z = 0.0f;
+    real limit = STEP_LIMIT, decline = 0.0f;
+    mask open = ALL_LANES;
+    for (int step = 0; step < MAX_STEPS; ++step) {
+        const field_t f = sample_field(sample, x + u.x, y + u.y, z + u.z);
+        const pull_t p = spring_pull(spring, u);
+        const real gx = f.gx + p.gx, gy = f.gy + p.gy, gz = f.gz + p.gz;
+        const real ax = p.c * p.dx, ay = p.c * p.dy;
+        const real xx = f.xx + (spring->kx + p.a) + ax * p.dx, xy = f.xy + ax * p.dy, xz = f.xz + ax * p.dz;
+        const real yy = f.yy + (spring->ky + p.a) + ay * p.dy, yz = f.yz + ay * p.dz;
+        const real zz = f.zz + (spring->kz + p.a) + p.c * p.dz * p.dz;
+
+        // Past the valley's floor along the last step: shorter ones from here.
+        const real slope = gx * last.x + gy * last.y + gz * last.z;
+        limit = slope > 0.5f * decline ? 0.5f * limit : limit;
+
+        mask bent = !ALL_LANES;
+        const real d1 = 1.0f / positive(xx, &bent), l2 = xy * d1, l3 = xz * d1;
+        const real d2 = 1.0f / positive(yy - l2 * xy, &bent), m3 = (yz - l3 * xy) * d2;
+        const real d3 = 1.0f / positive(zz - l3 * xz - m3 * (yz - l3 * xy), &bent);
+        const real b2 = l2 * gx - gy, b3 = l3 * gx - gz - m3 * b2;
+        vec s;
+        s.z = b3 * d3;
+        s.y = b2 * d2 - m3 * s.z;
+        s.x = -gx * d1 - l2 * s.y - l3 * s.z;
+        const real c2 = f.yz - l2 * f.xz, c3 = f.zz - l3 * f.xz - m3 * c2;
+        vec t;
+        t.z = c3 * d3;
+        t.y = c2 * d2 - m3 * t.z;
+        t.x = f.xz * d1 - l2 * t.y - l3 * t.z;
+
+        const real length2 = s.x * s.x + s.y * s.y + s.z * s.z;
+        const real damping = length2 > limit * limit ? limit * inverse_root(length2) : (real)(1.0f);
+        last.x = damping * s.x, last.y = damping * s.y, last.z = damping * s.z;
+        decline = -(gx * last.x + gy * last.y + gz * last.z);
+        u.x = open ? u.x + last.x : u.x;
+        u.y = open ? u.y + last.y : u.y;
+        u.z = open ? u.z + last.z : u.z;
+        rest.du.x = open ? t.x : rest.du.x;
+        rest.du.y = open ? t.y : rest.du.y;
+        rest.du.z = open ? t.z : rest.du.z;
+        open = open & (bent | !(length2 < LAST_STEP * LAST_STEP));
+        if (!any_lane(open))
+            break;
+    }
+    *stuck = *stuck | open;
+    const pull_t p = spring_pull(spring, u);
+    rest.u = u;
+    rest.f = p.gz;
+    rest.df = (spring->kz + p.a) * rest.du.z + p.c * p.dz * (p.dx * rest.du.x + p.dy * rest.du.y + p.dz * rest.du.z);
+    return rest;
+}

@@ -1,0 +1,47 @@
+// A work-item carries WIDTH pixels: 1 on GPUs, 8 (a vector register) on CPUs. The physics is written once, in
+// `real`. PoCL's fma, select, fmax and any are calls that do not inline: plain operators do.
+#if WIDTH == 8
+typedef float8 real;
+typedef int8 mask;
+#define ALL_LANES ((mask)(-1))
+#define LANE_INDEX ((float8)(0, 1, 2, 3, 4, 5, 6, 7))
+static int any_lane(mask m)
+{
+    const long4 q = as_long4(m);
+    const long2 h = q.lo | q.hi;
+    return (h.x | h.y) != 0;
+}
+#else
+typedef float real;
+typedef int mask;
+#define ALL_LANES 1
+#define LANE_INDEX 0.0f
+static int any_lane(mask m) { return m; }
+#endif
+
+#if WIDTH == 8 && defined(__clang__) && defined(__AVX__)
+static real root(real x) { return __builtin_ia32_sqrtps256(x); }
+static real inverse_root(real x) { return 1.0f / __builtin_ia32_sqrtps256(x); }
+#else
+static real root(real x) { return sqrt(x); }
+static real inverse_root(real x) { return rsqrt(x); }
+#endif
+
+static real larger(real a, real b) { return a > b ? a : b; }
+static real smaller(real a, real b) { return a < b ? a : b; }
+
+// exp of x ≤ 0, to two units in the last place: 2^n by exponent bits, the rest by a polynomial. −∞ gives 0.
+static real exponential(real x)
+{
+    const real t = larger(x * 1.44269504f, (real)(-126.0f));
+    const real shifted = t + 12582912.0f;  // 1.5·2²³: rounds to an integer, left in the low bits
+    const real f = (t - (shifted - 12582912.0f)) * 0.69314718f;
+    const real p = 1.0f + f * (1.0f + f * (0.5f + f * (1.6666667e-1f + f * (4.1666667e-2f + f * (8.3333333e-3f +
+                   f * 1.3888889e-3f)))));
+#if WIDTH == 8
+    const real scaled = as_float8(as_int8(p) + (as_int8(shifted) << 23));
+#else
+    const real scaled = as_float(as_int(p) + (as_int(shifted) << 23));
+#endif
+    return t > -126.0f ? scaled : (real)(0.0f);
+}
