@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 _ROWS = 8
 _SLICES = 4
+_CELL, _LEFT, _TOP = 1.5, 1.1, 0.55  # inches
 
 
 def draw(batches: Sequence[Path], names: Sequence[str], target: Path) -> None:
@@ -21,12 +22,11 @@ def draw(batches: Sequence[Path], names: Sequence[str], target: Path) -> None:
         channels = [str(c) for c in first["desc_names"]]
         slices = np.linspace(0, first["afm"].shape[-1] - 1, _SLICES).round().astype(int)
     columns = len(slices) + len(channels)
-    figure = Figure(figsize=(1.55 * columns + 0.9, 1.6 * len(rows) + 0.75), facecolor="#101014", dpi=110)
+    width, height = _LEFT + columns * _CELL, _TOP + len(rows) * _CELL
+    figure = Figure(figsize=(width, height), facecolor="#101014", dpi=110)
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(rows), columns, squeeze=False)
-    figure.subplots_adjust(
-        left=0.075, right=0.995, top=1 - 0.6 / figure.get_figheight(), bottom=0.01, wspace=0.04, hspace=0.04
-    )
+    figure.subplots_adjust(left=_LEFT / width, right=1, top=1 - _TOP / height, bottom=0, wspace=0.04, hspace=0.04)
     for row, (path, b) in zip(grid, rows, strict=True):
         with np.load(path, allow_pickle=False) as batch:
             afm, desc = batch["afm"][b, 0], batch["desc"][b]
@@ -49,13 +49,15 @@ def draw(batches: Sequence[Path], names: Sequence[str], target: Path) -> None:
 
 
 def _choose(batches: Sequence[Path]) -> list[tuple[Path, int]]:
-    """Samples of different structures, chosen evenly among all that occur, by number of atoms."""
-    found: dict[int, tuple[int, Path, int]] = {}
+    """Of the structures that occur, some from the smallest to the largest; of each, the sample that shows most."""
+    found: dict[int, tuple[float, int, Path, int]] = {}
     for path in batches:
         with np.load(path, allow_pickle=False) as batch:
+            detail = batch["desc"].mean(axis=(1, 2, 3))
             sizes = np.diff(batch["mol_offsets"])
             for b, structure in enumerate(batch["structure"].tolist()):
-                found.setdefault(structure, (int(sizes[b]), path, b))
-    ordered = sorted(found.values(), key=lambda f: f[0])
+                sample = (float(detail[b]), int(sizes[b]), path, b)
+                found[structure] = max(found.get(structure, sample), sample)
+    ordered = sorted(found.values(), key=lambda f: f[1])
     picked = np.unique(np.linspace(0, len(ordered) - 1, min(_ROWS, len(ordered))).round().astype(int))
-    return [ordered[i][1:] for i in picked]
+    return [ordered[i][2:] for i in picked]

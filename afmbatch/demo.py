@@ -77,7 +77,7 @@ def _download(http: httpx.Client, job: dict[str, Any], output: Path, console: Co
             status = _ok(http.get(path)).json()
             rate = status["samples_per_second"]
             progress.update(bar, completed=status["counts"]["samples_done"], rate=f"{rate:.0f}/s" if rate else "")
-            for record in _ok(http.get(f"{path}/batches", params={"limit": 1000})).json()["batches"]:
+            for record in _ok(http.get(f"{path}/batches", params={"limit": 1000})).json()["items"]:
                 if record["batch"] in pending:
                     yield _fetch(http, path, record, output)
                     pending.remove(record["batch"])

@@ -1,0 +1,116 @@
+"""From spec to batch file, on the real device."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kernels
+from service.contract.batch import digest
+from service.contract.settings import Settings
+from service.contract.spec import JobSpec
+from service.contract.store import Store, batch_key, dataset_key
+from service.contract.structures import Structures
+from worker.bind import bind_descriptor
+from worker.maker import open_maker
+
+ALL = ("vdw_spheres", "atomic_disks", "height_map", "bonds", "atom_rfunc")
+
+
+def spec(**changes):
+    given = {
+        "dataset": "ds-1",
+        "scan": {"window": [[0, 0, 5], [10, 8, 6.9]], "dim": [13, 9, 19], "df_steps": 10},
+        "rotations": {"kind": "directions", "directions": 7, "best": 3},
+        "batch_size": 4,
+    }
+    return JobSpec.model_validate(given | changes)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    url = tmp_path_factory.mktemp("store").as_uri()
+    rng = np.random.default_rng(4)
+    structures = Structures(
+        xyz=rng.normal(size=(9, 3)) * 3,
+        q=np.array([0.2, -0.1, -0.1, 0.0, np.nan, np.nan, np.nan, np.nan, np.nan]),
+        z=np.array([6, 8, 1, 7, 6, 6, 9, 1, 1]),
+        offsets=np.array([0, 4, 9]),
+        names=np.array(["charged", "uncharged"]),
+    )
+    Store(url).put(dataset_key("ds-1"), structures.to_bytes())
+    return url
+
+
+@pytest.fixture(scope="module")
+def maker(store):
+    return open_maker(Settings(store_url=store))
+
+
+def arrays(store, job, batch):
+    with np.load(io.BytesIO(Store(store).get(batch_key(job, batch))), allow_pickle=False) as f:
+        return dict(f)
+
+
+def test_a_batch_is_in_the_store_as_it_says(maker, store):
+    made = maker.make("job-a", spec(force_field={"charges": "none"}), 1)
+    data = Store(store).get(batch_key("job-a", 1))
+    assert (made.batch, made.samples, made.bytes, made.sha256) == (1, 2, len(data), digest(data))
+    batch = arrays(store, "job-a", 1)
+    assert batch["afm"].shape == (2, 1, 13, 9, 10)
+    assert batch["desc"].shape == (2, 5, 13, 9)
+    assert {name: batch[name].dtype.str for name in ("afm", "desc", "mols", "quality")} == {
+        "afm": "<f4",
+        "desc": "<f4",
+        "mols": "<f4",
+        "quality": "|u1",
+    }
+    assert tuple(batch["desc_names"]) == ALL
+    meta = json.loads(str(batch["meta"]))
+    assert meta["format"] == 1
+    assert meta["dataset"] == "ds-1"
+    assert meta["device_kind"] == maker.describe().device_kind
+
+
+def test_charges_of_none_image_as_zero_charges(maker, store):
+    plain = spec(force_field={"charges": "none"}, tips=[{"charges": [0, 0], "charge_z": [0.1, -0.1]}])
+    maker.make("job-b", plain, 0)
+    maker.make("job-c", spec(force_field={"charges": "none"}), 0)
+    b, c = arrays(store, "job-b", 0), arrays(store, "job-c", 0)
+    assert np.array_equal(b["afm"], c["afm"])
+    assert not c["mols"][:, 3].any()
+
+
+def test_no_descriptors_is_a_choice(maker, store):
+    maker.make("job-d", spec(force_field={"charges": "none"}, descriptors=[]), 0)
+    batch = arrays(store, "job-d", 0)
+    assert batch["desc"].shape == (4, 0, 13, 9)
+    assert batch["desc_names"].shape == (0,)
+
+
+def test_tips_are_imaged_in_their_order(maker, store):
+    tips = [{"element": 54, "charges": [0.3], "charge_z": [0]}, {"r0": 4.0}]
+    both = spec(tips=tips, force_field={"charges": "none"})
+    maker.make("job-e", both, 0)
+    maker.make("job-f", spec(tips=tips[1:], force_field={"charges": "none"}), 0)
+    e, f = arrays(store, "job-e", 0), arrays(store, "job-f", 0)
+    assert e["afm"].shape[1] == 2
+    assert np.array_equal(e["afm"][:, 1:], f["afm"])
+    assert np.array_equal(e["desc"], f["desc"])  # the last tip's
+    assert e["r0"].tolist() == [[3.0, 4.0]] * 4
+    assert (e["scan_windows"][:, 0, :, 2] > e["scan_windows"][:, 1, :, 2]).all()  # Xe is larger: it stays higher
+
+
+def test_a_dataset_that_is_gone_is_an_error(maker):
+    with pytest.raises(FileNotFoundError):
+        maker.make("job-g", spec(dataset="ds-2"), 0)
+
+
+def test_every_descriptor_of_the_contract_has_a_kernel_of_the_same_defaults():
+    for asked in spec().descriptors:
+        bound = bind_descriptor(asked)
+        assert bound == type(bound)()
+        assert asked.kind == bound.NAME
+    assert isinstance(bind_descriptor(spec().descriptors[3]), kernels.Bonds)
