@@ -4,6 +4,9 @@
     ├── InvalidInput    the request can't be carried out as written   (HTTP 422)
     ├── TooLarge        an upload or a job over a limit               (HTTP 413)
     ├── NotFound        no such dataset, job, batch                   (HTTP 404)
+    │   └── NotYet      a batch that is still to come                 (HTTP 404, Retry-After)
+    ├── Gone            it was there; its file is no longer           (HTTP 410)
+    ├── Unavailable     a part of the service does not answer         (HTTP 503, Retry-After)
     ├── Conflict        it exists, but not in a state for this        (HTTP 409)
     └── SampleError     one sample could not be simulated             (in the job's status)
 
@@ -44,12 +47,24 @@ class TooLarge(AfmbatchError):
 
 
 class NotFound(AfmbatchError):
-    """A dataset, job or batch that is not (or no longer) known."""
+    """A dataset, job or batch that is not (or no longer) known; `why`, where more can be said."""
 
-    def __init__(self, what: str, name: str) -> None:
-        super().__init__(f"{what} {name!r} does not exist")
+    def __init__(self, what: str, name: str, why: str = "") -> None:
+        super().__init__(f"{what} {name!r} does not exist" + (f": {why}" if why else ""))
         self.what = what
         self.name = name
+
+
+class NotYet(NotFound):
+    """A batch that does not exist yet but may come."""
+
+
+class Gone(AfmbatchError):
+    """What was recorded, but whose file is no longer in the store."""
+
+
+class Unavailable(AfmbatchError):
+    """A part of the service that does not answer."""
 
 
 class Conflict(AfmbatchError):

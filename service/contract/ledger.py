@@ -127,6 +127,10 @@ class Ledger:
         first, _, second = (taken or f"{digest} {job_id}").partition(" ")
         return first, second
 
+    def keep_idempotency(self, key: str, seconds: int) -> None:
+        """Keep a key whose request succeeded for so many seconds from now."""
+        self._redis.expire(_idempotency(key), seconds)
+
     def release_idempotency(self, key: str) -> None:
         """Free a key whose request came to nothing."""
         self._redis.delete(_idempotency(key))
@@ -213,6 +217,11 @@ class Ledger:
             keys=[_job(job_id), _done(job_id), _failed(job_id)],
             args=[failure.batch, failure.model_dump_json(), time.time()],
         )
+
+    def failure(self, job_id: str, batch: int) -> BatchFailure | None:
+        """Why a batch could not be made; None if that is not so."""
+        text = self._redis.hget(_failed(job_id), str(batch))
+        return BatchFailure.model_validate_json(text) if text is not None else None
 
     def missing(self, job_id: str, batches: range) -> list[int]:
         """Which of these batches are neither recorded nor known to have failed."""

@@ -3,7 +3,7 @@
 Objects are immutable and their keys say what they are; nothing else in the house makes up keys.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -33,9 +33,16 @@ class Store:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        if parts.scheme == "file":
-            Path(unquote(parts.path)).mkdir(parents=True, exist_ok=True)
+        self._directory = Path(unquote(parts.path)) if parts.scheme == "file" else None
+        if self._directory is not None:
+            self._directory.mkdir(parents=True, exist_ok=True)
         self._store = from_url(url)
+
+    def ping(self) -> None:
+        """Raise unless the store answers: FileNotFoundError, obstore's BaseError or another OSError."""
+        if self._directory is not None and not self._directory.is_dir():
+            raise FileNotFoundError(f"{self._directory} is not a directory")
+        next(iter(obstore.list(self._store, "ping/")), None)
 
     def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """Write an object; readers see all of it or nothing."""
@@ -45,7 +52,7 @@ class Store:
         """Read an object whole."""
         return bytes(obstore.get(self._store, key).bytes())
 
-    async def stream(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+    async def stream(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Bytes [start, end) of an object, in chunks."""
         answer = await obstore.get_async(self._store, key, options={"range": (start, end)})
         async for chunk in answer.stream(min_chunk_size=CHUNK_BYTES):
@@ -61,7 +68,12 @@ class Store:
     def delete_prefix(self, prefix: str) -> None:
         """Remove every object under a prefix."""
         for page in obstore.list(self._store, prefix):
-            obstore.delete(self._store, [item["path"] for item in page])
+            paths = [item["path"] for item in page]
+            try:
+                obstore.delete(self._store, paths)
+            except FileNotFoundError:  # somebody else is removing them too
+                for path in paths:
+                    self.delete(path)
 
     def keys(self, prefix: str) -> list[str]:
         """Keys under a prefix, sorted."""

@@ -1,0 +1,72 @@
+"""The HTTP application."""
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from rq import Queue
+
+from service.contract.ledger import Ledger
+from service.contract.settings import Settings
+from service.contract.spec import JobSpec
+from service.contract.store import Store
+from service.dispatch import Dispatch
+from service.problems import Problem, handlers
+from service.routes import batches, datasets, jobs, service
+
+_DESCRIPTION = """
+Post a job spec, get AFM training batches.
+
+1. `POST /v1/datasets` with xyz files makes a dataset.
+2. `POST /v1/jobs` with `{"dataset": "ds-…"}` images it; every other field has a default.
+3. `GET /v1/jobs/{id}` tells how far it is; `GET /v1/jobs/{id}/batches/{n}` downloads a batch, for `numpy.load`.
+
+Lengths are in Å, charges in e, stiffness in N/m, images in Hz. Errors are RFC 9457 problem documents that name the
+field, the reason and what would be accepted.
+"""
+_TAGS = [
+    {"name": "datasets", "description": "Structures to make jobs of."},
+    {"name": "jobs", "description": "Recipes, turned into batches by the workers."},
+    {"name": "batches", "description": "npz files, downloadable as soon as they are made."},
+    {"name": "service", "description": "Workers and health."},
+]
+
+
+def create_app(settings: Settings, ledger: Ledger, store: Store, queue: Queue) -> FastAPI:
+    """The application on objects that the caller opened, and closes."""
+    app = FastAPI(
+        title="afmbatch",
+        version=version("afmbatch"),
+        summary="AFM training batches on demand",
+        description=_DESCRIPTION,
+        openapi_tags=_TAGS,
+        exception_handlers=handlers(),
+        separate_input_output_schemas=False,
+    )
+    app.state.settings = settings
+    app.state.dispatch = Dispatch(settings, ledger, store, queue)
+    for module in (datasets, jobs, batches, service):
+        app.include_router(module.router)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's document, and the models that it doesn't see because we read the bodies and write the problems."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=app.description,
+            routes=app.routes,
+            tags=app.openapi_tags,
+            separate_input_output_schemas=False,
+        )
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        for model in (Problem, JobSpec):
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
+        app.openapi_schema = document
+    return app.openapi_schema

@@ -1,0 +1,81 @@
+"""Answers to a request for one immutable file: whole, a part of it, or that nothing changed (RFC 9110, §13 and §14)."""
+
+import re
+from collections.abc import AsyncIterator
+
+from fastapi import Request, Response
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import StreamingResponse
+
+from service.contract.batch import MEDIA_TYPE
+from service.contract.errors import Gone
+from service.contract.status import BatchRecord
+from service.contract.store import Store, batch_key
+
+_ONE_RANGE = re.compile(r"bytes=[ \t]*([0-9]{0,18})-([0-9]{0,18})[ \t]*", re.ASCII | re.IGNORECASE)
+_TAG = re.compile(r'(W/)?("[^"]*")')
+
+
+async def download(request: Request, store: Store, job_id: str, record: BatchRecord) -> Response:
+    """A batch file. Raises Gone where it is recorded but not in the store; HTTPException 412, 416."""
+    etag = f'"{record.sha256}"'
+    headers = {
+        "ETag": etag,
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "Content-Disposition": f'attachment; filename="{job_id}-batch-{record.batch:08d}.npz"',
+    }
+    if not fresh(request.headers, etag):
+        return Response(status_code=304, headers=headers)
+    whole = range(record.bytes)
+    part = selected(request.headers, etag, record.bytes) if request.method == "GET" else whole
+    if part != whole:
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{record.bytes}"
+    headers["Content-Length"] = str(len(part))
+    status = 200 if part == whole else 206
+    read = part if request.method == "GET" else part[:1]
+    chunks = store.stream(batch_key(job_id, record.batch), read.start, read.stop)
+    try:
+        first = await anext(chunks)  # before the headers leave: after them there is no way to say that it is lost
+    except FileNotFoundError:
+        raise Gone(
+            f"batch {record.batch} of {job_id} was made, but its file is no longer in the store; post the job again"
+        ) from None
+    if request.method == "HEAD":
+        await chunks.aclose()
+        return Response(None, status, headers, MEDIA_TYPE)
+    return StreamingResponse(_joined(first, chunks), status, headers, MEDIA_TYPE)
+
+
+async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in rest:
+        yield chunk
+
+
+def fresh(headers: Headers, etag: str) -> bool:
+    """Whether to send the file at all, by If-Match and If-None-Match. Raises HTTPException 412."""
+    match, none_match = headers.get("if-match"), headers.get("if-none-match")
+    if match is not None and match.strip() != "*" and ("", etag) not in _TAG.findall(match):
+        raise HTTPException(412, f"the file is {etag}")
+    if none_match is None:
+        return True
+    return none_match.strip() != "*" and etag not in (tag for _, tag in _TAG.findall(none_match))
+
+
+def selected(headers: Headers, etag: str, size: int) -> range:
+    """The bytes that Range and If-Range ask for; all of them where Range is malformed, multiple or of another unit.
+
+    Raises HTTPException 416.
+    """
+    asked = _ONE_RANGE.fullmatch(headers.get("range", ""))
+    if asked is None or headers.get("if-range", etag).strip() != etag:
+        return range(size)
+    first, last = asked.groups()
+    if (first and last and int(last) < int(first)) or not (first or last):
+        return range(size)
+    part = range(int(first), min(int(last or size) + 1, size)) if first else range(max(size - int(last), 0), size)
+    if not part:
+        raise HTTPException(416, f"the file has {size} bytes", {"Content-Range": f"bytes */{size}"})
+    return part

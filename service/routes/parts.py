@@ -1,0 +1,33 @@
+"""What the routes share: parameters, pages, and the objects that the application was made with."""
+
+from typing import Annotated, TypeAlias, cast
+
+from fastapi import Depends, Path, Query, Request
+from pydantic import BaseModel, Field
+
+from service.contract.model import MAX_INT
+from service.dispatch import Dispatch
+
+JobId: TypeAlias = Annotated[
+    str, Path(pattern="^job-[0-9a-f]{16}$", description="Id of a job.", examples=["job-1f0c6f5e9a2b3c4d"])
+]
+DatasetId: TypeAlias = Annotated[
+    str, Path(pattern="^ds-[0-9a-f]+$", max_length=100, description="Id of a dataset.", examples=["ds-0"])
+]
+BatchNumber: TypeAlias = Annotated[int, Path(ge=0, le=MAX_INT, description="Number of a batch in its job, from 0.")]
+Start: TypeAlias = Annotated[int, Query(ge=0, le=MAX_INT, description="Where the page starts.")]
+Limit: TypeAlias = Annotated[int, Query(ge=1, le=1000, description="Most items of the page.")]
+
+
+class Page(BaseModel):
+    """A part of a list."""
+
+    total: int = Field(description="Items in the whole list.")
+    start: int = Field(description="Where this page starts.")
+
+
+def _dispatch(request: Request) -> Dispatch:
+    return cast(Dispatch, request.app.state.dispatch)
+
+
+Decisions: TypeAlias = Annotated[Dispatch, Depends(_dispatch)]
