@@ -15,7 +15,7 @@ FROM python:3.11-slim
 COPY --from=build /opt/afmbatch /opt/afmbatch
 RUN useradd --create-home --uid 1000 afmbatch \
  && install -d -o afmbatch -g afmbatch /data
-USER afmbatch
+USER 1000
 WORKDIR /data
 ENV PATH=/opt/afmbatch/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
-from .conftest import free_port
+from afmbatch.up import Stack
+
+from .conftest import Service, free_port, ok
 
 
 def start(tmp_path, port):
@@ -86,3 +89,21 @@ def test_a_taken_port_is_said_in_one_line(tmp_path):
     assert answer.returncode == 1
     assert str(port) in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_what_was_recorded_survives_a_restart(tmp_path):
+    molecule = "2\n\nC 0 0 0 0.1\nO 0 0 1.13 -0.1\n"
+    for known in (False, True):
+        with (
+            Stack(tmp_path, free_port(), workers=1) as stack,
+            httpx.Client(base_url=stack.url, trust_env=False, timeout=60) as http,
+        ):
+            service = Service(stack, http)
+            if known:
+                assert [d["id"] for d in ok(http.get("/v1/datasets")).json()["items"]] == [dataset]
+                assert service.status(job)["state"] == "done"
+                assert service.arrays(job, 0)["sample"].tolist() == [0]
+            else:
+                dataset = service.upload(co=molecule)
+                job = service.post(dataset=dataset, rotations={"kind": "none"}, scan={"dim": [16, 16, 19]})
+                assert service.wait(job)["state"] == "done"
