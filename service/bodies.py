@@ -34,7 +34,7 @@ async def json_bytes(request: Request) -> bytes:
 def job_spec(body: Annotated[bytes, Depends(json_bytes)]) -> JobSpec:
     """The body as a job spec. Raises InvalidInput; HTTPException 400 where it is no JSON."""
     try:
-        # Strict: in lax mode "5", true and 5.0 pass for 5, which the documented schema denies.
+        # Strict: in lax mode "5" and true pass for numbers, which the documented schema denies.
         return JobSpec.model_validate_json(body, strict=True)
     except ValidationError as e:
         found = e.errors(include_url=False)

@@ -28,21 +28,22 @@ async def download(request: Request, store: Store, job_id: str, record: BatchRec
     }
     if not fresh(request.headers, etag):
         return Response(status_code=304, headers=headers)
-    whole = range(record.bytes)
-    part = selected(request.headers, etag, record.bytes) if request.method == "GET" else whole
-    if part != whole:
+    head = request.method == "HEAD"  # for which ranges are not defined
+    part = None if head else selected(request.headers, etag, record.bytes)
+    status = 200 if part is None else 206
+    if part is None:
+        part = range(record.bytes)
+    else:
         headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{record.bytes}"
     headers["Content-Length"] = str(len(part))
-    status = 200 if part == whole else 206
-    read = part if request.method == "GET" else part[:1]
-    chunks = store.stream(batch_key(job_id, record.batch), read.start, read.stop)
+    chunks = store.stream(batch_key(job_id, record.batch), part.start, part.start + 1 if head else part.stop)
     try:
         first = await anext(chunks)  # before the headers leave: after them there is no way to say that it is lost
     except FileNotFoundError:
         raise Gone(
             f"batch {record.batch} of {job_id} was made, but its file is no longer in the store; post the job again"
         ) from None
-    if request.method == "HEAD":
+    if head:
         await chunks.aclose()
         return Response(None, status, headers, MEDIA_TYPE)
     return StreamingResponse(_joined(first, chunks), status, headers, MEDIA_TYPE)
@@ -64,17 +65,17 @@ def fresh(headers: Headers, etag: str) -> bool:
     return none_match.strip() != "*" and etag not in (tag for _, tag in _TAG.findall(none_match))
 
 
-def selected(headers: Headers, etag: str, size: int) -> range:
-    """The bytes that Range and If-Range ask for; all of them where Range is malformed, multiple or of another unit.
+def selected(headers: Headers, etag: str, size: int) -> range | None:
+    """The bytes that Range and If-Range ask for; None, for all, where Range is malformed, multiple or of another unit.
 
     Raises HTTPException 416.
     """
     asked = _ONE_RANGE.fullmatch(headers.get("range", ""))
     if asked is None or headers.get("if-range", etag).strip() != etag:
-        return range(size)
+        return None
     first, last = asked.groups()
     if (first and last and int(last) < int(first)) or not (first or last):
-        return range(size)
+        return None
     part = range(int(first), min(int(last or size) + 1, size)) if first else range(max(size - int(last), 0), size)
     if not part:
         raise HTTPException(416, f"the file has {size} bytes", {"Content-Range": f"bytes */{size}"})

@@ -20,7 +20,7 @@ def shown(value: object) -> str:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     except ValueError:  # an integer of more digits than Python converts
         return f"a {type(value).__name__} too long to show"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return (text or '""') if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def faults(errors: Iterable[ErrorDetails], schema: Schema) -> list[Fault]:
@@ -56,7 +56,7 @@ def fault(error: ErrorDetails, path: Sequence[int | str], schema: Schema) -> Fau
             )
         case _:
             reason = re.sub(r"^\w+ should ", "it should ", error["msg"])
-            return Fault(known.path, shown(error["input"]), reason, accepted(known.node, schema))
+            return Fault(known.path or "body", shown(error["input"]), reason, accepted(known.node, schema))
 
 
 class _Place:

@@ -119,7 +119,7 @@ class Unrotated(Model):
 class BestDirections(Model):
     """Directions spread over the sphere by the golden angle, the best of them by entropy (physics.md §6)."""
 
-    kind: Literal["directions"] = "directions"
+    kind: Literal["directions"]  # required, as in every union: it says which one is meant
     directions: int = Field(default=100, ge=1, le=100_000, description="Directions to choose from.")
     best: int = Field(default=30, ge=1, le=100_000, description="How many are kept for each structure.")
 
@@ -191,7 +191,7 @@ class JobSpec(Model):
     descriptors: Annotated[tuple[Descriptor, ...], Field(max_length=64)] = Field(
         default_factory=common_descriptors, description="Image descriptors, one channel each, in this order."
     )
-    rotations: Annotated[BestDirections | Unrotated, Field(discriminator="kind")] = BestDirections()
+    rotations: Annotated[BestDirections | Unrotated, Field(discriminator="kind")] = BestDirections(kind="directions")
     randomise: Randomise = Randomise()
     shuffle: bool = Field(default=True, description="Whether samples come in a random order, fixed by the seed.")
     seed: int = Field(default=0, ge=0, le=MAX_INT, description="Everything drawn follows from it.")

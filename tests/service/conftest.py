@@ -1,0 +1,174 @@
+"""The service on a real Redis and a real store, over real HTTP; no worker: tests record batches themselves."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import uvicorn
+from redis import Redis
+from rq import Queue
+
+from service.app import create_app
+from service.contract import batch
+from service.contract.ledger import Ledger
+from service.contract.queue import open_queue
+from service.contract.settings import Settings
+from service.contract.status import BatchRecord
+from service.contract.store import Store, batch_key
+from tests.redis_server import redis_server
+
+WATER = "3\nwater\nO 0.0 0.0 0.0 -0.8\nH 0.96 0.0 0.0 0.4\nH -0.24 0.93 0.0 0.4\n"
+BARE_WATER = "3\nwater\nO 0.0 0.0 0.0\nH 0.96 0.0 0.0\nH -0.24 0.93 0.0\n"
+
+
+@dataclass(frozen=True)
+class House:
+    """A running service, and what stands behind it."""
+
+    settings: Settings
+    redis: Redis
+    ledger: Ledger
+    store: Store
+    queue: Queue
+    http: httpx.Client
+
+    def dataset(self, text=WATER, name="water.xyz"):
+        """Id of a dataset of one file."""
+        answer = self.http.post("/v1/datasets", files=[("files", (name, text))])
+        assert answer.is_success, answer.text
+        return answer.json()["id"]
+
+    def job(self, **spec):
+        """Id of a new job, by default of four batches."""
+        spec = {"dataset": self.dataset(), "samples": 8, "batch_size": 2} | spec
+        answer = self.http.post("/v1/jobs", json=spec)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+    def record(self, job, number, data):
+        """Do a worker's work: keep a batch and record it."""
+        self.store.put(batch_key(job, number), data)
+        made = BatchRecord(batch=number, samples=2, bytes=len(data), sha256=batch.digest(data))
+        assert self.ledger.record_batch(job, made)
+
+    def everything(self):
+        """All that Redis (ledger and queue) and the store hold."""
+        keys = {key: self.redis.dump(key) for key in self.redis.scan_iter()}
+        return keys | {key: batch.digest(self.store.get(key)) for key in self.store.keys("")}
+
+
+class Server(uvicorn.Server):
+    """Says when it listens."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.up = threading.Event()
+
+    async def startup(self, sockets=None):
+        await super().startup(sockets)
+        self.up.set()
+
+
+@contextmanager
+def serving(app) -> Iterator[str]:
+    """The address of an application that runs on a free port."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as service.main does
+        server = Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=2))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        assert server.up.wait(20)
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(20)
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[House]:
+    """A service with these settings."""
+    ledger = Ledger(Redis.from_url(settings.redis_url, decode_responses=True))
+    store, queue = Store(settings.store_url), open_queue(settings)
+    with (
+        serving(create_app(settings, ledger, store, queue)) as url,
+        httpx.Client(base_url=url, trust_env=False, timeout=20) as http,
+    ):
+        yield House(settings, Redis.from_url(settings.redis_url), ledger, store, queue, http)
+
+
+def emptied(house: House) -> House:
+    """The house with an empty Redis and an empty store."""
+    house.redis.flushall()
+    house.store.delete_prefix("")
+    return house
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    with redis_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def session_house(redis_url, tmp_path_factory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("store")
+    with running(Settings(redis_url=redis_url, store_url=folder.as_uri())) as house:
+        yield house
+
+
+@pytest.fixture
+def house(session_house) -> House:
+    """The service with nothing in it."""
+    return emptied(session_house)
+
+
+@pytest.fixture(scope="session")
+def session_limited(redis_url, tmp_path_factory) -> Iterator[House]:
+    settings = Settings(
+        redis_url=redis_url,
+        store_url=tmp_path_factory.mktemp("limited").as_uri(),
+        max_upload_bytes=20_000,
+        max_unpacked_bytes=100_000,
+        max_members=10,
+        max_samples=1000,
+        max_batch_bytes=100_000_000,
+    )
+    with running(settings) as house:
+        yield house
+
+
+@pytest.fixture
+def limited(session_limited) -> House:
+    """A service with small limits and nothing in it."""
+    return emptied(session_limited)
+
+
+@contextmanager
+def unchanged(house: House) -> Iterator[None]:
+    """Nothing is stored, recorded or queued in here."""
+    before = house.everything()
+    yield
+    assert house.everything() == before
+
+
+def faults(answer: httpx.Response) -> dict[str, dict[str, str]]:
+    """What a problem document finds wrong, by field."""
+    problem(answer)
+    return {e["field"]: e for e in answer.json()["errors"]}
+
+
+def problem(answer: httpx.Response) -> dict:
+    """A problem document, checked for its form."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    found = answer.json()
+    assert found["status"] == answer.status_code
+    assert found["type"].startswith("urn:afmbatch:problem:")
+    assert found["detail"]
+    for e in found["errors"]:
+        assert all(e[part] for part in ("field", "reason", "accepted")), e
+    return found

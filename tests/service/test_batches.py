@@ -1,0 +1,150 @@
+"""Batches over HTTP: listed and downloaded, whole and in parts; and what is said of those that are not there."""
+
+import hashlib
+import io
+
+import numpy as np
+import pytest
+
+from service.contract.batch import encode
+from service.contract.status import BatchFailure
+from service.contract.store import batch_key
+
+from .conftest import faults, problem
+
+DATA = encode({"afm": np.random.default_rng(1).random((5, 5, 40_000), dtype=np.float32)})  # some chunks long
+ETAG = f'"{hashlib.sha256(DATA).hexdigest()}"'
+
+
+@pytest.fixture
+def path(house):
+    """Of a batch that is there; the job's others are not."""
+    job = house.job()
+    house.record(job, 1, DATA)
+    return f"/v1/jobs/{job}/batches/1"
+
+
+def test_a_batch_arrives_whole(house, path):
+    answer = house.http.get(path)
+    assert answer.status_code == 200
+    assert answer.content == DATA
+    with np.load(io.BytesIO(answer.content), allow_pickle=False) as f:
+        assert f["afm"].shape == (5, 5, 40_000)
+    assert answer.headers["etag"] == ETAG
+    assert answer.headers["content-length"] == str(len(DATA))
+    assert answer.headers["accept-ranges"] == "bytes"
+    assert answer.headers["content-type"] == "application/vnd.numpy.npz"
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["content-disposition"].endswith('-batch-00000001.npz"')
+
+
+def test_head_tells_the_same_without_the_body(house, path):
+    got, told = house.http.get(path), house.http.head(path, headers={"range": "bytes=0-9"})
+    assert told.status_code == 200
+    assert told.content == b""
+    ignored = ("date",)
+    assert {k: v for k, v in told.headers.items() if k not in ignored} == {
+        k: v for k, v in got.headers.items() if k not in ignored
+    }
+
+
+def test_a_broken_download_resumes(house, path):
+    middle = len(DATA) // 2
+    rest = house.http.get(path, headers={"range": f"bytes={middle}-", "if-range": ETAG})
+    assert rest.status_code == 206
+    assert rest.content == DATA[middle:]
+    assert rest.headers["content-range"] == f"bytes {middle}-{len(DATA) - 1}/{len(DATA)}"
+    assert rest.headers["etag"] == ETAG
+
+
+def test_a_range_that_covers_everything_is_still_a_range(house, path):
+    answer = house.http.get(path, headers={"range": "bytes=0-"})
+    assert answer.status_code == 206
+    assert answer.content == DATA
+
+
+def test_another_file_is_sent_whole(house, path):
+    answer = house.http.get(path, headers={"range": "bytes=0-9", "if-range": '"other"'})
+    assert (answer.status_code, answer.content) == (200, DATA)
+
+
+def test_a_range_outside_the_file(house, path):
+    answer = house.http.get(path, headers={"range": f"bytes={len(DATA)}-"})
+    assert answer.status_code == 416
+    assert answer.headers["content-range"] == f"bytes */{len(DATA)}"
+    problem(answer)
+
+
+def test_what_the_client_has_is_not_sent_again(house, path):
+    answer = house.http.get(path, headers={"if-none-match": ETAG, "range": "bytes=0-9"})
+    assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", ETAG)
+    assert house.http.get(path, headers={"if-match": '"other"'}).status_code == 412
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_batch_whose_file_was_lost(house, path, method):
+    job = path.split("/")[3]
+    house.store.delete(batch_key(job, 1))
+    answer = house.http.request(method, path)
+    assert answer.status_code == 410
+    if method == "GET":
+        assert "no longer in the store" in problem(answer)["detail"]
+
+
+def test_a_batch_still_to_come(house, path):
+    answer = house.http.get(path[:-1] + "0")
+    assert answer.status_code == 404
+    assert answer.headers["retry-after"]
+    assert problem(answer)["type"].endswith(":not-yet")
+    assert "queued" in answer.json()["detail"]
+
+
+def test_a_batch_that_failed(house, path):
+    house.ledger.record_failure(path.split("/")[3], BatchFailure(batch=0, error="sample 3: two atoms in one place"))
+    answer = house.http.get(path[:-1] + "0")
+    assert answer.status_code == 404
+    assert problem(answer)["type"].endswith(":not-found")
+    assert "two atoms in one place" in answer.json()["detail"]
+
+
+def test_a_batch_of_a_cancelled_job(house, path):
+    house.http.post(f"/v1/jobs/{path.split('/')[3]}/cancel")
+    assert house.http.get(path).status_code == 200
+    assert "cancelled" in problem(house.http.get(path[:-1] + "0"))["detail"]
+
+
+def test_a_batch_out_of_range(house, path):
+    answer = house.http.get(path[:-1] + "4")
+    assert answer.status_code == 404
+    assert "0 to 3" in problem(answer)["detail"]
+
+
+@pytest.mark.parametrize("number", ["-1", "x", "1.5", str(2**53), "1" * 5000, "0x1"])
+def test_a_number_that_can_not_be_one(house, path, number):
+    answer = house.http.get(path[:-1] + number)
+    assert answer.status_code == 422
+    assert faults(answer)["number"]["accepted"] == f"an integer from 0 to {2**53 - 1}"
+
+
+def test_batches_are_listed_by_number(house, path):
+    house.record(path.split("/")[3], 3, b"npz")
+    listed = house.http.get(path[:-2]).json()
+    assert [b["batch"] for b in listed["batches"]] == [1, 3]
+    assert (listed["total"], listed["recorded"]) == (4, 2)
+    assert listed["batches"][0] == {
+        "batch": 1,
+        "samples": 2,
+        "bytes": len(DATA),
+        "sha256": ETAG.strip('"'),
+        "flagged": 0,
+    }
+    page = house.http.get(path[:-2], params={"start": 2, "limit": 1}).json()
+    assert page["batches"] == []
+    assert page["recorded"] == 2
+
+
+def test_no_such_job(house):
+    for tail in ("", "/0"):
+        answer = house.http.get(f"/v1/jobs/job-0000000000000000/batches{tail}")
+        assert answer.status_code == 404
+        assert "job" in problem(answer)["detail"]

@@ -1,0 +1,174 @@
+"""Datasets over HTTP: upload, list, delete; and uploads over the limit."""
+
+import gzip
+import http.client
+import io
+import tarfile
+
+import pytest
+
+from .conftest import BARE_WATER, WATER, faults, problem, unchanged
+
+
+def test_an_upload_makes_a_dataset_whose_id_follows_from_its_content(house):
+    first = house.http.post("/v1/datasets", files=[("files", ("water.xyz", WATER))])
+    assert first.status_code == 201
+    record = first.json()
+    assert record | {"id": "", "created_at": 0} == {
+        "id": "",
+        "structures": 1,
+        "atoms": 3,
+        "charged": 1,
+        "elements": ["H", "O"],
+        "created_at": 0,
+    }
+    assert house.http.get(first.headers["location"]).json() == record
+    with unchanged(house):
+        again = house.http.post("/v1/datasets", files=[("files", ("water.xyz", WATER))])
+    assert again.status_code == 200
+    assert again.json() == record
+    assert again.headers["location"] == first.headers["location"]
+
+
+def test_many_files_in_one_upload(house):
+    files = [("files", (f"{n}.xyz", WATER.replace("0.96", f"0.9{n}"))) for n in range(1, 6)]
+    assert house.http.post("/v1/datasets", files=files).json()["structures"] == 5
+
+
+@pytest.mark.parametrize("structures", [1, 20_000])  # from a megabyte on, what was received is kept in a file
+def test_a_compressed_upload(house, structures):
+    packed = gzip.compress(tarred("water.xyz", WATER * structures), compresslevel=0)
+    answer = house.http.post("/v1/datasets", files=[("files", ("molecules.tar.gz", packed))])
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["structures"] == structures
+
+
+def tarred(name, text):
+    f = io.BytesIO()
+    with tarfile.open(fileobj=f, mode="w") as tar:
+        member = tarfile.TarInfo(name)
+        member.size = len(text)
+        tar.addfile(member, io.BytesIO(text.encode()))
+    return f.getvalue()
+
+
+def test_datasets_are_listed_in_pages(house):
+    ids = {house.dataset(WATER.replace("0.96", f"0.9{n}")) for n in range(1, 4)}
+    pages = [house.http.get("/v1/datasets", params={"start": n, "limit": 2}).json() for n in (0, 2)]
+    assert [len(p["datasets"]) for p in pages] == [2, 1]
+    assert {d["id"] for p in pages for d in p["datasets"]} == ids
+    assert {p["total"] for p in pages} == {3}
+
+
+def test_a_dataset_in_use_is_not_deleted(house):
+    job = house.job()
+    dataset = house.http.get(f"/v1/jobs/{job}").json()["spec"]["dataset"]
+    with unchanged(house):
+        refused = house.http.delete(f"/v1/datasets/{dataset}")
+    assert refused.status_code == 409
+    assert job in problem(refused)["detail"]
+    house.http.post(f"/v1/jobs/{job}/cancel")
+    assert house.http.delete(f"/v1/datasets/{dataset}").status_code == 204
+    assert house.http.get(f"/v1/datasets/{dataset}").status_code == 404
+    assert house.store.keys("datasets/") == []
+
+
+def test_an_upload_repairs_a_dataset_whose_file_was_lost(house):
+    dataset = house.dataset()
+    kept = house.everything()
+    house.store.delete(f"datasets/{dataset}.npz")
+    assert house.dataset() == dataset
+    assert house.everything() == kept
+
+
+@pytest.mark.parametrize("dataset", ["ds-0", "ds-" + "f" * 60])
+def test_no_such_dataset(house, dataset):
+    assert house.http.get(f"/v1/datasets/{dataset}").status_code == 404
+    assert house.http.delete(f"/v1/datasets/{dataset}").status_code == 404
+
+
+@pytest.mark.parametrize("dataset", ["x", "job-0", "ds-%3Adone", "ds-%FF", "ds-0%0A"])
+def test_an_id_that_can_not_be_one(house, dataset):
+    answer = house.http.get(f"/v1/datasets/{dataset}")
+    assert answer.status_code == 422
+    assert faults(answer)["dataset_id"]["accepted"]
+
+
+def test_a_form_without_files(house):
+    boundary = {"content-type": "multipart/form-data; boundary=b"}
+    with unchanged(house):
+        for sent in (
+            {"files": [("file", ("water.xyz", WATER))]},
+            {"files": [("files", ("water.xyz", WATER)), ("note", (None, "hello"))]},
+            {"files": [("files", (None, WATER))]},
+            {"content": b"--b--\r\n", "headers": boundary},
+        ):
+            answer = house.http.post("/v1/datasets", **sent)
+            assert answer.status_code == 422, sent
+            assert faults(answer)
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type"),
+    [
+        (b"", "multipart/form-data"),
+        (b"nonsense", "multipart/form-data; boundary=b"),
+        (b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n", "multipart/form-data; boundary=b"),
+        (b"--b\r\n" + b"x" * 5000, "multipart/form-data; boundary=b"),
+    ],
+)
+def test_a_body_that_is_no_form(house, content, content_type):
+    with unchanged(house):
+        answer = house.http.post("/v1/datasets", content=content, headers={"content-type": content_type})
+    assert answer.status_code == 400
+    problem(answer)
+
+
+def test_a_body_of_another_type(house):
+    answer = house.http.post("/v1/datasets", content=WATER, headers={"content-type": "chemical/x-xyz"})
+    assert answer.status_code == 415
+    assert "multipart/form-data" in problem(answer)["detail"]
+
+
+def test_an_upload_over_the_limit(limited):
+    with unchanged(limited):
+        answer = limited.http.post("/v1/datasets", files=[("files", ("water.xyz", WATER + " " * 20_000))])
+    assert answer.status_code == 413
+    assert faults(answer)["body"]["accepted"] == "at most 20000 bytes"
+
+
+def test_an_upload_over_the_limit_that_does_not_say_so(limited):
+    def body():
+        yield b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.xyz"\r\n\r\n' + WATER.encode()
+        for _ in range(100):
+            yield b" " * 1000
+        yield b"\r\n--b--\r\n"
+
+    with unchanged(limited):
+        answer = limited.http.post(
+            "/v1/datasets", content=body(), headers={"content-type": "multipart/form-data; boundary=b"}
+        )
+    assert answer.status_code == 413
+
+
+def test_a_client_that_asks_first_is_answered_before_it_sends(limited):
+    host, port = limited.http.base_url.host, limited.http.base_url.port
+    connection = http.client.HTTPConnection(host, port, timeout=20)
+    connection.putrequest("POST", "/v1/datasets")
+    connection.putheader("Content-Type", "multipart/form-data; boundary=b")
+    connection.putheader("Content-Length", str(10**15))
+    connection.putheader("Expect", "100-continue")
+    connection.endheaders()
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
+def test_more_files_than_allowed(limited):
+    files = [("files", (f"{n}.xyz", WATER)) for n in range(11)]
+    with unchanged(limited):
+        assert limited.http.post("/v1/datasets", files=files).status_code in (400, 413)
+
+
+def test_structures_without_charges_are_kept_and_counted(house):
+    answer = house.http.post("/v1/datasets", files=[("files", ("bare.xyz", BARE_WATER))])
+    assert answer.json()["charged"] == 0

@@ -1,0 +1,94 @@
+"""Which bytes a request asks for, by RFC 9110 alone."""
+
+import pytest
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+
+from service.downloads import fresh, selected
+
+ETAG = '"abc"'
+ALL = range(100)
+
+
+@pytest.mark.parametrize(
+    ("asked", "part"),
+    [
+        ("bytes=0-9", range(10)),
+        ("bytes=10-", range(10, 100)),
+        ("bytes=-10", range(90, 100)),
+        ("bytes=0-0", range(1)),
+        ("bytes=99-99", range(99, 100)),
+        ("bytes=50-1000", range(50, 100)),
+        ("bytes=-1000", ALL),
+        ("bytes=0-", ALL),
+        ("Bytes= 1-2 ", range(1, 3)),
+        # malformed, of another unit, or several: as if it had not been sent
+        ("bytes=9-0", None),
+        ("bytes=-", None),
+        ("bytes=", None),
+        ("bytes=a-b", None),
+        ("bytes=1", None),
+        ("bytes=--1", None),
+        ("bytes=+1-2", None),
+        ("bytes 0-9", None),
+        ("items=0-9", None),
+        ("bytes=0-1,5-6", None),
+        ("bytes=0-1\n", None),
+        (f"bytes={'9' * 5000}-", None),
+        ("", None),
+    ],
+)
+def test_one_range(asked, part):
+    assert selected(Headers({"range": asked}), ETAG, 100) == part
+
+
+@pytest.mark.parametrize("asked", ["bytes=100-", "bytes=100-200", "bytes=-0", f"bytes={10**17}-"])
+def test_a_range_outside_the_file(asked):
+    with pytest.raises(HTTPException) as e:
+        selected(Headers({"range": asked}), ETAG, 100)
+    assert e.value.status_code == 416
+    assert e.value.headers == {"Content-Range": "bytes */100"}
+
+
+@pytest.mark.parametrize(
+    ("if_range", "part"),
+    [
+        (ETAG, range(10)),
+        ('"other"', None),
+        ('W/"abc"', None),  # weak tags don't promise the same bytes
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("", None),
+    ],
+)
+def test_a_range_only_of_the_same_file(if_range, part):
+    assert selected(Headers({"range": "bytes=0-9", "if-range": if_range}), ETAG, 100) == part
+
+
+def test_a_range_outside_another_file_is_no_error():
+    assert selected(Headers({"range": "bytes=500-", "if-range": '"other"'}), ETAG, 100) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "send"),
+    [
+        ({}, True),
+        ({"if-none-match": ETAG}, False),
+        ({"if-none-match": f"W/{ETAG}"}, False),
+        ({"if-none-match": f'"x", {ETAG}'}, False),
+        ({"if-none-match": "*"}, False),
+        ({"if-none-match": '"x"'}, True),
+        ({"if-none-match": "abc"}, True),
+        ({"if-match": ETAG}, True),
+        ({"if-match": "*"}, True),
+        ({"if-match": f'"x", {ETAG}', "if-none-match": ETAG}, False),
+    ],
+)
+def test_whether_the_file_is_sent(headers, send):
+    assert fresh(Headers(headers), ETAG) is send
+
+
+@pytest.mark.parametrize("tags", ['"x"', f"W/{ETAG}", "abc", ""])
+def test_a_condition_that_does_not_hold(tags):
+    with pytest.raises(HTTPException) as e:
+        fresh(Headers({"if-match": tags}), ETAG)
+    assert e.value.status_code == 412

@@ -1,0 +1,122 @@
+"""Bad input: refused with field, reason and what would be accepted, before anything is stored, recorded or queued."""
+
+import io
+import json
+import zipfile
+
+import pytest
+
+from .conftest import BARE_WATER, WATER, faults, unchanged
+
+
+def zipped(**members):
+    f = io.BytesIO()
+    with zipfile.ZipFile(f, "w", zipfile.ZIP_DEFLATED) as z:
+        for name, content in members.items():
+            z.writestr(name, content)
+    return f.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("no atoms.xyz", "0\nnothing\n"),
+        ("empty.xyz", ""),
+        ("unknown element.xyz", WATER.replace("O", "Qq")),
+        ("nan.xyz", WATER.replace("0.96", "nan")),
+        ("infinite.xyz", WATER.replace("0.96", "inf")),
+        ("far away.xyz", WATER.replace("0.96", "1e30")),
+        ("overlapping.xyz", WATER.replace("0.96", "0.0")),
+        ("cut short.xyz", WATER.replace("3\n", "4\n", 1)),
+        ("bomb.zip", zipped(**{"a.xyz": b"0" * 1_000_000})),
+        ("outside.zip", zipped(**{"../a.xyz": WATER})),
+        ("absolute.zip", zipped(**{"/a.xyz": WATER})),
+        ("broken.zip", zipped(**{"a.xyz": WATER})[:-30]),
+        ("binary.xyz", bytes(range(256))),
+    ],
+)
+def test_an_upload_is_refused(limited, name, content):
+    with unchanged(limited):
+        answer = limited.http.post("/v1/datasets", files=[("files", (name, content))])
+    assert answer.status_code in (413, 422), answer.text
+    assert faults(answer)
+
+
+@pytest.mark.parametrize(
+    ("field", "spec"),
+    [
+        ("dataset", {"dataset": "ds-0"}),
+        ("dataset", {"dataset": "job:x"}),
+        ("dataset", {"dataset": None}),
+        ("sampels", {"sampels": 3}),
+        ("tips[0].stifness", {"tips": [{"stifness": [1, 1, 1, 1]}]}),
+        ("scan.df_steps", {"scan": {"df_steps": 20}}),
+        ("scan.window", {"scan": {"window": [[2, 2, 5], [2, 18, 6.9]]}}),
+        ("scan.window", {"scan": {"window": [[2, 2, 6.9], [18, 18, 5]]}}),
+        ("scan.dim[1]", {"scan": {"dim": [128, 0, 19]}}),
+        ("scan.dim[2]", {"scan": {"dim": [128, 128]}}),
+        ("scan.dim", {"scan": {"dim": [4096, 4096, 4096]}}),
+        ("samples", {"samples": 10**12}),
+        ("samples", {"samples": 10**400}),
+        ("samples", {"samples": 0}),
+        ("samples", {"samples": "5"}),
+        ("samples", {"samples": True}),
+        ("samples", {"rotations": {"kind": "directions", "directions": 10**5, "best": 10**5}}),
+        ("rotations.best", {"rotations": {"kind": "directions", "directions": 10, "best": 11}}),
+        ("rotations.kind", {"rotations": {"kind": "all"}}),
+        ("batch_size", {"batch_size": 200, "rotations": {"kind": "directions", "directions": 500, "best": 500}}),
+        ("randomise.tilt.radius", {"randomise": {"tilt": {"radius": 3}}}),
+        ("randomise.distance.high", {"randomise": {"distance": {"low": 1}}}),
+        ("tips[0].tilt", {"tips": [{"tilt": [3, 0]}]}),
+        ("tips[1].stiffness", {"tips": [{}, {"stiffness": [0, 0, 0, 0]}]}),
+        ("tips[0].stiffness", {"tips": [{"stiffness": [0.25, 0.25, 0, 0]}]}),
+        ("tips", {"tips": []}),
+        ("tips[0].element", {"tips": [{"element": 200}]}),
+        ("descriptors[1].kind", {"descriptors": [{"kind": "bonds"}, {"kind": "bond"}]}),
+        ("descriptors[0].kind", {"descriptors": [{}]}),
+        ("descriptors[0].zmin", {"descriptors": [{"kind": "bonds", "zmin": 1}]}),
+        ("distance", {"distance": float("nan")}),
+        ("distance", {"distance": float("inf")}),
+        ("force_field.charges", {"force_field": {"charges": "all"}}),
+    ],
+)
+def test_a_spec_is_refused(limited, field, spec):
+    body = json.dumps({"dataset": limited.dataset()} | spec)
+    with unchanged(limited):
+        answer = limited.http.post("/v1/jobs", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert list(faults(answer)) == [field]
+
+
+FORCES = WATER.replace("water", "Properties=species:S:1:pos:R:3:forces:R:1")
+
+
+@pytest.mark.parametrize("text", [BARE_WATER, FORCES], ids=["four columns", "the fifth column is a force"])
+def test_charges_that_are_not_there(limited, text):
+    dataset = limited.dataset(text, "bare.xyz")
+    with unchanged(limited):
+        answer = limited.http.post("/v1/jobs", json={"dataset": dataset})
+    fault = faults(answer)["force_field.charges"]
+    assert "bare" in fault["reason"]
+    assert "none" in fault["accepted"]
+    assert limited.http.post("/v1/jobs", json={"dataset": dataset, "force_field": {"charges": "none"}}).is_success
+
+
+def test_every_fault_is_named_at_once(limited):
+    spec = {"dataset": limited.dataset(), "seed": -1, "tips": [{"r0": 0}], "extra": None}
+    answer = limited.http.post("/v1/jobs", json=spec)
+    assert set(faults(answer)) == {"seed", "tips[0].r0", "extra"}
+
+
+def test_a_fault_says_what_would_be_accepted(limited):
+    spec = {"dataset": limited.dataset(), "tips": [{"stifness": 1, "element": 0}], "samples": 31}
+    found = faults(limited.http.post("/v1/jobs", json=spec))
+    assert found["tips[0].stifness"] == {
+        "field": "tips[0].stifness",
+        "value": "1",
+        "reason": "unknown field; did you mean 'stiffness'?",
+        "accepted": "the fields element, charges, charge_z, tilt, r0, stiffness",
+    }
+    assert found["tips[0].element"]["accepted"].startswith("an integer from 1 to ")
+    del spec["tips"]
+    assert faults(limited.http.post("/v1/jobs", json=spec))["samples"]["accepted"] == "at most 30, or null for all"

@@ -1,0 +1,75 @@
+"""The service itself: alive, ready, its workers, and its process."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import httpx
+from redis import Redis
+
+from service.contract.settings import Settings
+from service.contract.status import WorkerRecord
+
+from .conftest import WATER, problem, running
+
+WORKER = WorkerRecord(
+    name="w1",
+    host="here",
+    pid=1,
+    device="a device",
+    device_kind="cpu",
+    compute_units=2,
+    memory_bytes=1 << 30,
+    engine="1",
+    started_at=0.0,
+)
+
+
+def test_the_root_leads_to_the_documentation(house):
+    answer = house.http.get("/", follow_redirects=True)
+    assert answer.status_code == 200
+    assert answer.url.path == "/docs"
+
+
+def test_alive(house):
+    assert house.http.get("/v1/health").json() == {"status": "ok"}
+
+
+def test_ready_without_and_with_a_worker(house):
+    alone = house.http.get("/v1/ready")
+    assert alone.status_code == 200
+    assert alone.json()["workers"] == 0
+    assert "no worker" in alone.json()["detail"]
+    house.ledger.announce(WORKER, 60)
+    assert house.http.get("/v1/ready").json()["workers"] == 1
+    assert house.http.get("/v1/workers").json() == {"workers": [WORKER.model_dump(mode="json")]}
+
+
+def test_not_ready_without_a_store(redis_url, tmp_path):
+    with running(Settings(redis_url=redis_url, store_url=(tmp_path / "store").as_uri())) as house:
+        shutil.rmtree(tmp_path / "store")
+        answer = house.http.get("/v1/ready")
+    assert answer.status_code == 503
+    assert "store" in problem(answer)["detail"]
+
+
+def test_the_process_serves_and_stops(redis_url, tmp_path):
+    Redis.from_url(redis_url).flushall()
+    env = os.environ | {
+        "AFMBATCH_REDIS_URL": redis_url,
+        "AFMBATCH_STORE_URL": tmp_path.as_uri(),
+        "AFMBATCH_PORT": "0",
+    }
+    code = "from service.main import run; from service.contract.settings import Settings; run(Settings())"
+    with subprocess.Popen([sys.executable, "-c", code], env=env, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            url = next(found[0] for line in process.stderr if (found := re.search(r"http://[\d.]+:\d+", line)))
+            with httpx.Client(base_url=url, trust_env=False, timeout=20) as http:
+                assert http.post("/v1/datasets", files=[("files", ("water.xyz", WATER))]).status_code == 201
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=20)
+    assert process.returncode in (0, -signal.SIGTERM)
