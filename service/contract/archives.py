@@ -9,7 +9,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -66,9 +66,9 @@ class Budget:
 
 
 class Measured:
-    """A file whose bytes count against the budget as they are read; broken content raises InvalidInput."""
+    """A file whose bytes count against a budget as they are read; broken content raises InvalidInput."""
 
-    def __init__(self, file: Readable, where: str, budget: Budget) -> None:
+    def __init__(self, file: Readable, where: str, budget: Budget | None) -> None:
         self._file = file
         self._where = where
         self._budget = budget
@@ -77,7 +77,8 @@ class Measured:
         """Up to n bytes. Raises InvalidInput, TooLarge."""
         with unbroken(self._where):
             data = self._file.read(n)
-        self._budget.take_bytes(len(data), self._where)
+        if self._budget is not None:
+            self._budget.take_bytes(len(data), self._where)
         return data
 
 
@@ -87,7 +88,7 @@ def unbroken(where: str) -> Iterator[None]:
     try:
         yield
     except BROKEN as e:
-        reason = f"the file is damaged or cut off ({type(e).__name__}: {shown(str(e))})"
+        reason = f"the file is damaged, cut off or not what it seems ({type(e).__name__}: {shown(str(e))})"
         raise InvalidInput(Fault(where, shown(where), reason, ACCEPTED)) from e
 
 
@@ -105,7 +106,7 @@ def members(upload: Upload, name: str, budget: Budget) -> Iterator[tuple[str, Re
     if kind == "zip":
         yield from _zip(upload.file, name, budget)
     elif kind == "gzip":
-        yield from _tar(gzip.GzipFile(fileobj=upload.file), name, budget)
+        yield from _tar(gzip.GzipFile(fileobj=upload.file, mode="rb"), name, budget)
     elif head[257:262] == b"ustar" or (name.lower().endswith(".tar") and b"\0" in head):
         yield from _tar(upload.file, name, budget)
     elif kind:
@@ -131,29 +132,59 @@ def _zip(file: BinaryIO, name: str, budget: Budget) -> Iterator[tuple[str, Reada
             reason = "the member is a link or a device"
         elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             reason = "the member is neither stored nor deflated"
-        yield from _member(name, info.filename, reason, info.is_dir(), seen, budget, partial(archive.open, info))
+        member = _member(name, info.filename, reason, seen)
+        if isinstance(member, Fault):
+            yield member
+        elif member:
+            where = f"{name}:{member}"
+            with unbroken(where):
+                content = archive.open(info)
+            yield member, Measured(content, where, budget)
 
 
 def _tar(file: Readable, name: str, budget: Budget) -> Iterator[tuple[str, Readable] | Fault]:
     raw = Measured(file, name, budget)
-    with unbroken(name):
-        archive = tarfile.open(fileobj=raw, mode="r|", tarinfo=_Header)  # type: ignore[call-overload]
     seen: set[str] = set()
-    while True:
-        with unbroken(name):
-            info = archive.next()
-        if info is None:
-            break
-        archive.members = []  # tarfile would keep them all
-        budget.take_files(1, name)
-        reason = ""
-        if not (info.isreg() or info.isdir()):
-            reason = "the member is a link or a device"
-        elif info.issparse():
-            reason = "the member is a sparse file"
-        yield from _member(name, info.name, reason, info.isdir(), seen, budget, partial(archive.extractfile, info))
+    with unbroken(name), tarfile.open(fileobj=raw, mode="r|", tarinfo=_Header) as archive:  # type: ignore[call-overload]
+        while (info := archive.next()) is not None:
+            archive.members = []  # tarfile would keep them all
+            budget.take_files(1, name)
+            reason = ""
+            if not (info.isreg() or info.isdir()):
+                reason = "the member is a link or a device"
+            elif info.issparse():
+                reason = "the member is a sparse file"
+            member = _member(name, info.name + "/" * info.isdir(), reason, seen)
+            if isinstance(member, Fault):
+                yield member
+            elif member:
+                yield member, Measured(archive.extractfile(info), f"{name}:{member}", None)  # raw counts already
     while raw.read(BLOCK_BYTES):  # to the end: only there gzip compares its checksum
         pass
+
+
+def _member(archive: str, name: str, reason: str, seen: set[str]) -> str | Fault:
+    """A member's name with plain slashes, "" if it is passed over, a fault if it (or for `reason`) is refused."""
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+    plain = "/".join(parts)
+    accepted = ACCEPTED
+    if name.startswith(("/", "\\")) or ".." in parts or name[1:2] == ":":
+        reason = "the member's name leads out of the archive"
+        accepted = "names such as sub/benzene.xyz"
+    elif any(part.startswith(".") or part in JUNK for part in parts) or (name.endswith(("/", "\\")) and not reason):
+        return ""
+    elif plain in seen:
+        reason = "two members have this name"
+        accepted = "each name once"
+    elif len(plain) > MAX_NAME:
+        reason = "the member's name is too long"
+        accepted = f"names of at most {MAX_NAME} characters"
+    elif plain.lower().endswith(NESTED):
+        reason = "an archive within an archive is not read"
+    elif not reason and PurePosixPath(plain).suffix.lower() not in SUFFIXES:
+        reason = "the member is no .xyz or .extxyz file"
+    seen.add(plain)
+    return Fault(f"{archive}:{shown(plain)}", shown(name), reason, accepted) if reason else shown(plain, MAX_NAME)
 
 
 class _Header(tarfile.TarInfo):
@@ -166,7 +197,7 @@ class _Header(tarfile.TarInfo):
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
             raise
         except tarfile.HeaderError as e:
-            raise tarfile.ReadError(f"no member where one should be, {e}") from e
+            raise tarfile.ReadError(f"no tar member where one should be: {e}") from e
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:

@@ -23,10 +23,11 @@ MAX_ATOMS = 100_000  # in one structure: a header can't make us hold more lines 
 MAX_FRAME_BYTES = 32 << 20  # of atom lines in one structure: split into words they need many times that
 
 CHARGES = ("initial_charges", "charges", "charge", "q")
-ROLES = {"species": "element", "symbols": "element", "Z": "element", "numbers": "element"}
-ROLES |= {"pos": "xyz", "positions": "xyz"} | dict.fromkeys(CHARGES, "charge")
-TYPES = {"species": ("S:1",), "symbols": ("S:1",), "Z": ("I:1",), "numbers": ("I:1",)}
-TYPES |= {"pos": ("R:3",), "positions": ("R:3",)} | dict.fromkeys(CHARGES, ("R:1", "I:1"))
+# what a column of this name gives, and the types it may have
+ROLES = dict.fromkeys(("species", "symbols"), ("element", "S:1"))
+ROLES |= dict.fromkeys(("Z", "numbers"), ("element", "I:1"))
+ROLES |= dict.fromkeys(("pos", "positions"), ("xyz", "R:3"))
+ROLES |= dict.fromkeys(CHARGES, ("charge", "R:1 I:1"))
 
 PLAIN = "'element x y z' or 'element x y z charge' in every line; name other columns by Properties=… (extended xyz)"
 NAMED = "Properties=species:S:1:pos:R:3, further columns as name:type:count, a charge as " + ", ".join(CHARGES)
@@ -83,7 +84,7 @@ def frames(file: Readable, name: str) -> Iterator[Frame | Fault]:
         structure += 1
         where = f"{name}, structure {structure}"
         if not text.isdigit():
-            reason = "the number of atoms is expected here" + (f"; {said}" if len(text.split()) > 3 else "")
+            reason = "the number of atoms is expected here" + (f"; {said}" if said and len(text.split()) > 3 else "")
             yield Fault(f"{where}, line {number}", shown(text), reason, HEADER)
             return
         if len(text) > 9 or int(text) > MAX_ATOMS:
@@ -123,7 +124,8 @@ def _lines(file: Readable, name: str) -> Iterator[bytes]:
         number += len(lines)
         if len(tail) > BLOCK_BYTES:
             raise InvalidInput(Fault(f"{name}, line {number + 1}", shown(tail), "this line does not end", "xyz text"))
-    yield from tail.split(b"\n")
+    if tail:
+        yield from tail.removesuffix(b"\n").split(b"\n")
 
 
 def _frame(comment: bytes, rows: Sequence[list[str]], where: str, first: int) -> Frame:
@@ -131,7 +133,9 @@ def _frame(comment: bytes, rows: Sequence[list[str]], where: str, first: int) ->
     columns = _named(comment, f"{where}, line {first - 1}") or _plain(rows, where, first)
     for i, row in enumerate(rows):
         if len(row) != columns.width:
-            reason = f"{len(row)} columns, {columns.width} expected; the header in line {first - 2} says {len(rows)} atoms"
+            reason = (
+                f"{len(row)} columns, {columns.width} expected; the header in line {first - 2} says {len(rows)} atoms"
+            )
             accepted = PLAIN if columns.width < 6 else NAMED
             raise InvalidInput(Fault(f"{where}, line {first + i}", shown(" ".join(row)), reason, accepted))
     by_column = list(zip(*rows, strict=True))
@@ -187,9 +191,10 @@ def _columns(properties: bytes) -> Columns:
         if not (count.isdecimal() and len(count) < 5 and int(count)):
             raise ValueError(f"{shown(count)} is no number of columns for {shown(name)}")
         key = name.lower() if name.lower() in CHARGES else name
-        if role := ROLES.get(key):
-            if f"{kind}:{count}" not in TYPES[key]:
-                raise ValueError(f"{name} must be {name}:{TYPES[key][0]}, not {name}:{kind}:{count}")
+        if key in ROLES:
+            role, types = ROLES[key]
+            if f"{kind}:{count}" not in types.split():
+                raise ValueError(f"{name} must be {name}:{types[:3]}, not {name}:{kind}:{count}")
             if role in at:
                 raise ValueError(f"{name} is the second column that gives the {role}: which one holds is unclear")
             at[role] = width

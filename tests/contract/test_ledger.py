@@ -1,0 +1,154 @@
+"""The ledger on a real server against a model: whatever is said, in any order, again and again, the state follows."""
+
+import time
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from redis import Redis
+
+from service.contract.errors import NotFound
+from service.contract.ledger import Ledger
+from service.contract.plan import Plan
+from service.contract.spec import JobSpec
+from service.contract.status import BatchFailure, BatchRecord, JobRecord, State, WorkerRecord
+from tests.worker.rig import Server
+
+JOB = "job-1"
+BATCHES = 4
+LAST = 3  # samples of the last batch; the others have ten
+
+
+@pytest.fixture(scope="module")
+def redis():
+    server = Server()
+    with Redis.from_url(server.url, decode_responses=True) as redis:
+        yield redis
+    server.close()
+
+
+def job_record():
+    spec = JobSpec(dataset="ds", rotations={"kind": "none"}, batch_size=10)
+    return JobRecord(id=JOB, spec=spec, structures=10 * (BATCHES - 1) + LAST, created_at=time.time())
+
+
+def size(batch):
+    return LAST if batch == BATCHES - 1 else 10
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    def __init__(self, redis):
+        super().__init__()
+        self.redis = redis
+        self.ledger = Ledger(redis)
+        redis.flushall()
+        self.forget()
+
+    def forget(self):
+        self.exists = self.started = self.cancelled = False
+        self.done, self.failed = {}, {}
+
+    @rule()
+    def add(self):
+        if not self.exists:
+            self.ledger.add_job(job_record())
+            self.exists = True
+
+    @rule()
+    def start(self):
+        self.ledger.start(JOB)
+        self.started |= self.exists
+
+    @rule()
+    def cancel(self):
+        self.ledger.cancel(JOB)
+        self.cancelled |= self.exists
+
+    @rule()
+    def remove(self):
+        self.ledger.remove_job(JOB)
+        self.forget()
+
+    @rule(batch=st.integers(0, BATCHES - 1), worker=st.integers(0, 1))
+    def record(self, batch, worker):
+        """Two workers may make the same batch on different devices: the first one's record stays."""
+        record = BatchRecord(batch=batch, samples=size(batch), bytes=9, sha256=f"of worker {worker}")
+        assert self.ledger.record_batch(JOB, record) == self.exists
+        if self.exists:
+            self.done.setdefault(batch, record)
+            self.failed.pop(batch, None)
+
+    @rule(batch=st.integers(0, BATCHES - 1), why=st.sampled_from(["hung", "crashed"]))
+    def fail(self, batch, why):
+        self.ledger.record_failure(JOB, BatchFailure(batch=batch, error=why))
+        if self.exists and batch not in self.done:
+            self.failed[batch] = why
+
+    def state(self):
+        if len(self.done) == BATCHES:
+            return State.DONE
+        if self.cancelled:
+            return State.CANCELLED
+        if len(self.done) + len(self.failed) == BATCHES:
+            return State.FAILED
+        return State.RUNNING if self.started else State.QUEUED
+
+    @invariant()
+    def as_the_model_says(self):
+        assert self.ledger.wanted(JOB) == (self.exists and not self.cancelled)
+        missing = [b for b in range(BATCHES) if b not in self.done and b not in self.failed]
+        assert self.ledger.missing(JOB, range(BATCHES)) == missing
+        if not self.exists:
+            assert self.redis.keys("afmbatch:job*") == []
+            for ask in (self.ledger.job, self.ledger.status):
+                with pytest.raises(NotFound):
+                    ask(JOB)
+            return
+        status = self.ledger.status(JOB)
+        assert status.state is self.state()
+        assert (status.finished_at is not None) == status.state.final
+        assert status.counts.batches == BATCHES
+        assert status.counts.batches_done == len(self.done)
+        assert status.counts.batches_failed == len(self.failed)
+        assert status.counts.samples_done == sum(map(size, self.done))
+        assert [(f.batch, f.error) for f in status.errors] == sorted(self.failed.items())
+        total, records = self.ledger.batches(JOB, Plan(status.spec, status.structures), 0, 100)
+        assert total == len(self.done)
+        assert records == [self.done[b] for b in sorted(self.done)]
+        for batch in range(BATCHES):
+            failure = self.ledger.failure(JOB, batch)
+            assert (failure.error if failure else None) == self.failed.get(batch)
+
+
+def test_any_order(redis):
+    run_state_machine_as_test(
+        lambda: LedgerMachine(redis), settings=settings(max_examples=60, stateful_step_count=25, deadline=None)
+    )
+
+
+def test_workers_come_and_go(redis):
+    redis.flushall()
+    ledger = Ledger(redis)
+    one, two = (
+        WorkerRecord(
+            name=name,
+            host="h",
+            pid=1,
+            device="d",
+            device_kind="cpu",
+            compute_units=1,
+            memory_bytes=1,
+            engine="1",
+            started_at=0.0,
+        )
+        for name in ("one", "two")
+    )
+    ledger.announce(one, 60)
+    ledger.announce(two, 0.001)
+    deadline = time.monotonic() + 5
+    while ledger.workers() != [one]:
+        assert time.monotonic() < deadline
+    assert redis.smembers("afmbatch:workers") == {"one"}
+    ledger.retire("one")
+    assert redis.keys("*") == []
