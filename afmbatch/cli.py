@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 
 from afmbatch.embedded import EmbeddedServerError
@@ -24,7 +25,7 @@ def one_line_errors() -> Iterator[None]:
     """An error of ours ends the program with one line instead of a traceback."""
     try:
         yield
-    except (AfmbatchError, EmbeddedServerError, UpError) as e:
+    except (AfmbatchError, EmbeddedServerError, UpError, httpx.HTTPError) as e:
         typer.echo(f"afmbatch: {e}", err=True)
         raise typer.Exit(1) from None
 
@@ -67,7 +68,7 @@ def devices() -> None:
 
 @app.command()
 def demo(
-    data: Data = Path("demo-output"), port: Port = 8765, samples: Annotated[int, typer.Option(min=1)] = 840
+    data: Data = Path("demo-output"), port: Port = 8765, samples: Annotated[int, typer.Option(min=1)] = 280
 ) -> None:
     """Run the common job on the molecules shipped with afmbatch and draw a contact sheet."""
     from afmbatch.demo import run

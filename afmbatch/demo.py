@@ -35,20 +35,21 @@ def common_job(dataset: str, samples: int) -> dict[str, Any]:
 
 def run(output: Path, port: int, samples: int) -> None:
     """Batches and contact-sheet.png in `output`. Raises UpError, EmbeddedServerError or httpx.HTTPError."""
-    console = Console()
+    console = Console(soft_wrap=True)
     output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="afmbatch-demo-") as data:
-        console.print("starting Redis, the HTTP service and a worker (its first start compiles the kernels) …")
-        with (
-            Stack(Path(data), port, workers=1) as stack,
-            httpx.Client(base_url=stack.url, trust_env=False, timeout=60) as http,
-        ):
-            console.print(f"up at {stack.url}")
-            names, dataset = _upload(http)
-            console.print(f"dataset {dataset['id']}: {dataset['structures']} molecules")
-            job = _ok(http.post("/v1/jobs", json=common_job(dataset["id"], samples))).json()
-            console.print(f"job {job['id']}: {job['counts']['samples']} samples in {job['counts']['batches']} batches")
-            batches = list(_download(http, job, output, console))
+    console.print("starting Redis, the HTTP service and a worker …")
+    with (
+        tempfile.TemporaryDirectory(prefix="afmbatch-demo-") as data,
+        (output / "server.log").open("wb") as log,
+        Stack(Path(data), port, 1, log) as stack,
+        httpx.Client(base_url=stack.url, trust_env=False, timeout=60) as http,
+    ):
+        console.print(f"up at {stack.url}")
+        names, dataset = _upload(http)
+        console.print(f"dataset {dataset['id']}: {dataset['structures']} molecules")
+        job = _ok(http.post("/v1/jobs", json=common_job(dataset["id"], samples))).json()
+        console.print(f"job {job['id']}: {job['counts']['samples']} samples in {job['counts']['batches']} batches")
+        batches = list(_download(http, job, output, console))
     picture = output / "contact-sheet.png"
     draw(batches, names, picture)
     console.print(f"{len(batches)} batches in {output}, a look at them in {picture}; everything is stopped again")
@@ -77,7 +78,7 @@ def _download(http: httpx.Client, job: dict[str, Any], output: Path, console: Co
             status = _ok(http.get(path)).json()
             rate = status["samples_per_second"]
             progress.update(bar, completed=status["counts"]["samples_done"], rate=f"{rate:.0f}/s" if rate else "")
-            for record in _ok(http.get(f"{path}/batches", params={"limit": 1000})).json()["items"]:
+            for record in _ok(http.get(f"{path}/batches", params={"limit": 1000})).json()["batches"]:
                 if record["batch"] in pending:
                     yield _fetch(http, path, record, output)
                     pending.remove(record["batch"])

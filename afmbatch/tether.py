@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from typing import IO
 
 _PR_SET_PDEATHSIG = 1
 
@@ -23,17 +23,20 @@ def _tied_to(parent: int) -> Callable[[], None]:
 
 
 def start(
-    command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    command: Sequence[str], env: Mapping[str, str] | None = None, log: IO[bytes] | None = None
 ) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own (Ctrl-C reaches us only) that gets SIGTERM when we die.
+
+    env: added to our environment; log: where its output goes, None: where ours goes.
 
     Call it from the main thread: the signal is tied to the thread that starts the child.
     """
     return subprocess.Popen(  # noqa: S603
-        list(command),
-        env={**os.environ, **env} if env is not None else None,
-        cwd=cwd,
+        command,
+        env={**os.environ, **(env or {})},
         stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
         start_new_session=True,
         preexec_fn=_tied_to(os.getpid()) if sys.platform == "linux" else None,
     )

@@ -9,7 +9,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 import httpx
 import typer
@@ -30,11 +30,13 @@ class UpError(Exception):
 class Stack:
     """Everything on loopback, its data under one directory: a context manager that stops what it started.
 
-    Entering raises UpError or EmbeddedServerError.
+    log: where the programs' output goes, None: where ours goes. Entering raises UpError or EmbeddedServerError.
     """
 
-    def __init__(self, data: Path, port: int, workers: int) -> None:
+    def __init__(self, data: Path, port: int, workers: int, log: IO[bytes] | None = None) -> None:
         self._data = data.resolve()
+        self._log = log
+        self._told = "its output above tells why" if log is None else f"{log.name} tells why"
         self._workers = workers
         self._stopping = ExitStack()
         self._ended: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -64,12 +66,14 @@ class Stack:
         while True:
             role = self._ended.get()
             if role != "worker":
-                raise UpError(f"{role} ended by itself; its log is above, or in {self._data / 'redis' / 'redis.log'}")
+                raise UpError(
+                    f"{role} ended by itself: its output (of redis: {self._data / 'redis' / 'redis.log'}) tells why"
+                )
             time.sleep(_RESTART_SECONDS)  # a worker that dies at once must not keep the machine busy being born
             self._start("worker")
 
     def _start(self, role: str) -> None:
-        process = tether.start([sys.executable, "-m", "afmbatch", role], env=self.env)
+        process = tether.start([sys.executable, "-m", "afmbatch", role], self.env, self._log)
         self._stopping.callback(tether.stop, process, _GRACE_SECONDS)
         self._watch(role, process)
 
@@ -91,7 +95,7 @@ class Stack:
                 except httpx.TransportError:
                     pass  # not listening yet
                 try:
-                    raise UpError(f"{self._ended.get(timeout=_POLL_SECONDS)} did not start; its log is above")
+                    raise UpError(f"{self._ended.get(timeout=_POLL_SECONDS)} did not start: {self._told}")
                 except queue.Empty:
                     pass
         raise UpError(f"no {self._workers} live workers within {_START_SECONDS:g} s")

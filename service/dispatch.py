@@ -107,15 +107,17 @@ class Dispatch:
 
     def _add_job(self, job_id: str, spec: JobSpec) -> JobStatus:
         plan = self._plan(spec)
-        self.ledger.add_job(JobRecord(id=job_id, spec=spec, structures=plan.structures, created_at=time.time()))
+        record = JobRecord(id=job_id, spec=spec, structures=plan.structures, created_at=time.time())
+        with self.queue.connection.pipeline() as together:  # a job is known with all its tasks, or not at all
+            self.ledger.add_job(record, together)
+            enqueue_shards(self.queue, job_id, plan.shards, self.settings, together)
+            together.execute()
         try:
             self._dataset_of(spec)  # again: it may have been removed while nothing showed that it is used
-            enqueue_shards(self.queue, job_id, plan.shards, self.settings)
-            return self.ledger.status(job_id)
-        except BaseException:
-            self.ledger.remove_job(job_id)
-            remove_shards(self.queue, job_id, plan.shards)
+        except InvalidInput:
+            self.remove_job(job_id)
             raise
+        return self.ledger.status(job_id)
 
     def _plan(self, spec: JobSpec) -> Plan:
         dataset = self._dataset_of(spec)

@@ -1,11 +1,13 @@
 """The front end's process: opens Redis, store and queue, and serves HTTP until it is told to stop."""
 
+import logging
 import socket
 
 import uvicorn
 from redis import Redis
 
 from service.app import create_app
+from service.contract.errors import CannotListen
 from service.contract.ledger import Ledger
 from service.contract.queue import open_queue
 from service.contract.settings import Settings
@@ -14,21 +16,32 @@ from service.contract.store import Store
 _GRACE_SECONDS = 30  # downloads get so long to end after SIGTERM
 
 
-def run(settings: Settings, listening: socket.socket | None = None) -> None:
-    """Serve until SIGTERM or SIGINT: on a bound TCP socket, or on settings' host and port (0: any, see the log)."""
-    with Redis.from_url(
-        settings.redis_url,
-        decode_responses=True,
-        socket_connect_timeout=2,
-        socket_timeout=10,
-        health_check_interval=30,
-    ) as redis:
-        queue = open_queue(settings)
-        app = create_app(settings, Ledger(redis), Store(settings.store_url), queue)
-        config = uvicorn.Config(
-            app, host=settings.host, port=settings.port, timeout_graceful_shutdown=_GRACE_SECONDS, access_log=False
-        )
-        listening = listening or config.bind_socket()
-        # asyncio does so only for sockets made with proto=IPPROTO_TCP; without it each answer waits 40 ms for an ACK.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT (port 0: any free one, the log says which). Raises CannotListen."""
+    with (
+        _listen(settings.host, settings.port) as listening,
+        Redis.from_url(
+            settings.redis_url,
+            decode_responses=True,
+            socket_connect_timeout=2,
+            socket_timeout=10,
+            health_check_interval=30,
+        ) as redis,
+    ):
+        app = create_app(settings, Ledger(redis), Store(settings.store_url), open_queue(settings))
+        config = uvicorn.Config(app, timeout_graceful_shutdown=_GRACE_SECONDS, access_log=False)
+        host, port, *_ = listening.getsockname()
+        logging.getLogger("uvicorn.error").info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    # By ourselves, because uvicorn ends the process without a word about the port.
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:
+        raise CannotListen(f"can't listen on {host} port {port}: {error.strerror or error}") from None
+    # asyncio does so only for sockets made with proto=IPPROTO_TCP; without it each answer waits 40 ms for an ACK.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening

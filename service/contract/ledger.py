@@ -135,12 +135,10 @@ class Ledger:
         """Free a key whose request came to nothing."""
         self._redis.delete(_idempotency(key))
 
-    def add_job(self, record: JobRecord) -> None:
-        """Record a job."""
-        with self._redis.pipeline() as p:
-            p.hset(_job(record.id), mapping={"record": record.model_dump_json(), "samples": 0})
-            p.zadd(_JOBS, {record.id: record.created_at})
-            p.execute()
+    def add_job(self, record: JobRecord, together: Any) -> None:
+        """Record a job, with whatever else is in the pipeline `together`."""
+        together.hset(_job(record.id), mapping={"record": record.model_dump_json(), "samples": 0})
+        together.zadd(_JOBS, {record.id: record.created_at})
 
     def job(self, job_id: str) -> JobRecord:
         """A job as posted. Raises NotFound."""

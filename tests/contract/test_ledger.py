@@ -52,7 +52,9 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def add(self):
         if not self.exists:
-            self.ledger.add_job(job_record())
+            with self.redis.pipeline() as together:
+                self.ledger.add_job(job_record(), together)
+                together.execute()
             self.exists = True
 
     @rule()

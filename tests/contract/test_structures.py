@@ -16,7 +16,9 @@ def some():
 def test_round_trip_through_the_file():
     back = Structures.from_bytes(some().to_bytes())
     assert back.digest == some().digest
-    assert all(np.array_equal(a, b, equal_nan=n == "q") for (n, a), (_, b) in zip(some().arrays(), back.arrays()))
+    assert all(
+        np.array_equal(a, b, equal_nan=n == "q") for (n, a), (_, b) in zip(some().arrays(), back.arrays(), strict=True)
+    )
 
 
 def test_uncharged_structures_are_known():

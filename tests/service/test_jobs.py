@@ -84,9 +84,9 @@ def test_a_dataset_deleted_while_a_job_is_made(house, monkeypatch):
     dataset = house.dataset()
     add_job = house.ledger.add_job
 
-    def slow(record):
+    def slow(record, together):
         house.ledger.remove_dataset(dataset)
-        add_job(record)
+        add_job(record, together)
 
     monkeypatch.setattr(house.ledger, "add_job", slow)
     assert house.http.post("/v1/jobs", json={"dataset": dataset}).status_code == 422

@@ -4,14 +4,18 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 
 import httpx
+import pytest
 from redis import Redis
 
+from service.contract.errors import CannotListen
 from service.contract.settings import Settings
 from service.contract.status import WorkerRecord
+from service.main import run
 
 from .conftest import WATER, problem, running
 
@@ -72,4 +76,11 @@ def test_the_process_serves_and_stops(redis_url, tmp_path):
         finally:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=20)
-    assert process.returncode in (0, -signal.SIGTERM)
+    assert process.returncode == -signal.SIGTERM  # as uvicorn ends: in order, then by the signal
+
+
+def test_a_taken_port_is_an_error_that_names_it(redis_url, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotListen, match=str(port)):
+            run(Settings(redis_url=redis_url, store_url=tmp_path.as_uri(), port=port))

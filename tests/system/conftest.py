@@ -49,7 +49,7 @@ class Service:
         raise AssertionError(f"still waiting after {seconds} s: {status}")
 
     def records(self, job):
-        return ok(self.http.get(f"/v1/jobs/{job}/batches", params={"limit": 1000})).json()["items"]
+        return ok(self.http.get(f"/v1/jobs/{job}/batches", params={"limit": 1000})).json()["batches"]
 
     def download(self, job, batch):
         return ok(self.http.get(f"/v1/jobs/{job}/batches/{batch}")).content

@@ -27,7 +27,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing(tmp_path, monkeypatch):
         files = {p.stem: p.read_text() for p in sorted(MOLECULES.glob("*.xyz"))}
         job = service.post(dataset=service.upload(**files), batch_size=10, samples=605, seed=3)
         service.wait(job, until=lambda s: s["counts"]["batches_done"] >= 5)
-        workers = ok(http.get("/v1/workers")).json()
+        workers = ok(http.get("/v1/workers")).json()["workers"]
         assert len(workers) == 2
         os.kill(workers[0]["pid"], signal.SIGKILL)
         assert service.status(job)["state"] == "running"
@@ -47,4 +47,4 @@ def test_a_worker_killed_in_the_middle_costs_nothing(tmp_path, monkeypatch):
                 samples += batch["sample"].tolist()
                 assert len(batch["sample"]) == record["samples"]
         assert len(samples) == len(set(samples)) == 605
-        assert len(ok(http.get("/v1/workers")).json()) == 1
+        assert len(ok(http.get("/v1/workers")).json()["workers"]) == 1

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -91,19 +92,22 @@ def test_a_taken_port_is_said_in_one_line(tmp_path):
     assert "Traceback" not in answer.stderr
 
 
+@contextmanager
+def running(data):
+    """A stack on this data, for as long as it is needed."""
+    with (
+        Stack(data, free_port(), workers=1) as stack,
+        httpx.Client(base_url=stack.url, trust_env=False, timeout=60) as http,
+    ):
+        yield Service(stack, http)
+
+
 def test_what_was_recorded_survives_a_restart(tmp_path):
-    molecule = "2\n\nC 0 0 0 0.1\nO 0 0 1.13 -0.1\n"
-    for known in (False, True):
-        with (
-            Stack(tmp_path, free_port(), workers=1) as stack,
-            httpx.Client(base_url=stack.url, trust_env=False, timeout=60) as http,
-        ):
-            service = Service(stack, http)
-            if known:
-                assert [d["id"] for d in ok(http.get("/v1/datasets")).json()["items"]] == [dataset]
-                assert service.status(job)["state"] == "done"
-                assert service.arrays(job, 0)["sample"].tolist() == [0]
-            else:
-                dataset = service.upload(co=molecule)
-                job = service.post(dataset=dataset, rotations={"kind": "none"}, scan={"dim": [16, 16, 19]})
-                assert service.wait(job)["state"] == "done"
+    with running(tmp_path) as service:
+        dataset = service.upload(co="2\n\nC 0 0 0 0.1\nO 0 0 1.13 -0.1\n")
+        job = service.post(dataset=dataset, rotations={"kind": "none"}, scan={"dim": [16, 16, 19]})
+        assert service.wait(job)["state"] == "done"
+    with running(tmp_path) as service:
+        assert [d["id"] for d in ok(service.http.get("/v1/datasets")).json()["datasets"]] == [dataset]
+        assert service.status(job)["state"] == "done"
+        assert service.arrays(job, 0)["sample"].tolist() == [0]
