@@ -1,6 +1,10 @@
-"""What a worker's two processes say to each other: the parent knows Redis, the engine child knows the device."""
+"""What a worker's two processes say to each other: the parent knows Redis, the engine child knows the device.
 
-from dataclasses import dataclass
+On the pipe a message is JSON: its class name and its fields.
+"""
+
+import json
+from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
 
@@ -43,4 +47,25 @@ class Refused:
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Engine to parent: something went wrong that a fresh engine may survive; this one ends."""
+
+    error: str
+
+
 Answer: TypeAlias = Made | Refused
+Message: TypeAlias = Make | Ready | Made | Refused | Fault
+
+_KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in (Make, Ready, Made, Refused, Fault)}
+
+
+def encode(message: Message) -> bytes:
+    """A message for the pipe."""
+    return json.dumps([type(message).__name__, asdict(message)]).encode()
+
+
+def decode(data: bytes) -> Message:
+    """A message from the pipe."""
+    kind, fields = json.loads(data)
+    return _KINDS[kind](**fields)

@@ -1,0 +1,99 @@
+"""Engines for tests: they need no device, and go wrong at batch 3 in every way we can think of."""
+
+import ctypes
+import os
+import signal
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from service.contract.batch import digest
+from service.contract.errors import AfmbatchError, SampleError
+from service.contract.store import Store, batch_key
+from worker.messages import Made, Ready
+
+BAD = 3
+
+
+class Good:
+    """Makes ten samples in no time, and keeps a diary of what it began."""
+
+    def __init__(self, settings):
+        self.store = Store(settings.store_url)
+        self.diary = Path(urlsplit(settings.store_url).path).parent / "diary"
+
+    def describe(self):
+        return Ready(device="none", device_kind="other", compute_units=1, memory_bytes=0)
+
+    def tries(self, batch):
+        """How often a batch was begun, this time included."""
+        return self.diary.read_text().split().count(str(batch))
+
+    def make(self, job_id, spec, batch):
+        with self.diary.open("a") as diary:
+            diary.write(f"{batch}\n")
+        self.work(batch)
+        data = f"{job_id} {batch}".encode()
+        self.store.put(batch_key(job_id, batch), data)
+        return Made(batch=batch, samples=spec.batch_size, bytes=len(data), sha256=digest(data), flagged=0)
+
+    def work(self, batch):
+        pass
+
+
+class Slow(Good):
+    def work(self, batch):
+        time.sleep(0.05)
+
+
+class Slower(Good):
+    def work(self, batch):
+        time.sleep(0.4)
+
+
+class Hangs(Good):
+    def work(self, batch):
+        if batch == BAD:
+            ctypes.PyDLL(None).pause()  # keeps the GIL, like a kernel that never returns
+
+
+class Crashes(Good):
+    def work(self, batch):
+        if batch == BAD:
+            os.kill(os.getpid(), signal.SIGSEGV)
+
+
+class CrashesOnce(Good):
+    def work(self, batch):
+        if batch == BAD and self.tries(batch) == 1:
+            os.kill(os.getpid(), signal.SIGSEGV)
+
+
+class AlwaysExits(Good):
+    def work(self, batch):
+        os._exit(7)
+
+
+class Raises(Good):
+    def work(self, batch):
+        if batch == BAD:
+            raise MemoryError("no room for this batch")
+
+
+class Refuses(Good):
+    def work(self, batch):
+        if batch == BAD:
+            raise SampleError(31, "two atoms coincide")
+
+
+class KillsWorker(Good):
+    def work(self, batch):
+        if batch == BAD:
+            time.sleep(0.2)  # until the batch before is recorded
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(60)  # the kernel takes us along
+
+
+class NoDevice(Good):
+    def __init__(self, settings):
+        raise AfmbatchError("no OpenCL device")

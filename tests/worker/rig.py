@@ -1,0 +1,169 @@
+"""Real parts: a server, worker processes, a store in a directory; only the engine's maker is a stand-in."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from afmbatch import tether
+from afmbatch.embedded import server_binary
+from service.contract.ledger import Ledger
+from service.contract.plan import Plan
+from service.contract.queue import enqueue_shards, open_queue, remove_shards
+from service.contract.settings import Settings
+from service.contract.spec import JobSpec
+from service.contract.status import JobRecord
+from service.contract.store import Store, job_prefix
+
+ROOT = Path(__file__).parents[2]
+WORKER = """
+import sys
+from service.contract.settings import Settings
+from worker.main import run
+run(Settings(), sys.argv[1])
+"""
+LEASE = 2.0
+
+
+def until(condition, seconds=60.0):
+    """Wait for a condition, and give back what it gave."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:g} s in vain")
+        time.sleep(0.01)
+    return value
+
+
+class Server:
+    """A server on a unix socket that can be stopped and started again on the same data."""
+
+    def __init__(self):
+        self.directory = Path(tempfile.mkdtemp(prefix="afm-"))  # pytest's own paths are too long for a socket
+        self.url = f"unix://{self.directory}/s"
+        self.start()
+
+    def start(self):
+        words = f"--port 0 --unixsocket {self.directory}/s --dir {self.directory} --logfile log --appendonly yes"
+        self.process = tether.start([server_binary(), *words.split(), "--save", ""])
+        until(self.answers)
+
+    def answers(self):
+        try:
+            with Redis.from_url(self.url) as redis:
+                return redis.ping()
+        except RedisError:
+            return False
+
+    def stop(self):
+        tether.stop(self.process, grace_seconds=10)
+
+    def close(self):
+        self.stop()
+        shutil.rmtree(self.directory)
+
+
+class Rig:
+    """A server, a ledger, a queue and a store; `worker` starts real workers on them."""
+
+    def __init__(self, server, directory):
+        self.directory = directory
+        self.env = {
+            "AFMBATCH_REDIS_URL": server.url,
+            "AFMBATCH_STORE_URL": (directory / "store").as_uri(),
+            "AFMBATCH_LEASE_SECONDS": str(LEASE),
+            "AFMBATCH_HEARTBEAT_SECONDS": "0.3",
+            "AFMBATCH_BATCH_SECONDS": "5",
+        }
+        self.settings = Settings(**{k.removeprefix("AFMBATCH_").lower(): v for k, v in self.env.items()})
+        self.redis = Redis.from_url(server.url, decode_responses=True)
+        self.redis.flushall()
+        self.ledger = Ledger(self.redis)
+        self.store = Store(self.settings.store_url)
+        self.queue = open_queue(self.settings)
+        self.processes = []
+        self.jobs = 0
+
+    def post(self, batches=20, batches_per_shard=10):
+        """A new job of so many batches; ten samples make a batch."""
+        spec = JobSpec(dataset="ds", rotations={"kind": "none"}, batch_size=100 // batches_per_shard)
+        job = JobRecord(id=f"job-{self.jobs}", spec=spec, structures=batches * spec.batch_size, created_at=time.time())
+        self.jobs += 1
+        with self.queue.connection.pipeline() as together:
+            self.ledger.add_job(job, together)
+            enqueue_shards(self.queue, job.id, self.shards(job), self.settings, together)
+            together.execute()
+        return job.id
+
+    def shards(self, job):
+        return Plan(job.spec, job.structures).shards
+
+    def worker(self, maker, **env):
+        """Start a worker process with an engine of tests.worker.makers, or 'module:function'."""
+        with (self.directory / "workers.log").open("a") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-c", WORKER, maker if ":" in maker else f"tests.worker.makers:{maker}"],
+                env={**os.environ, **self.env, **env},
+                cwd=ROOT,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.processes.append(process)
+        return process
+
+    def engine(self, process):
+        """Pid of a worker's engine."""
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        return until(lambda: [int(pid) for pid in children.read_text().split()])[0]
+
+    def cancel(self, job):
+        self.ledger.cancel(job)
+        remove_shards(self.queue, job, self.shards(self.ledger.job(job)))
+
+    def remove(self, job):
+        """As the service does it."""
+        self.cancel(job)
+        self.store.delete_prefix(job_prefix(job))
+        self.ledger.remove_job(job)
+        self.store.delete_prefix(job_prefix(job))
+
+    def done(self, job):
+        return self.ledger.status(job).counts.batches_done
+
+    def finish(self, job):
+        """Wait for a job's end, check that all is as the ledger says, and give back its status."""
+        status = until(lambda: (s := self.ledger.status(job)).state.final and s)
+        total, recorded = self.ledger.batches(job, Plan(status.spec, status.structures), 0, 10_000)
+        assert total == status.counts.batches_done == len(recorded)
+        assert status.counts.samples_done == sum(r.samples for r in recorded)
+        for record in recorded:
+            assert self.store.get(f"{job_prefix(job)}batch-{record.batch:08d}.npz") == f"{job} {record.batch}".encode()
+        return status
+
+    def idle(self):
+        """Whether nothing is left of any task."""
+        return not self.redis.keys("rq:queue:*") and not self.redis.keys("rq:job:*") and not self.redis.keys("rq:wip:*")
+
+    def begun(self):
+        """The batches that engines began, in order."""
+        diary = self.directory / "diary"
+        return [int(b) for b in diary.read_text().split()] if diary.exists() else []
+
+    def log(self):
+        return (self.directory / "workers.log").read_text()
+
+    def close(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+            process.wait()
+        self.queue.connection.close()
+        self.redis.close()

@@ -1,0 +1,86 @@
+"""Engines that fail: the batch at fault ends as a named error, everything else is delivered."""
+
+import pytest
+
+from service.contract.status import State
+
+from .makers import BAD
+from .rig import until
+
+
+def test_all_is_well(rig):
+    job = rig.post(batches=25)
+    rig.worker("Good")
+    status = rig.finish(job)
+    assert status.state is State.DONE
+    assert status.counts.samples_done == 250
+    assert sorted(rig.begun()) == list(range(25))
+
+
+@pytest.mark.parametrize(
+    ("maker", "told"),
+    [
+        ("Crashes", "the engine was killed by SIGSEGV (tried 3 times)"),
+        ("Hangs", "no batch within 0.5 s (tried 3 times)"),
+        ("Raises", "MemoryError: no room for this batch (tried 3 times)"),
+    ],
+)
+def test_a_batch_that_fails_the_engine(rig, maker, told):
+    job = rig.post()
+    rig.worker(maker, AFMBATCH_BATCH_SECONDS="0.5")
+    status = rig.finish(job)
+    assert status.state is State.FAILED
+    assert status.counts.batches_done == 19
+    assert [(f.batch, f.sample, f.error) for f in status.errors] == [(BAD, None, told)]
+    assert rig.begun().count(BAD) == 3
+
+
+def test_a_batch_that_fails_the_engine_once(rig):
+    job = rig.post()
+    rig.worker("CrashesOnce")
+    assert rig.finish(job).state is State.DONE
+    assert rig.begun().count(BAD) == 2
+
+
+def test_a_sample_that_is_refused(rig):
+    job = rig.post()
+    rig.worker("Refuses")
+    status = rig.finish(job)
+    assert status.state is State.FAILED
+    assert status.counts.batches_done == 19
+    assert [(f.batch, f.sample, f.error) for f in status.errors] == [(BAD, 31, "two atoms coincide")]
+    assert rig.begun().count(BAD) == 1
+
+
+def test_a_shard_whose_every_batch_fails_is_given_up(rig):
+    job = rig.post(batches=20)
+    rig.worker("AlwaysExits", AFMBATCH_SHARD_TRIES="2")
+    status = rig.finish(job)
+    assert status.state is State.FAILED
+    assert status.counts.batches_failed == 20
+    assert status.errors[0].error == "the engine ended with status 7 (tried 2 times)"
+    assert status.errors[9].error.startswith("not tried: the 2 batches before it failed")
+    assert rig.begun() == [0, 0, 1, 1, 10, 10, 11, 11]
+
+
+def test_a_batch_that_takes_the_whole_worker_with_it(rig):
+    job = rig.post()
+    losses = 0
+    while True:
+        worker = rig.worker("KillsWorker", AFMBATCH_SHARD_TRIES="2")
+        if until(lambda w=worker: w.poll() or rig.ledger.status(job).state.final) is True:
+            break
+        losses += 1
+    status = rig.finish(job)
+    assert losses == 2
+    assert status.counts.batches_done == 19
+    assert [f.batch for f in status.errors] == [BAD]
+    assert status.errors[0].error == "the worker was lost over it 2 times, the last time so: its lease ran out"
+
+
+def test_a_worker_without_a_device_takes_nothing(rig):
+    job = rig.post()
+    worker = rig.worker("NoDevice")
+    assert worker.wait(30) == 1
+    assert "the engine did not start: no OpenCL device" in rig.log()
+    assert rig.ledger.status(job).state is State.QUEUED

@@ -1,0 +1,180 @@
+"""Workers that are killed, paused or stopped, and a Redis that goes away: every batch once, nothing left behind."""
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from service.contract.status import State
+from service.contract.store import job_prefix
+
+from .makers import BAD
+from .rig import LEASE, Rig, Server, until
+
+
+def test_two_workers_one_of_them_killed(rig):
+    job = rig.post(batches=60)
+    doomed = rig.worker("Slow")
+    rig.worker("Slow")
+    until(lambda: len(rig.ledger.workers()) == 2 and rig.done(job) >= 5)
+    doomed.kill()
+    status = rig.finish(job)
+    assert status.state is State.DONE
+    assert status.counts.batches_done == 60
+    until(rig.idle)
+    again = [b for b in set(rig.begun()) if rig.begun().count(b) > 1]
+    assert len(again) <= 2  # only what the dead worker had begun
+    until(lambda: len(rig.ledger.workers()) == 1)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_killed_at_any_instant(rig, seed):
+    """Again and again: each time a new worker comes, the job is further."""
+    moment = random.Random(seed)  # noqa: S311 - no secret
+    job = rig.post(batches=40)
+    rig.worker("Slow")
+    for _ in range(2):
+        doomed = rig.worker("Slow")
+        until(lambda: len(rig.ledger.workers()) >= 2 or rig.ledger.status(job).state.final)
+        time.sleep(moment.uniform(0, 0.5))
+        doomed.kill()
+        doomed.wait()
+        until(lambda: len(rig.ledger.workers()) == 1)
+    assert rig.finish(job).state is State.DONE
+    until(rig.idle)
+
+
+def test_a_task_whose_worker_died_while_taking_it(rig):
+    job = rig.post()
+    rig.redis.lmove(rig.queue.key, rig.queue.intermediate_queue_key)
+    rig.worker("Good")
+    assert rig.finish(job).state is State.DONE
+    until(rig.idle)
+
+
+def test_told_to_stop_it_hands_over_at_once(rig):
+    job = rig.post(batches=10)
+    first = rig.worker("Slower", AFMBATCH_LEASE_SECONDS="600")
+    until(lambda: rig.done(job) >= 1)
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(10) == 0
+    assert rig.ledger.workers() == []
+    assert rig.queue.job_ids == [f"{job}-0"]
+    assert 1 <= rig.done(job) <= 3
+    rig.worker("Good")
+    assert rig.finish(job).state is State.DONE  # long before the first one's lease would have run out
+    assert "lost" not in rig.log()
+
+
+def test_told_to_stop_with_nothing_to_do(rig):
+    worker = rig.worker("Good")
+    until(rig.ledger.workers)
+    worker.send_signal(signal.SIGINT)
+    assert worker.wait(10) == 0
+    assert rig.ledger.workers() == []
+
+
+def test_told_to_stop_twice(rig):
+    rig.post(batches=10)
+    worker = rig.worker("Hangs")
+    until(lambda: BAD in rig.begun())
+    worker.send_signal(signal.SIGTERM)
+    time.sleep(1.1)
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(10)
+
+
+def test_paused_for_longer_than_its_lease(rig):
+    job = rig.post(batches=10)
+    paused = rig.worker("Slower", AFMBATCH_BATCH_SECONDS="1")
+    until(lambda: rig.done(job) >= 1)
+    paused.send_signal(signal.SIGSTOP)
+    os.kill(rig.engine(paused), signal.SIGSTOP)
+    rig.worker("Good")
+    assert rig.finish(job).state is State.DONE
+    os.kill(rig.engine(paused), signal.SIGCONT)
+    paused.send_signal(signal.SIGCONT)
+    until(lambda: "taken over by another worker" in rig.log())
+    status = rig.finish(job)
+    assert status.state is State.DONE
+    assert status.counts.samples_done == 100
+    assert rig.finish(rig.post(batches=2)).state is State.DONE
+    assert paused.poll() is None
+
+
+def test_cancelled_in_the_middle(rig):
+    job = rig.post(batches=30)
+    rig.worker("Slow")
+    until(lambda: rig.done(job) >= 3)
+    rig.cancel(job)
+    until(rig.idle)
+    status = rig.finish(job)
+    assert status.state is State.CANCELLED
+    assert 3 <= status.counts.batches_done == len(rig.store.keys(job_prefix(job))) < 10
+
+
+def test_deleted_in_the_middle(rig):
+    job = rig.post(batches=30)
+    rig.worker("Slow")
+    until(lambda: rig.done(job) >= 3)
+    rig.remove(job)
+    until(rig.idle)
+    assert rig.store.keys(job_prefix(job)) == []
+    assert rig.redis.keys(f"*{job}*") == []
+
+
+def test_deleted_while_its_worker_is_dead(rig):
+    job = rig.post(batches=10)
+    worker = rig.worker("Slow")
+    until(lambda: rig.done(job) >= 3)
+    worker.kill()
+    worker.wait()
+    rig.remove(job)
+    rig.store.put(f"{job_prefix(job)}batch-00000009.npz", b"made, but not recorded")
+    rig.worker("Good")
+    until(rig.idle)
+    assert rig.store.keys(job_prefix(job)) == []
+
+
+def test_the_engine_ends_with_its_worker(rig):
+    rig.post(batches=1, batches_per_shard=1)
+    worker = rig.worker("Slower")
+    engine = rig.engine(worker)
+    until(rig.begun)
+    worker.kill()
+    worker.wait()
+    until(lambda: not Path(f"/proc/{engine}").exists(), seconds=5)
+
+
+def test_only_the_engine_knows_opencl(rig):
+    """With the real maker."""
+    worker = rig.worker("worker.maker:open_maker")
+    until(rig.ledger.workers)
+
+    def mapped(pid):
+        return "opencl" in Path(f"/proc/{pid}/maps").read_text().lower()
+
+    assert mapped(rig.engine(worker))
+    assert not mapped(worker.pid)
+
+
+def test_redis_restarted(tmp_path):
+    server = Server()
+    try:
+        rig = Rig(server, tmp_path)
+        job = rig.post(batches=40)
+        workers = [rig.worker("Slow"), rig.worker("Slow")]
+        until(lambda: rig.done(job) >= 5)
+        server.stop()
+        time.sleep(LEASE)  # how long it is away
+        server.start()
+        status = rig.finish(job)
+        assert status.state is State.DONE
+        assert [w.poll() for w in workers] == [None, None]
+        until(rig.idle)
+        rig.close()
+    finally:
+        server.close()

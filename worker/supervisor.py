@@ -1,0 +1,143 @@
+"""The parent's side of the engine: starts it, hands it batches, notices when it dies or hangs."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+
+from service.contract.errors import AfmbatchError
+from service.contract.settings import Settings
+from worker.messages import Answer, Fault, Made, Make, Message, Ready, Refused, decode, encode
+
+_START_SECONDS = 120.0  # the first start on a machine compiles the kernels
+_END_SECONDS = 2.0
+
+
+class EngineNotStartedError(AfmbatchError):
+    """The engine could not open its device: nothing can be made on this machine."""
+
+
+class EngineLostError(AfmbatchError):
+    """The engine died, hung or gave up; `waiting` are the batches it still had, the first of them in the works."""
+
+    def __init__(self, reason: str, waiting: tuple[Make, ...]) -> None:
+        super().__init__(reason)
+        self.waiting = waiting
+
+
+class Engine:
+    """One engine process at a time. Use it from one thread that lives as long as we do: the child dies with it."""
+
+    def __init__(self, settings: Settings, factory: str) -> None:
+        self._settings = settings
+        self._factory = factory
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: Connection
+        self._waiting: deque[Make] = deque()
+        self._since = 0.0  # when the first of them began
+
+    @property
+    def waiting(self) -> int:
+        """How many batches it has that are not answered."""
+        return len(self._waiting)
+
+    def start(self) -> Ready:
+        """Start the process and wait until its device is open. Raises EngineNotStartedError."""
+        ours, its = Pipe()
+        with its:
+            self._pipe = ours
+            self._process = subprocess.Popen(  # noqa: S603 - ourselves
+                [sys.executable, "-m", "worker.engine", self._factory, str(its.fileno()), str(os.getpid())],
+                pass_fds=[its.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=sys.stderr.fileno(),
+            )
+        self._send(self._settings.model_dump_json().encode())
+        try:
+            message = self._read(_START_SECONDS)
+        except EngineLostError as error:
+            raise EngineNotStartedError(f"the engine did not start: {error}") from None
+        if not isinstance(message, Ready):
+            raise EngineNotStartedError(f"the engine did not start: {self._end(f'no device in {_START_SECONDS:g} s')}")
+        return message
+
+    def ensure(self) -> None:
+        """Start the process if there is none. Raises EngineNotStartedError."""
+        if self._process is None or self._process.poll() is not None:
+            self.stop()
+            self.start()
+
+    def send(self, make: Make) -> None:
+        """Hand it a batch; it makes them in this order."""
+        if not self._waiting:
+            self._since = time.monotonic()
+        self._waiting.append(make)
+        self._send(encode(make))
+
+    def receive(self, seconds: float) -> Answer | None:
+        """Its next answer, None if there is none after so many seconds.
+
+        Raises EngineLostError if it died, gave up, or took longer over a batch than the settings allow.
+        """
+        left = self._since + self._settings.batch_seconds - time.monotonic()
+        message = self._read(max(0.0, min(seconds, left)))
+        if isinstance(message, Made | Refused):
+            self._waiting.popleft()
+            self._since = time.monotonic()
+            return message
+        if left <= seconds:
+            raise self._end(f"no batch within {self._settings.batch_seconds:g} s")
+        return None
+
+    def stop(self) -> None:
+        """End the process: at once if it has work, else by closing the pipe."""
+        if self._process is not None:
+            self._pipe.close()
+            if not self._waiting:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_END_SECONDS)
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+            self._waiting.clear()
+
+    def _send(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # it is dead: reading tells more
+            self._pipe.send_bytes(data)
+
+    def _read(self, seconds: float) -> Message | None:
+        try:
+            if not self._pipe.poll(seconds):
+                return None
+            message = decode(self._pipe.recv_bytes())
+        except (EOFError, OSError):
+            raise self._end(None) from None
+        if isinstance(message, Fault):
+            raise self._end(message.error)
+        return message
+
+    def _end(self, reason: str | None) -> EngineLostError:
+        """Make sure that it is dead, and say why; None: it ended by itself."""
+        assert self._process is not None  # noqa: S101 - only called while there is one
+        try:
+            status = self._process.wait(_END_SECONDS if reason is None else 0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            status = self._process.wait()
+        self._pipe.close()
+        self._process = None
+        waiting = tuple(self._waiting)
+        self._waiting.clear()
+        return EngineLostError(reason or _obituary(status), waiting)
+
+
+def _obituary(status: int) -> str:
+    if status >= 0:
+        return f"the engine ended with status {status}"
+    name = signal.Signals(-status).name
+    return f"the engine was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
