@@ -46,7 +46,10 @@ class AtomMap(ABC):
         self, device: Device, records: "cl.Buffer", offsets: "cl.Buffer", steps: "cl.Buffer",
         shape: tuple[int, int, int], channel: int, channels: int, maps: "cl.Buffer",
     ) -> None:  # fmt: skip
-        """Enqueue the map of every molecule into channel `channel` of maps (B, channels, nx, ny); shape is (B, nx, ny)."""
+        """Enqueue the map of every molecule into channel `channel` of maps (B, channels, nx, ny).
+
+        shape is (B, nx, ny).
+        """
         molecules, nx, ny = shape
         kernel = device.kernel(self.NAME, "vector", "pixels", self.NAME)
         scalars: list[Any] = [np.int32(nx), np.int32(ny), np.int32(channel), np.int32(channels)]

@@ -25,7 +25,9 @@ class Group:
 class ForceModel(Protocol):
     """A force model with the arrays of M images; its .cl gives SAMPLE_PARAMETERS, sample_open, _field and _rigid."""
 
-    source: str
+    @property
+    def source(self) -> str:
+        """The stem of its .cl file."""
 
     def arrays(self) -> Arrays:
         """What is uploaded."""
@@ -38,4 +40,3 @@ class ForceModel(Protocol):
 
     def arguments(self, group: Group, buffers: "Mapping[str, cl.Buffer]") -> list[Any]:
         """What SAMPLE_PARAMETERS are."""
-

@@ -6,14 +6,14 @@
 #define REACH 0.8f  // Å that a stride covers at most
 #define NO_ISO_SURFACE 4
 
-// The longest stride, in steps, that surely finds no crossing: the ceiling times (r / (r − stride))¹³ stays below iso.
+// The longest stride, in steps, that surely finds no crossing: the ceiling times (r / (r − stride))¹⁴ stays below iso.
 static real safe_stride(rigid_t f, float iso, float step)
 {
     real stride = 1.0f;
     for (int m = 2; m <= 8 && m * step <= REACH; m += 1 + m / 4) {
         const real left = 1.0f - m * step / f.nearest;
         const real l2 = left * left, l4 = l2 * l2;
-        const real room = 0.9999f * iso * l4 * l4 * l4 * left;
+        const real room = 0.9999f * iso * l4 * l4 * l4 * l2;
         stride = left > 0.0f && f.ceiling < room ? (real)(m) : stride;
     }
     return stride;
@@ -72,7 +72,10 @@ kernel void height_bound(SEARCH_PARAMETERS, const int stride_x, const int stride
         return;
     const image_t im = images[image];
     const real x = pixel_x(im.step_x, ix, nx), y = pixel_y(im.step_y, iy, ny);
-    const real depth = surface_depth(&sample, x, y, im.step_z * (nz - 1), im.step_z, iso, LAST_DEPTH);
+    // Whatever the others have found by now: what lies deeper does not matter here.
+    const float seen = as_float(atomic_or(levels + 3 * molecules[image], 0)) + 1.0f;
+    const float limit = seen < LAST_DEPTH ? seen : LAST_DEPTH;
+    const real depth = surface_depth(&sample, x, y, im.step_z * (nz - 1), im.step_z, iso, limit);
     atomic_min(levels + 3 * molecules[image], least_bits(depth));
 }
 

@@ -60,6 +60,4 @@ class HeightMap:
                 bound, few, device.tile, *probe, nx, ny, nz, iso, np.int32(stride_x), np.int32(stride_y), levels
             )
             device.launch(search, size, device.tile, *probe, nx, ny, nz, iso, zmin, *place, levels, maps)
-            device.launch(
-                finish, size, device.tile, *probe[-3:], nx, ny, zmin, *place, levels, maps, quality
-            )
+            device.launch(finish, size, device.tile, *probe[-3:], nx, ny, zmin, *place, levels, maps, quality)

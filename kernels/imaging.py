@@ -39,7 +39,7 @@ def frequency_shift_weights(df_steps: int) -> npt.NDArray[np.float64]:
 
 
 def slices(nz: int, df_steps: int) -> int:
-    """n_out, how many slices nz heights give; raises InvalidInput where there are fewer heights than one slice needs."""
+    """n_out, how many slices nz heights give; raises InvalidInput where there are too few heights for one."""
     n_out = nz - max(df_steps, 2) + 1
     if df_steps < 1 or n_out < 1:
         raise InvalidInput(f"df_steps: 1 to {nz} for {nz} heights (at least 2 heights), got {df_steps}")

@@ -13,7 +13,6 @@ typedef struct {
     int charge_begin, charge_end;
     int multipole, odd;
     float moment[5];
-    float unused;
 } tip_t;
 
 typedef struct {
@@ -65,10 +64,12 @@ static sample_t sample_open(global const float4 *atoms, global const tip_t *tips
 
 // With s = (R/r)⁶, b = 1/r²: ∇E = 12ε b (s − s²) r and so on. A multipole P_l(cos)/r^(l+1) has, with w = z/r² and its
 // derivatives P', lateral gradient −(x, y) P'_{l+1}/r^{l+3}, vertical −(l+1) P_{l+1}/r^{l+2}, and second derivatives by
-// the same two rules; each is a polynomial in w and b.
-static field_t sample_field(const sample_t *s, real x, real y, real z)
+// the same two rules; each is a polynomial in w and b. The Hessian only steers: its hexadecapole is left out. What a tip
+// does not need is left out by constants: `even` and `odd` moments, charges `one_by_one`.
+static field_t sum_field(const sample_t *s, real x, real y, real z, const int even, const int odd, const int one_by_one)
 {
     real gx = 0.0f, gy = 0.0f, gz = 0.0f, xx = 0.0f, xy = 0.0f, yy = 0.0f, xz = 0.0f, yz = 0.0f, trace = 0.0f;
+    const float m0 = s->m0, m1 = s->m1, m2 = s->m2, m3 = s->m3, m4 = s->m4;
     for (int i = 0; i < s->n; ++i) {
         const float4 at = s->atoms[2 * i], lj = s->atoms[2 * i + 1];
         const real dx = x - at.x, dy = y - at.y, dz = z - at.z;
@@ -78,38 +79,35 @@ static field_t sample_field(const sample_t *s, real x, real y, real z)
         real g = es - es * s6, k = es * b * (14.0f * s6 - 8.0f);
         trace += es * (11.0f * s6 - 5.0f);
         real vz = dz * g, d = dz * k;
-        if (s->multipole) {
+        if (even) {
             const real w = dz * b, w2 = w * w, q = at.w * ri, qb = q * b;
-            real pa = s->m0 + b * (1.875f * s->m4 * b - 1.5f * s->m2) +
-                      w2 * (39.375f * s->m4 * w2 + (7.5f * s->m2 - 26.25f * s->m4 * b));
-            real pz = w * (s->m0 + b * (9.375f * s->m4 * b - 4.5f * s->m2) +
-                           w2 * (39.375f * s->m4 * w2 + (7.5f * s->m2 - 43.75f * s->m4 * b)));
-            real pd = w * (3.0f * s->m0 + b * (65.625f * s->m4 * b - 22.5f * s->m2) +
-                           w2 * (433.125f * s->m4 * w2 + (52.5f * s->m2 - 393.75f * s->m4 * b)));
-            real pk = 3.0f * s->m0 + b * (13.125f * s->m4 * b - 7.5f * s->m2) +
-                      w2 * (433.125f * s->m4 * w2 + (52.5f * s->m2 - 236.25f * s->m4 * b));
-            if (s->odd) {
-                pa += w * (3.0f * s->m1 - 7.5f * s->m3 * b + 17.5f * s->m3 * w2);
-                pz += w2 * (3.0f * s->m1 - 15.0f * s->m3 * b + 17.5f * s->m3 * w2) + b * (1.5f * s->m3 * b - s->m1);
-                pd += w2 * (15.0f * s->m1 - 105.0f * s->m3 * b + 157.5f * s->m3 * w2) +
-                      b * (7.5f * s->m3 * b - 3.0f * s->m1);
-                pk += w * (15.0f * s->m1 - 52.5f * s->m3 * b + 157.5f * s->m3 * w2);
+            real pa = m0 + b * (1.875f * m4 * b - 1.5f * m2) + w2 * (39.375f * m4 * w2 + (7.5f * m2 - 26.25f * m4 * b));
+            real pz = w * (m0 + b * (9.375f * m4 * b - 4.5f * m2) +
+                           w2 * (39.375f * m4 * w2 + (7.5f * m2 - 43.75f * m4 * b)));
+            real pd = w * (3.0f * m0 - 22.5f * m2 * b + 52.5f * m2 * w2);
+            real pk = 3.0f * m0 - 7.5f * m2 * b + 52.5f * m2 * w2;
+            if (odd) {
+                pa += w * (3.0f * m1 - 7.5f * m3 * b + 17.5f * m3 * w2);
+                pz += w2 * (3.0f * m1 - 15.0f * m3 * b + 17.5f * m3 * w2) + b * (1.5f * m3 * b - m1);
+                pd += w2 * (15.0f * m1 - 105.0f * m3 * b + 157.5f * m3 * w2) + b * (7.5f * m3 * b - 3.0f * m1);
+                pk += w * (15.0f * m1 - 52.5f * m3 * b + 157.5f * m3 * w2);
             }
             g -= qb * pa;
             vz -= q * pz;
             d += qb * pd;
             k += qb * b * pk;
         }
-        for (int c = 0; c < s->n_charges; ++c) {
-            const float2 charge = s->charges[c];
-            const real cz = dz + charge.y;
-            const real ci = inverse_root(dx * dx + dy * dy + cz * cz), cb = ci * ci;
-            const real q = charge.x * at.w * ci * cb;
-            g -= q;
-            vz -= q * cz;
-            d += 3.0f * q * cb * cz;
-            k += 3.0f * q * cb;
-        }
+        if (one_by_one)
+            for (int c = 0; c < s->n_charges; ++c) {
+                const float2 charge = s->charges[c];
+                const real cz = dz + charge.y;
+                const real ci = inverse_root(dx * dx + dy * dy + cz * cz), cb = ci * ci;
+                const real q = charge.x * at.w * ci * cb;
+                g -= q;
+                vz -= q * cz;
+                d += 3.0f * q * cb * cz;
+                k += 3.0f * q * cb;
+            }
         gx += dx * g;
         gy += dy * g;
         gz += vz;
@@ -126,48 +124,74 @@ static field_t sample_field(const sample_t *s, real x, real y, real z)
     return f;
 }
 
-// F_z on a rigid probe, with what it takes to say how far down it surely stays below a value: `ceiling`, a bound of
-// everything that may push the probe up within `reach` (attraction only where the atom may come to lie above it), and
-// `nearest`, the smallest distance. Each part of the ceiling grows at most like r⁻¹³, fastest for the nearest atom.
+static field_t sample_field(const sample_t *s, real x, real y, real z)
+{
+    if (s->n_charges)
+        return sum_field(s, x, y, z, 0, 0, 1);
+    if (!s->multipole)
+        return sum_field(s, x, y, z, 0, 0, 0);
+    if (s->odd)
+        return sum_field(s, x, y, z, 1, 1, 0);
+    return sum_field(s, x, y, z, 1, 0, 0);
+}
+
+// F_z on a rigid probe, and how far down it surely stays low: `ceiling` bounds what can push the probe up within `reach`
+// below, once it is multiplied by (r / (r − way))¹⁴ for the nearest distance r, the steepest growth of all: repulsion by
+// atoms below (its vertical share falls on the way), attraction by atoms that may come to lie above, any charge.
 typedef struct {
     real force, ceiling, nearest;
 } rigid_t;
 
-static rigid_t sample_rigid(const sample_t *s, real x, real y, real z, float reach)
+static rigid_t sum_rigid(const sample_t *s, real x, real y, real z, float reach, const int even, const int odd,
+                         const int one_by_one)
 {
     real force = 0.0f, ceiling = 0.0f, widest = 0.0f;
+    const float m0 = s->m0, m1 = s->m1, m2 = s->m2, m3 = s->m3, m4 = s->m4;
+    const float a0 = s->m0 < 0.0f ? -m0 : m0, a1 = 2.0f * (m1 < 0.0f ? -m1 : m1), a2 = 3.0f * (m2 < 0.0f ? -m2 : m2);
+    const float a3 = 4.0f * (m3 < 0.0f ? -m3 : m3), a4 = 5.0f * (m4 < 0.0f ? -m4 : m4);
     for (int i = 0; i < s->n; ++i) {
         const float4 at = s->atoms[2 * i], lj = s->atoms[2 * i + 1];
         const real dx = x - at.x, dy = y - at.y, dz = z - at.z;
         const real lateral = dx * dx + dy * dy;
         const real ri = inverse_root(lateral + dz * dz), b = ri * ri;
-        const real s6 = lj.x * b * b * b, es = lj.y * s6;
-        force += dz * b * (es * s6 - es);
-        ceiling += ri * (es * s6 + (dz < reach ? es : (real)(0.0f)));
+        const real s6 = lj.x * b * b * b, es = lj.y * s6 * b;
+        force += dz * (es * s6 - es);
+        ceiling += es * (s6 * larger(dz, (real)(0.0f)) + larger(reach - dz, (real)(0.0f)));
         real closest = ri;
-        if (s->multipole) {
-            const real w = dz * b, w2 = w * w, q = at.w * ri, size = fabs(q) * ri;
-            force += q * w * (s->m0 + b * (9.375f * s->m4 * b - 4.5f * s->m2) +
-                              w2 * (39.375f * s->m4 * w2 + (7.5f * s->m2 - 43.75f * s->m4 * b)));
-            ceiling += size * (fabs(s->m0) + b * (3.0f * fabs(s->m2) + 5.0f * fabs(s->m4) * b));
-            if (s->odd) {
-                force += q * (w2 * (3.0f * s->m1 - 15.0f * s->m3 * b + 17.5f * s->m3 * w2) +
-                              b * (1.5f * s->m3 * b - s->m1));
-                ceiling += size * ri * (2.0f * fabs(s->m1) + 4.0f * fabs(s->m3) * b);
+        if (even) {
+            const real w = dz * b, w2 = w * w, q = at.w * ri, strength = size(q) * ri;
+            force += q * w * (m0 + b * (9.375f * m4 * b - 4.5f * m2) +
+                              w2 * (39.375f * m4 * w2 + (7.5f * m2 - 43.75f * m4 * b)));
+            ceiling += strength * (a0 + b * (a2 + a4 * b));
+            if (odd) {
+                force += q * (w2 * (3.0f * m1 - 15.0f * m3 * b + 17.5f * m3 * w2) + b * (1.5f * m3 * b - m1));
+                ceiling += strength * ri * (a1 + a3 * b);
             }
         }
-        for (int c = 0; c < s->n_charges; ++c) {
-            const float2 charge = s->charges[c];
-            const real cz = dz + charge.y;
-            const real ci = inverse_root(lateral + cz * cz);
-            const real q = charge.x * at.w * ci * ci;
-            force += q * ci * cz;
-            ceiling += fabs(q);
-            closest = larger(closest, ci);
-        }
+        if (one_by_one)
+            for (int c = 0; c < s->n_charges; ++c) {
+                const float2 charge = s->charges[c];
+                const real cz = dz + charge.y;
+                const real ci = inverse_root(lateral + cz * cz);
+                const real q = charge.x * at.w * ci * ci;
+                force += q * ci * cz;
+                ceiling += size(q);
+                closest = larger(closest, ci);
+            }
         widest = larger(widest, closest);
     }
     rigid_t f;
     f.force = force, f.ceiling = ceiling, f.nearest = 1.0f / widest;
     return f;
+}
+
+static rigid_t sample_rigid(const sample_t *s, real x, real y, real z, float reach)
+{
+    if (s->n_charges)
+        return sum_rigid(s, x, y, z, reach, 0, 0, 1);
+    if (!s->multipole)
+        return sum_rigid(s, x, y, z, reach, 0, 0, 0);
+    if (s->odd)
+        return sum_rigid(s, x, y, z, reach, 1, 1, 0);
+    return sum_rigid(s, x, y, z, reach, 1, 0, 0);
 }

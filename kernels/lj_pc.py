@@ -16,11 +16,12 @@ COULOMB = 14.399644  # eV·Å/e²
 ORDER = 5  # moments kept: monopole to hexadecapole
 CLOSE = 2.5  # Å: as near as a probe particle comes to an atom
 FLOAT_ERROR = 6e-8
+LEFT_OUT = 1e-5  # of a force; what an atom this near adds is a fraction of the whole
 ATOM_BYTES = 32
 STAGE_LIMIT = 512  # atoms: 16 KiB of a GPU's local memory
 TIP = np.dtype(
     [("atom_begin", "i4"), ("atom_end", "i4"), ("charge_begin", "i4"), ("charge_end", "i4"),
-     ("multipole", "i4"), ("odd", "i4"), ("moment", "f4", ORDER), ("unused", "f4")]
+     ("multipole", "i4"), ("odd", "i4"), ("moment", "f4", ORDER)]
 )  # fmt: skip
 
 
@@ -34,7 +35,7 @@ class LjPc:
     source: str = "lj_pc"
 
     def arrays(self) -> Arrays:
-        """What is uploaded; a row without charges keeps one that is never read, as no buffer is empty."""
+        """What is uploaded."""
         return {"force_atoms": self.atoms, "force_tips": self.tips, "force_charges": self.charges}
 
     def groups(self, key: str, images: Ints, lanes: int) -> tuple[list[Group], Arrays]:
@@ -70,27 +71,27 @@ def lj_pc(atoms: Atoms, images: Images, origin: Floats) -> LjPc:
 
     tips = np.zeros(len(images), TIP)
     tips["atom_begin"], tips["atom_end"] = end - count, end
-    moments = np.stack([(images.charges * (-images.charge_z) ** l).sum(axis=1) for l in range(ORDER)], axis=1)
+    moments = np.stack([(images.charges * (-images.charge_z) ** order).sum(axis=1) for order in range(ORDER)], axis=1)
     expand = expansion_is_better(images.charges, images.charge_z)
     charged = (images.charges != 0).any(axis=1)
     tips["moment"] = moments
     tips["multipole"] = expand & charged
     tips["odd"] = (moments[:, 1::2] != 0).any(axis=1)
-    per_image = images.charges.shape[1]
-    tips["charge_begin"] = np.arange(len(images)) * per_image
-    tips["charge_end"] = tips["charge_begin"] + np.where(expand | ~charged, 0, per_image)
-    charges = np.stack((images.charges, images.charge_z), axis=-1).reshape(-1, 2).astype(np.float32)
+    summed = (images.charges != 0) & ~expand[:, None]
+    tips["charge_end"] = np.cumsum(summed.sum(axis=1))
+    tips["charge_begin"][1:] = tips["charge_end"][:-1]
+    charges = np.stack((images.charges[summed], images.charge_z[summed]), axis=1).astype(np.float32)
     return LjPc(table, tips, charges)
 
 
 def expansion_is_better(charges: Floats, charge_z: Floats) -> npt.NDArray[np.bool_]:
-    """(M,): whether the truncated expansion is nearer the truth than a float32 sum, CLOSE to an atom.
+    """(M,): whether the truncated expansion serves a charge row better than a float32 sum, CLOSE to an atom.
 
-    Both errors are of the vertical force: the first moments left out against the charges' rounded forces.
+    The first moments left out are compared with what the sum's rounding loses and with the moments that are kept.
     """
-    reach = np.abs(charge_z) / CLOSE
-    left_out = sum(
-        (l + 1) * np.abs((charges * (-charge_z / CLOSE) ** l).sum(axis=1)) for l in range(ORDER, ORDER + 3)
-    )
+    reach = -charge_z / CLOSE
+    force = np.stack([(order + 1) * np.abs((charges * reach**order).sum(axis=1)) for order in range(ORDER + 3)])
+    left_out = force[ORDER:].sum(axis=0)
     rounded = FLOAT_ERROR * np.abs(charges).sum(axis=1)
-    return np.asarray((left_out <= rounded) & (reach < 0.5).all(axis=1))
+    good_enough = np.maximum(rounded, LEFT_OUT * force[:ORDER].sum(axis=0))
+    return np.asarray((left_out <= good_enough) & (np.abs(reach) < 0.5).all(axis=1))

@@ -1,7 +1,7 @@
 // The probe particle on its spring (physics.md §3), relaxed in the field of a force model: damped Newton with a 3×3 LDLᵀ.
 // Its place is told as u, the displacement from equilibrium: |d| − r0 then keeps its digits.
 #define MAX_STEPS 60
-#define STEP_LIMIT 0.3f     // Å a step: short enough to stay in the valley that damped dynamics would follow
+#define STEP_LIMIT 0.3f      // Å a step: short enough to stay in the valley that damped dynamics would follow
 #define LAST_STEP 1.0e-4f    // Å: after a Newton step this short the rest is below float32's reach
 #define PIVOT_FLOOR 1.0e-4f  // eV/Å²
 
@@ -29,22 +29,22 @@ static pull_t spring_pull(const spring_t *s, vec u)
     return p;
 }
 
-// Relaxed probe: displacement, its change per Å of descent, the sample's F_z (equal to the spring's pull) and its change.
+// Relaxed probe: displacement, its change per Å of descent, the sample's F_z (equal to the spring's pull) and its change,
+// and whether it did not get there.
 typedef struct {
     vec u, du;
     real f, df;
+    mask stuck;
 } rest_t;
 
 static real positive(real pivot, mask *bent)
 {
-    const real size = fabs(pivot);
     *bent = *bent | (pivot < PIVOT_FLOOR);
-    return larger(size, (real)(PIVOT_FLOOR));
+    return larger(size(pivot), (real)(PIVOT_FLOOR));
 }
 
-// From displacement `u` of a probe whose equilibrium is at (x, y, z). Lanes that are done stay where they are; *stuck
-// collects those that did not get there.
-static rest_t relax(const sample_t *sample, const spring_t *spring, real x, real y, real z, vec u, mask *stuck)
+// From displacement `u` of a probe whose equilibrium is at (x, y, z). Lanes that are done stay where they are.
+static rest_t relax(const sample_t *sample, const spring_t *spring, real x, real y, real z, vec u)
 {
     rest_t rest;
     rest.du.x = rest.du.y = rest.du.z = 0.0f;
@@ -94,8 +94,8 @@ static rest_t relax(const sample_t *sample, const spring_t *spring, real x, real
         if (!any_lane(open))
             break;
     }
-    *stuck = *stuck | open;
     const pull_t p = spring_pull(spring, u);
+    rest.stuck = open;
     rest.u = u;
     rest.f = p.gz;
     rest.df = (spring->kz + p.a) * rest.du.z + p.c * p.dz * (p.dx * rest.du.x + p.dy * rest.du.y + p.dz * rest.du.z);

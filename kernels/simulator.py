@@ -11,7 +11,6 @@ import pyopencl as cl
 from kernels.atoms import Atoms
 from kernels.descriptor import AtomMap
 from kernels.device import Device
-from kernels.errors import InvalidInput
 from kernels.force import Arrays, ForceModel, Group
 from kernels.height_map import HeightMap
 from kernels.imaging import force_origin, frequency_shift_weights, image_table, launch_imaging, slices
@@ -57,9 +56,7 @@ class Simulator:
     def __init__(self, device: Device) -> None:
         self.device = device
 
-    def run(
-        self, atoms: Atoms, images: Images, df_steps: int, descriptors: Sequence[Descriptor] = ()
-    ) -> Result:
+    def run(self, atoms: Atoms, images: Images, df_steps: int, descriptors: Sequence[Descriptor] = ()) -> Result:
         """Simulate every image, and describe every molecule over its last image's lateral window.
 
         df_steps is the oscillation's heights (n = max(df_steps, 2), physics.md §4), common to the batch. Raises
@@ -67,9 +64,7 @@ class Simulator:
         """
         return self.compute(self.prepare(atoms, images, df_steps, descriptors))
 
-    def prepare(
-        self, atoms: Atoms, images: Images, df_steps: int, descriptors: Sequence[Descriptor] = ()
-    ) -> Prepared:
+    def prepare(self, atoms: Atoms, images: Images, df_steps: int, descriptors: Sequence[Descriptor] = ()) -> Prepared:
         """The host's share of `run`; a thread may prepare one batch while the device computes another."""
         last = images.last_of(atoms.molecules)
         force = lj_pc(atoms, images, force_origin(images))

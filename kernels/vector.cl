@@ -29,6 +29,7 @@ static real inverse_root(real x) { return rsqrt(x); }
 
 static real larger(real a, real b) { return a > b ? a : b; }
 static real smaller(real a, real b) { return a < b ? a : b; }
+static real size(real a) { return larger(a, -a); }
 
 // exp of x ≤ 0, to two units in the last place: 2^n by exponent bits, the rest by a polynomial. −∞ gives 0.
 static real exponential(real x)

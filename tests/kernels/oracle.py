@@ -1,0 +1,105 @@
+"""Physics.md §2 and §7 in float64 numpy, written from the formulas and from nothing else."""
+
+import numpy as np
+
+COULOMB = 14.399644
+
+
+def pixels(window, nx, ny):
+    (x0, y0, _), (x1, y1, _) = np.asarray(window, float)
+    x = x0 + np.arange(nx) * (x1 - x0) / max(nx - 1, 1)
+    y = y0 + np.arange(ny) * (y1 - y0) / max(ny - 1, 1)
+    return np.meshgrid(x, y, indexing="ij")
+
+
+def distances(xyz, x, y):
+    return np.hypot(x[..., None] - xyz[:, 0], y[..., None] - xyz[:, 1])
+
+
+def vdw_spheres(xyz, vdw, x, y, zmin=-1.5, r_pp=-0.5):
+    radius = vdw + r_pp
+    rho = distances(xyz, x, y)
+    top = (xyz[:, 2] + radius).max()
+    with np.errstate(invalid="ignore"):
+        height = np.where(rho < radius, xyz[:, 2] + np.sqrt(radius**2 - rho**2) - top, -np.inf)
+    return np.maximum(height.max(axis=-1), zmin)
+
+
+def atomic_disks(xyz, vdw, covalent, x, y, mode="sphere", zmin=-1.2, zmax_s=-1.2, r_pp=-0.5):
+    z = xyz[:, 2]
+    s = (z + vdw + r_pp).max()
+    off = s - z.max() - (1 if mode == "center" else 0)
+    u = s - z - off
+    counts = u < -zmin
+    if mode == "sphere":
+        counts &= s - z - vdw - r_pp < -zmax_s
+    rho = distances(xyz, x, y)
+    value = np.where(rho < covalent, (1 - u / -zmin) * (1 - rho / covalent), 0.0)
+    return value[..., counts].sum(axis=-1)
+
+
+def bonds(xyz, covalent, x, y, zmin=-1.5, r_max=10.0, ellipticity=0.5):
+    best = np.zeros_like(x)
+    z_max = xyz[:, 2].max()
+    for i in range(len(xyz)):
+        for j in range(i + 1, len(xyz)):
+            if np.linalg.norm(xyz[i] - xyz[j]) >= 1.2 * (covalent[i] + covalent[j]):
+                continue
+            d = np.stack((x - xyz[i, 0], y - xyz[i, 1]), axis=-1)
+            along = xyz[j, :2] - xyz[i, :2]
+            length = np.linalg.norm(along)
+            if length == 0:
+                height = np.full_like(x, max(xyz[i, 2], xyz[j, 2]) - z_max)
+                r = np.linalg.norm(d, axis=-1)
+            else:
+                h = along / length
+                c = d @ h
+                r = np.sqrt(((d - c[..., None] * h) ** 2).sum(axis=-1) + (ellipticity * (c - length / 2)) ** 2)
+                height = xyz[i, 2] + (xyz[j, 2] - xyz[i, 2]) * c / length - z_max
+            value = np.exp(-5 * r) * np.maximum(1 - height / zmin, 0)
+            best = np.maximum(best, np.where((r < r_max) & (height > zmin), value, 0))
+    return best
+
+
+def atom_rfunc(xyz, vdw, x, y, zmin=-1.5, r_max=10.0):
+    height = xyz[:, 2] - xyz[:, 2].max() + vdw - 1.4
+    rho = distances(xyz, x, y)
+    value = np.exp(-5 * rho) * np.maximum(1 - height / zmin, 0)
+    return np.where((rho < r_max) & (height > zmin), value, 0).max(axis=-1)
+
+
+def energy(point, xyz, charge, radius, depth, charges, charge_z):
+    """Sample energy of a probe at `point` (..., 3); radius and depth already combined with the probe's."""
+    d = np.asarray(point)[..., None, :] - xyz
+    s = (radius**2 / (d**2).sum(axis=-1)) ** 3
+    total = (depth * (s**2 - 2 * s)).sum(axis=-1)
+    for q, z in zip(charges, charge_z, strict=True):
+        total = total + (COULOMB * q * charge / np.linalg.norm(d + np.array([0, 0, z]), axis=-1)).sum(axis=-1)
+    return total
+
+
+def force_z(point, *sample, step=1e-4):
+    up = np.array([0, 0, step])
+    e = [energy(np.asarray(point) + k * up, *sample) for k in (-2, -1, 1, 2)]
+    return -(e[0] - 8 * e[1] + 8 * e[2] - e[3]) / (12 * step)
+
+
+def height_map(x, y, top, dz, force, iso=0.1, zmin=-2.0):
+    """`force(points)` is F_z of a rigid probe whose highest position is `top`."""
+    surface = np.full(x.shape, np.nan)
+    before = None
+    for k in range(101):
+        now = force(np.stack((x, y, np.full_like(x, top - k * dz)), axis=-1))
+        found = np.isnan(surface) & (now > iso)
+        if k == 0:
+            surface[found] = top
+        else:
+            part = (iso - before) / (now - before)
+            surface[found] = (top - (k - 1) * dz - part * dz)[found]
+        before = now
+    if np.isnan(surface).all():
+        return np.zeros_like(x)
+    clip = np.nanmax(surface) + zmin
+    none = np.isnan(surface) | (surface < clip)
+    lowest = clip if none.any() else surface.min()
+    return np.where(none, lowest, surface) - lowest

@@ -1,0 +1,36 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kernels.atomic_disks import AtomicDisks
+from kernels.device import Device
+from kernels.errors import InvalidInput
+from tests.kernels import oracle
+from tests.kernels.cases import NAMES
+from tests.kernels.maps import describe, reference_error, small_scene
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_reference_cases(device: Device, name: str) -> None:
+    assert reference_error(device, name, AtomicDisks()) < 1e-5
+
+
+@pytest.mark.parametrize("mode", ["sphere", "center"])
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 20), zmin=st.sampled_from([-1.5, -0.7, -3.0]))
+def test_formula(device: Device, mode: str, seed: int, n: int, zmin: float) -> None:
+    atoms, images, x, y = small_scene(seed, n)
+    got = describe(device, atoms, images, AtomicDisks(zmin=zmin, mode=mode))
+    xyz = atoms.xyz
+    assert got == pytest.approx(
+        oracle.atomic_disks(xyz, atoms.vdw_radius, atoms.covalent_radius, x, y, mode, zmin), abs=1e-4
+    )
+
+
+def test_depths_above_the_top_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="zmin"):
+        AtomicDisks(zmin=0.5)
+
+
+def test_an_unknown_mode_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="mode"):
+        AtomicDisks(mode="ring")  # type: ignore[arg-type]

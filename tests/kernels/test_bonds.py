@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kernels.bonds import Bonds, bonded
+from kernels.device import Device
+from kernels.errors import InvalidInput
+from tests.kernels import oracle
+from tests.kernels.cases import NAMES, make_atoms
+from tests.kernels.maps import describe, reference_error, small_scene
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_reference_cases(device: Device, name: str) -> None:
+    assert reference_error(device, name, Bonds()) < 1e-5
+
+
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 20), zmin=st.sampled_from([-1.5, -0.7, -3.0]))
+def test_formula(device: Device, seed: int, n: int, zmin: float) -> None:
+    atoms, images, x, y = small_scene(seed, n)
+    got = describe(device, atoms, images, Bonds(zmin=zmin, r_max=1.0, ellipticity=0.4))
+    xyz = atoms.xyz
+    assert got == pytest.approx(
+        oracle.bonds(xyz, atoms.covalent_radius, x, y, zmin, r_max=1.0, ellipticity=0.4), abs=1e-4
+    )
+
+
+def test_depths_above_the_top_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="zmin"):
+        Bonds(zmin=0.5)
+
+
+def test_a_vertical_bond_is_a_disk(device: Device) -> None:
+    atoms, images, x, y = small_scene(0, 2)
+    got = describe(device, atoms, images, Bonds())
+    r = np.hypot(x - atoms.xyz[0, 0], y - atoms.xyz[0, 1])
+    assert got == pytest.approx(np.exp(-5 * r), abs=1e-6)
+
+
+def test_no_bonds_no_map(device: Device) -> None:
+    atoms, images, _, _ = small_scene(0, 1)
+    assert not describe(device, atoms, images, Bonds()).any()
+
+
+def test_pairs_stay_within_their_molecule() -> None:
+    chain = np.array([[0.0, 0, 0], [1.3, 0, 0], [2.6, 0, 0]]), np.zeros(3), np.array([6, 6, 6])
+    first, second = bonded(make_atoms(chain, chain))
+    assert list(zip(first.tolist(), second.tolist(), strict=True)) == [(0, 1), (1, 2), (3, 4), (4, 5)]

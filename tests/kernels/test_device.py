@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from kernels.device import SIMULATOR, Device, list_devices, open_device
+from kernels.errors import BuildFailed, DeviceNotFound
+
+
+def test_auto_never_takes_the_simulator(device: Device) -> None:
+    assert device.info.kind in ("gpu", "cpu")
+    assert SIMULATOR not in device.info.platform.casefold()
+
+
+def test_a_selector_is_text_of_platform_or_name(device: Device) -> None:
+    assert open_device(device.info.platform.upper()).info == device.info
+    assert open_device("OCLgrind").info.kind == "other"
+
+
+def test_what_does_not_exist_is_refused_with_what_does() -> None:
+    with pytest.raises(DeviceNotFound, match="Oclgrind") as refused:
+        open_device("abacus")
+    assert all(info.name in str(refused.value) for info in list_devices())
+
+
+def test_a_kernel_is_built_once(device: Device) -> None:
+    first = device.kernel("vdw_spheres", "vector", "pixels", "vdw_spheres")
+    assert device.kernel("vdw_spheres", "vector", "pixels", "vdw_spheres") is first
+
+
+def test_the_compiler_says_what_is_wrong(device: Device) -> None:
+    with pytest.raises(BuildFailed, match="nowhere"):
+        device.build("kernel void broken(global int *out) { *out = nowhere; }")
+
+
+def test_a_buffer_grows_and_is_kept(device: Device) -> None:
+    small = device.buffer("growing", 10)
+    assert device.buffer("growing", 5) is small
+    assert device.buffer("growing", 1000).size >= 1000
+
+
+def test_packed_arrays_arrive_whole(device: Device) -> None:
+    import pyopencl as cl
+
+    arrays = {"a": np.arange(7, dtype=np.int32), "none": np.zeros(0, np.float32), "b": np.arange(3.0)}
+    for name, buffer in device.upload("packed", arrays).items():
+        back = np.empty_like(arrays[name])
+        if back.nbytes:
+            cl.enqueue_copy(device.queue, back, buffer)
+        assert np.array_equal(back, arrays[name])

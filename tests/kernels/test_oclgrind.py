@@ -1,0 +1,59 @@
+"""Every kernel under Oclgrind: accesses outside a buffer, races, uninitialised values."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kernels.device import Device
+from tests.kernels.simulate_small import simulate
+
+ROOT = Path(__file__).parents[2]
+CHECKS = {"OCLGRIND_DATA_RACES": "1", "OCLGRIND_UNINITIALIZED": "1"}
+RUN = """
+import numpy as np
+from kernels.device import open_device
+device = open_device("oclgrind")
+kernel = device.build('''
+{source}
+''')
+import pyopencl as cl
+buffer = device.buffer("out", 4 * 7)
+device.launch(cl.Kernel(kernel, "broken"), (7,), (4,), buffer, np.int32(7))
+device.queue.finish()
+"""
+
+
+def complaints(tmp_path: Path, *command: str) -> str:
+    """What Oclgrind has to say about a Python command."""
+    log = tmp_path / "oclgrind.log"
+    environment = {**os.environ, **CHECKS, "OCLGRIND_LOG": str(log), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return log.read_text() if log.exists() else "no log"
+
+
+@pytest.mark.parametrize("lanes", [1, 8])
+def test_no_kernel_reads_or_writes_what_it_must_not(tmp_path: Path, device: Device, lanes: int) -> None:
+    out = tmp_path / "result.npz"
+    assert complaints(tmp_path, "-m", "tests.kernels.simulate_small", "oclgrind", str(lanes), str(out)) == ""
+    here = simulate(device)
+    with np.load(out) as there:
+        assert there["df"] == pytest.approx(here.df, abs=1e-4 * float(np.abs(here.df).max()))
+        assert there["descriptors"] == pytest.approx(here.descriptors, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ("out[get_global_id(0)] = 1;", "Invalid write"),
+        ("int i = get_global_id(0); if (i < n) out[i] = out[(i + 1) % n];", "race"),
+    ],
+    ids=["unguarded", "race"],
+)
+def test_a_broken_kernel_is_reported(tmp_path: Path, body: str, complaint: str) -> None:
+    source = f"kernel void broken(global int *out, const int n) {{ {body} }}"
+    assert complaint in complaints(tmp_path, "-c", RUN.format(source=source))

@@ -1,0 +1,105 @@
+"""What must hold of a batch whatever its molecules are."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernels.atom_rfunc import AtomRfunc
+from kernels.atomic_disks import AtomicDisks
+from kernels.atoms import Atoms
+from kernels.bonds import Bonds
+from kernels.device import Device
+from kernels.height_map import HeightMap
+from kernels.scan import Images
+from kernels.simulator import Result, Simulator
+from kernels.vdw_spheres import VdwSpheres
+from tests.kernels.cases import CO_TIP, make_atoms, make_images, random_molecule, window
+
+DESCRIPTORS = [HeightMap(), VdwSpheres(), AtomicDisks(), Bonds(), AtomRfunc()]
+DIM = (7, 5, 12)
+LONG_ROW = CO_TIP | {"charges": [-1, 2, -1, 0.5], "charge_z": [0.5, 0.1, -0.4, 0.9]}
+
+
+def run(device: Device, atoms: Atoms, images: Images) -> Result:
+    return Simulator(device).run(atoms, images, 4, DESCRIPTORS)
+
+
+def join(*images: Images) -> Images:
+    """Images one after the other; all of the same dim."""
+    names = set(Images.__dataclass_fields__) - {"dim"}
+    return Images(dim=images[0].dim, **{k: np.concatenate([getattr(i, k) for i in images]) for k in names})
+
+
+def close(a: np.ndarray, b: np.ndarray) -> bool:
+    return bool(np.abs(a - b).max() <= 1e-4 * np.abs(b).max())
+
+
+@pytest.mark.parametrize("lanes", ["device", "scalar_device"])
+def test_images_are_the_same_bytes_whatever_else_is_in_the_batch(lanes: str, request: pytest.FixtureRequest) -> None:
+    device = request.getfixturevalue(lanes)
+    big = random_molecule(99, 600, spread=9.0)  # too large for local memory, so that there are two launches
+    molecules = [random_molecule(seed, n) for seed, n in ((1, 3), (2, 17), (3, 1), (4, 30))] + [big]
+    places = [window(6.0 + 0.1 * i, 7.6 + 0.1 * i, half=3 + 0.2 * i) for i in range(5)]
+    tips = [CO_TIP, LONG_ROW | {"element": 54}]
+
+    def image(i: int, molecule: int) -> Images:
+        return join(*(make_images([molecule], [places[i]], DIM, tip) for tip in tips))
+
+    alone = [run(device, make_atoms(molecules[i]), image(i, 0)) for i in range(5)]
+    for order in ([0, 1, 2, 3, 4], [4, 2, 0, 3], [3, 3, 1, 0, 2, 4, 1]):
+        atoms = make_atoms(*(molecules[i] for i in order))
+        batch = run(device, atoms, join(*(image(i, at) for at, i in enumerate(order))))
+        for at, i in enumerate(order):
+            assert batch.df[2 * at : 2 * at + 2].tobytes() == alone[i].df.tobytes()
+            assert batch.descriptors[at].tobytes() == alone[i].descriptors[0].tobytes()
+            assert batch.quality[2 * at : 2 * at + 2].tobytes() == alone[i].quality.tobytes()
+
+
+def test_the_same_batch_twice_is_the_same(device: Device) -> None:
+    atoms, images = make_atoms(random_molecule(5, 20)), make_images([0], [window()], DIM)
+    first, second = run(device, atoms, images), run(device, atoms, images)
+    assert first.df.tobytes() == second.df.tobytes()
+    assert first.descriptors.tobytes() == second.descriptors.tobytes()
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 10**6), n=st.integers(2, 20), shift=st.tuples(*[st.floats(-30, 30)] * 3))
+def test_moving_everything_changes_nothing(
+    device: Device, seed: int, n: int, shift: tuple[float, float, float]
+) -> None:
+    atoms, images = make_atoms(random_molecule(seed, n)), make_images([0], [window()], DIM)
+    there = run(device, atoms, images)
+    moved = run(device, replace(atoms, xyz=atoms.xyz + shift), replace(images, window=images.window + np.array(shift)))
+    assert close(moved.df, there.df)
+    assert close(moved.descriptors, there.descriptors)
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 10**6), n=st.integers(2, 20))
+def test_a_mirrored_molecule_gives_a_mirrored_image(device: Device, seed: int, n: int) -> None:
+    atoms, images = make_atoms(random_molecule(seed, n)), make_images([0], [window()], DIM)
+    there = run(device, atoms, images)
+    mirrored = run(device, replace(atoms, xyz=atoms.xyz * [-1, 1, 1]), images)
+    assert close(mirrored.df[:, ::-1], there.df)
+    assert close(mirrored.descriptors[:, :, ::-1], there.descriptors)
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 10**6), n=st.integers(2, 20))
+def test_the_order_of_atoms_does_not_matter(device: Device, seed: int, n: int) -> None:
+    xyz, charge, z = random_molecule(seed, n)
+    images = make_images([0], [window()], DIM)
+    order = np.random.default_rng(seed).permutation(n)
+    there = run(device, make_atoms((xyz, charge, z)), images)
+    shuffled = run(device, make_atoms((xyz[order], charge[order], z[order])), images)
+    assert close(shuffled.df, there.df)
+    # A bond's height runs on beyond its ends, so that it matters little which end is first.
+    assert close(shuffled.descriptors, there.descriptors)
+
+
+def test_no_descriptors_no_maps(device: Device) -> None:
+    atoms, images = make_atoms(random_molecule(5, 3)), make_images([0], [window()], DIM)
+    assert Simulator(device).run(atoms, images, 4).descriptors.shape == (1, 0, 7, 5)
