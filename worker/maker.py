@@ -44,12 +44,13 @@ class Maker:
         """
         made = self.simulate(spec, self._job(job_id, spec), batch)
         data = encode(made.arrays())
-        self._store.put(batch_key(job_id, batch), data)
+        sha256 = digest(data)
+        self._store.put(batch_key(job_id, batch, sha256), data)
         return Made(
             batch=batch,
             samples=len(made.sample),
             bytes=len(data),
-            sha256=digest(data),
+            sha256=sha256,
             flagged=int(np.count_nonzero(made.quality)),
         )
 

@@ -118,7 +118,7 @@ class Shards:
         if self._ledger.record_batch(work.job_id, record):
             self.samples_done += made.samples
         else:
-            self._store.delete(batch_key(work.job_id, made.batch))
+            self._store.delete(batch_key(work.job_id, made.batch, made.sha256))
 
     def _try_again(self, work: _Work, fault: EngineLostError) -> None:
         work.todo.extendleft(make.batch for make in reversed(fault.waiting))

@@ -59,8 +59,10 @@ def _worker(name: str) -> str:
 
 # A job that was deleted is not brought back by a worker that comes late, hence the scripts.
 _RECORD = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
-if redis.call('HSETNX', KEYS[3], ARGV[1], ARGV[2]) == 0 then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local known = redis.call('HGET', KEYS[3], ARGV[1])
+if known then return known == ARGV[2] and 1 or 0 end
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
 redis.call('SETBIT', KEYS[2], ARGV[1], 1)
 redis.call('HDEL', KEYS[4], ARGV[1])
 redis.call('HINCRBY', KEYS[1], 'samples', ARGV[3])
@@ -202,12 +204,15 @@ class Ledger:
     # Batches
 
     def record_batch(self, job_id: str, record: BatchRecord) -> bool:
-        """Record a batch that is in the store; False if the job is gone (its object is then an orphan)."""
+        """Record a batch that is in the store; whether its file is the one on record, now or already.
+
+        False leaves the file without an owner: the job is gone, or another file was recorded for the batch before.
+        """
         answer = self._record(
             keys=[_job(job_id), _done(job_id), _batches(job_id), _failed(job_id)],
             args=[record.batch, record.model_dump_json(), record.samples, time.time()],
         )
-        return cast(int, answer) >= 0
+        return cast(int, answer) == 1
 
     def record_failure(self, job_id: str, failure: BatchFailure) -> None:
         """Record that a batch could not be made; one that was made stays made."""

@@ -23,9 +23,13 @@ def job_prefix(job_id: str) -> str:
     return f"jobs/{job_id}/"
 
 
-def batch_key(job_id: str, batch: int) -> str:
-    """Key of a batch file."""
-    return f"{job_prefix(job_id)}batch-{batch:08d}.npz"
+def batch_key(job_id: str, batch: int, sha256: str) -> str:
+    """Key of a batch file of this content.
+
+    Two workers may make the same batch, on different kinds of device with different bytes: whoever comes late must not
+    write over what was announced.
+    """
+    return f"{job_prefix(job_id)}batch-{batch:08d}-{sha256[:16]}.npz"
 
 
 class Store:

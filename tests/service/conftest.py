@@ -51,8 +51,8 @@ class House:
 
     def record(self, job, number, data):
         """Do a worker's work: keep a batch and record it."""
-        self.store.put(batch_key(job, number), data)
         made = BatchRecord(batch=number, samples=2, bytes=len(data), sha256=batch.digest(data))
+        self.store.put(batch_key(job, number, made.sha256), data)
         assert self.ledger.record_batch(job, made)
 
     def everything(self):

@@ -34,7 +34,7 @@ class Good:
             diary.write(f"{batch}\n")
         self.work(batch)
         data = f"{job_id} {batch}".encode()
-        self.store.put(batch_key(job_id, batch), data)
+        self.store.put(batch_key(job_id, batch, digest(data)), data)
         return Made(batch=batch, samples=spec.batch_size, bytes=len(data), sha256=digest(data), flagged=0)
 
     def work(self, batch):

@@ -20,7 +20,7 @@ from service.contract.queue import enqueue_shards, open_queue, remove_shards
 from service.contract.settings import Settings
 from service.contract.spec import JobSpec
 from service.contract.status import JobRecord
-from service.contract.store import Store, job_prefix
+from service.contract.store import Store, batch_key, job_prefix
 
 ROOT = Path(__file__).parents[2]
 WORKER = """
@@ -144,7 +144,7 @@ class Rig:
         assert total == status.counts.batches_done == len(recorded)
         assert status.counts.samples_done == sum(r.samples for r in recorded)
         for record in recorded:
-            assert self.store.get(f"{job_prefix(job)}batch-{record.batch:08d}.npz") == f"{job} {record.batch}".encode()
+            assert self.store.get(batch_key(job, record.batch, record.sha256)) == f"{job} {record.batch}".encode()
         return status
 
     def idle(self):

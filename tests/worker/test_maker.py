@@ -48,16 +48,16 @@ def maker(store):
     return open_maker(Settings(store_url=store))
 
 
-def arrays(store, job, batch):
-    with np.load(io.BytesIO(Store(store).get(batch_key(job, batch))), allow_pickle=False) as f:
+def arrays(store, job, made):
+    with np.load(io.BytesIO(Store(store).get(batch_key(job, made.batch, made.sha256))), allow_pickle=False) as f:
         return dict(f)
 
 
 def test_a_batch_is_in_the_store_as_it_says(maker, store):
     made = maker.make("job-a", spec(force_field={"charges": "none"}), 1)
-    data = Store(store).get(batch_key("job-a", 1))
+    data = Store(store).get(batch_key("job-a", 1, made.sha256))
     assert (made.batch, made.samples, made.bytes, made.sha256) == (1, 2, len(data), digest(data))
-    batch = arrays(store, "job-a", 1)
+    batch = arrays(store, "job-a", made)
     assert batch["afm"].shape == (2, 1, 13, 9, 10)
     assert batch["desc"].shape == (2, 5, 13, 9)
     assert {name: batch[name].dtype.str for name in ("afm", "desc", "mols", "quality")} == {
@@ -75,16 +75,14 @@ def test_a_batch_is_in_the_store_as_it_says(maker, store):
 
 def test_charges_of_none_image_as_zero_charges(maker, store):
     plain = spec(force_field={"charges": "none"}, tips=[{"charges": [0, 0], "charge_z": [0.1, -0.1]}])
-    maker.make("job-b", plain, 0)
-    maker.make("job-c", spec(force_field={"charges": "none"}), 0)
-    b, c = arrays(store, "job-b", 0), arrays(store, "job-c", 0)
+    b = arrays(store, "job-b", maker.make("job-b", plain, 0))
+    c = arrays(store, "job-c", maker.make("job-c", spec(force_field={"charges": "none"}), 0))
     assert np.array_equal(b["afm"], c["afm"])
     assert not c["mols"][:, 3].any()
 
 
 def test_no_descriptors_is_a_choice(maker, store):
-    maker.make("job-d", spec(force_field={"charges": "none"}, descriptors=[]), 0)
-    batch = arrays(store, "job-d", 0)
+    batch = arrays(store, "job-d", maker.make("job-d", spec(force_field={"charges": "none"}, descriptors=[]), 0))
     assert batch["desc"].shape == (4, 0, 13, 9)
     assert batch["desc_names"].shape == (0,)
 
@@ -92,9 +90,8 @@ def test_no_descriptors_is_a_choice(maker, store):
 def test_tips_are_imaged_in_their_order(maker, store):
     tips = [{"element": 54, "charges": [0.3], "charge_z": [0]}, {"r0": 4.0}]
     both = spec(tips=tips, force_field={"charges": "none"})
-    maker.make("job-e", both, 0)
-    maker.make("job-f", spec(tips=tips[1:], force_field={"charges": "none"}), 0)
-    e, f = arrays(store, "job-e", 0), arrays(store, "job-f", 0)
+    e = arrays(store, "job-e", maker.make("job-e", both, 0))
+    f = arrays(store, "job-f", maker.make("job-f", spec(tips=tips[1:], force_field={"charges": "none"}), 0))
     assert e["afm"].shape[1] == 2
     assert np.array_equal(e["afm"][:, 1:], f["afm"])
     assert np.array_equal(e["desc"], f["desc"])  # the last tip's
