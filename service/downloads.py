@@ -36,7 +36,9 @@ async def download(request: Request, store: Store, job_id: str, record: BatchRec
     else:
         headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{record.bytes}"
     headers["Content-Length"] = str(len(part))
-    chunks = store.stream(batch_key(job_id, record.batch, record.sha256), part.start, part.start + 1 if head else part.stop)
+    chunks = store.stream(
+        batch_key(job_id, record.batch, record.sha256), part.start, part.start + 1 if head else part.stop
+    )
     try:
         first = await anext(chunks)  # before the headers leave: after them there is no way to say that it is lost
     except FileNotFoundError:
