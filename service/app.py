@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
 from rq import Queue
 
 from service.contract.ledger import Ledger
@@ -35,7 +36,8 @@ _TAGS = [
 
 def create_app(settings: Settings, ledger: Ledger, store: Store, queue: Queue) -> FastAPI:
     """The application on objects that the caller opened, and closes."""
-    app = FastAPI(
+    app = FastAPIOffline(  # its documentation page is our own: training clusters often can't reach a CDN
+        redoc_url=None,
         title="afmbatch",
         version=version("afmbatch"),
         summary="AFM training batches on demand",

@@ -25,7 +25,7 @@ from service.contract.errors import Fault
 from service.faults import fault
 
 MEDIA_TYPE = "application/problem+json"
-_RETRY_SECONDS = "5"
+_RETRY_SECONDS = "1"
 _log = logging.getLogger(__name__)
 
 _KINDS: Mapping[int, tuple[str, str]] = {

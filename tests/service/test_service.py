@@ -84,3 +84,10 @@ def test_a_taken_port_is_an_error_that_names_it(redis_url, tmp_path):
         port = taken.getsockname()[1]
         with pytest.raises(CannotListen, match=str(port)):
             run(Settings(redis_url=redis_url, store_url=tmp_path.as_uri(), port=port))
+
+
+def test_the_documentation_page_needs_no_other_host(house):
+    page = house.http.get("/docs")
+    assert "//" not in re.sub(r"<script>.*</script>", "", page.text, flags=re.DOTALL)
+    script = re.search(r'src="([^"]+)"', page.text)[1]
+    assert house.http.get(script).headers["content-type"].startswith("text/javascript")
