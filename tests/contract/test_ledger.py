@@ -13,7 +13,6 @@ from service.contract.ledger import Ledger
 from service.contract.plan import Plan
 from service.contract.spec import JobSpec
 from service.contract.status import BatchFailure, BatchRecord, JobRecord, State, WorkerRecord
-from tests.worker.rig import Server
 
 JOB = "job-1"
 BATCHES = 4
@@ -21,11 +20,9 @@ LAST = 3  # samples of the last batch; the others have ten
 
 
 @pytest.fixture(scope="module")
-def redis():
-    server = Server()
-    with Redis.from_url(server.url, decode_responses=True) as redis:
+def redis(redis_server):
+    with Redis.from_url(redis_server.url, decode_responses=True) as redis:
         yield redis
-    server.close()
 
 
 def job_record():

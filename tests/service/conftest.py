@@ -19,7 +19,6 @@ from service.contract.queue import open_queue
 from service.contract.settings import Settings
 from service.contract.status import BatchRecord
 from service.contract.store import Store, batch_key
-from tests.redis_server import redis_server
 
 WATER = "3\nwater\nO 0.0 0.0 0.0 -0.8\nH 0.96 0.0 0.0 0.4\nH -0.24 0.93 0.0 0.4\n"
 BARE_WATER = "3\nwater\nO 0.0 0.0 0.0\nH 0.96 0.0 0.0\nH -0.24 0.93 0.0\n"
@@ -109,9 +108,8 @@ def emptied(house: House) -> House:
 
 
 @pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
-    with redis_server() as url:
-        yield url
+def redis_url(redis_server) -> str:
+    return redis_server.url
 
 
 @pytest.fixture(scope="session")

@@ -1,20 +1,13 @@
-"""A server for all tests of the worker, and a rig on it for each."""
+"""A rig for each test of the worker."""
 
 import pytest
 
-from .rig import Rig, Server
-
-
-@pytest.fixture(scope="session")
-def server():
-    server = Server()
-    yield server
-    server.close()
+from .rig import Rig
 
 
 @pytest.fixture
-def rig(server, tmp_path):
-    rig = Rig(server, tmp_path)
+def rig(redis_server, tmp_path):
+    rig = Rig(redis_server, tmp_path)
     yield rig
     rig.close()
     print(rig.log() if rig.processes else "")  # noqa: T201 - shown for a test that failed

@@ -1,19 +1,14 @@
 """Real parts: a server, worker processes, a store in a directory; only the engine's maker is a stand-in."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 from redis import Redis
-from redis.exceptions import RedisError
 
-from afmbatch import tether
-from afmbatch.embedded import server_binary
 from service.contract.ledger import Ledger
 from service.contract.plan import Plan
 from service.contract.queue import enqueue_shards, open_queue, remove_shards
@@ -21,6 +16,7 @@ from service.contract.settings import Settings
 from service.contract.spec import JobSpec
 from service.contract.status import JobRecord
 from service.contract.store import Store, batch_key, job_prefix
+from tests.redis_server import until
 
 ROOT = Path(__file__).parents[2]
 WORKER = """
@@ -30,44 +26,6 @@ from worker.main import run
 run(Settings(), sys.argv[1])
 """
 LEASE = 2.0
-
-
-def until(condition, seconds=60.0):
-    """Wait for a condition, and give back what it gave."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds:g} s in vain")
-        time.sleep(0.01)
-    return value
-
-
-class Server:
-    """A server on a unix socket that can be stopped and started again on the same data."""
-
-    def __init__(self):
-        self.directory = Path(tempfile.mkdtemp(prefix="afm-"))  # pytest's own paths are too long for a socket
-        self.url = f"unix://{self.directory}/s"
-        self.start()
-
-    def start(self):
-        words = f"--port 0 --unixsocket {self.directory}/s --dir {self.directory} --logfile log --appendonly yes"
-        self.process = tether.start([server_binary(), *words.split(), "--save", ""])
-        until(self.answers)
-
-    def answers(self):
-        try:
-            with Redis.from_url(self.url) as redis:
-                return redis.ping()
-        except RedisError:
-            return False
-
-    def stop(self):
-        tether.stop(self.process, grace_seconds=10)
-
-    def close(self):
-        self.stop()
-        shutil.rmtree(self.directory)
 
 
 class Rig:

@@ -3,9 +3,9 @@
 import pytest
 
 from service.contract.status import State
+from tests.redis_server import until
 
 from .makers import BAD
-from .rig import until
 
 
 def test_all_is_well(rig):

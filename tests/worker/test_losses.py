@@ -10,9 +10,10 @@ import pytest
 
 from service.contract.status import State
 from service.contract.store import job_prefix
+from tests.redis_server import RedisServer, until
 
 from .makers import BAD
-from .rig import LEASE, Rig, Server, until
+from .rig import LEASE, Rig
 
 
 def test_two_workers_one_of_them_killed(rig):
@@ -162,7 +163,7 @@ def test_only_the_engine_knows_opencl(rig):
 
 
 def test_redis_restarted(tmp_path):
-    server = Server()
+    server = RedisServer()
     try:
         rig = Rig(server, tmp_path)
         job = rig.post(batches=40)
