@@ -9,7 +9,6 @@ import obstore.exceptions
 from redis import RedisError
 from rq import Queue
 
-from service.contract import batch
 from service.contract.datasets import Upload, dataset_id, read_structures
 from service.contract.elements import elements
 from service.contract.errors import Conflict, Fault, InvalidInput, NotFound, NotYet, Unavailable
@@ -21,6 +20,7 @@ from service.contract.spec import JobSpec
 from service.contract.status import BatchRecord, DatasetRecord, JobRecord, JobStatus, State
 from service.contract.store import Store, dataset_key, job_prefix
 from service.contract.structures import Structures
+from service.limits import over_limits
 
 _KEY_CLAIM_SECONDS = 120  # a service that dies over a request frees its idempotency key after this
 _KEY_KEPT_SECONDS = 24 * 3600
@@ -122,7 +122,7 @@ class Dispatch:
     def _plan(self, spec: JobSpec) -> Plan:
         dataset = self._dataset_of(spec)
         plan = Plan(spec, dataset.structures)
-        faults = [*_sample_faults(plan, self.settings), *_size_faults(plan, self.settings)]
+        faults = over_limits(plan, self.settings)
         if spec.force_field.charges == "dataset" and dataset.charged < dataset.structures:
             faults.append(self._charge_fault(dataset))
         if faults:
@@ -221,29 +221,3 @@ def _described(name: str, structures: Structures) -> DatasetRecord:
         elements=tuple(symbols[z] for z in np.unique(structures.z)),
         created_at=time.time(),
     )
-
-
-def _sample_faults(plan: Plan, settings: Settings) -> list[Fault]:
-    asked = plan.spec.samples
-    most = min(plan.available, settings.max_samples)
-    if asked is not None and asked > plan.available:
-        reason = f"{plan.structures} structures in {plan.spec.rotations.n} rotations make {plan.available} samples"
-        return [Fault("samples", str(asked), reason, f"at most {most}, or null for all")]
-    if plan.samples > settings.max_samples:
-        value = "null" if asked is None else str(asked)
-        reason = f"the job would make {plan.samples} samples, this server allows {settings.max_samples}"
-        return [Fault("samples", value, reason, f"an integer of at most {most}")]
-    return []
-
-
-def _size_faults(plan: Plan, settings: Settings) -> list[Fault]:
-    spec, most = plan.spec, settings.max_batch_bytes
-    size = batch.file_bytes(spec, min(spec.batch_size, plan.samples))
-    if size <= most:
-        return []
-    fitting = most // batch.file_bytes(spec, 1)
-    if fitting:
-        reason = f"a batch file would be {size} bytes, this server allows {most}"
-        return [Fault("batch_size", str(spec.batch_size), reason, f"at most {fitting} with these images")]
-    reason = f"one sample alone is {batch.file_bytes(spec, 1)} bytes, this server allows {most} in a batch"
-    return [Fault("scan.dim", str(list(spec.scan.dim)), reason, "fewer pixels, heights, tips or descriptors")]
