@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from afmbatch.embedded import EmbeddedServerError
 from afmbatch.up import UpError
 from service.contract.errors import AfmbatchError
-from service.contract.settings import Settings
+from service.contract.settings import read_settings
 
 app = typer.Typer(help="AFM training batches on demand.", no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -46,7 +46,7 @@ def serve() -> None:
     from service.main import run
 
     with one_line_errors():
-        run(Settings())
+        run(read_settings())
 
 
 @app.command()
@@ -55,7 +55,7 @@ def worker() -> None:
     from worker.main import run
 
     with one_line_errors():
-        run(Settings())
+        run(read_settings())
 
 
 @app.command()

@@ -7,7 +7,7 @@ import uvicorn
 from redis import Redis
 
 from service.app import create_app
-from service.contract.errors import CannotListen
+from service.contract.errors import CannotStart
 from service.contract.ledger import Ledger
 from service.contract.queue import open_queue
 from service.contract.settings import Settings
@@ -17,7 +17,7 @@ _GRACE_SECONDS = 30  # downloads get so long to end after SIGTERM
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT (port 0: any free one, the log says which). Raises CannotListen."""
+    """Serve until SIGTERM or SIGINT (port 0: any free one, the log says which). Raises CannotStart."""
     with (
         _listen(settings.host, settings.port) as listening,
         Redis.from_url(
@@ -41,7 +41,7 @@ def _listen(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as error:
-        raise CannotListen(f"can't listen on {host} port {port}: {error.strerror or error}") from None
+        raise CannotStart(f"can't listen on {host} port {port}: {error.strerror or error}") from None
     # asyncio does so only for sockets made with proto=IPPROTO_TCP; without it each answer waits 40 ms for an ACK.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening

@@ -49,7 +49,8 @@ def serve(pipe: Connection, factory: str) -> None:
         while (make := _next(pipe)) is not None:
             pipe.send_bytes(encode(_answer(maker, make)))
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent decides about it
-        traceback.print_exc()
+        if not isinstance(error, AfmbatchError):  # ours say all there is to say
+            traceback.print_exc()
         with contextlib.suppress(OSError):
             pipe.send_bytes(encode(Fault(_told(error))))
         sys.exit(1)

@@ -8,6 +8,7 @@ import numpy as np
 import kernels
 from service.contract.batch import ENGINE, FORMAT, Batch, digest, encode
 from service.contract.descriptors import channel_names
+from service.contract.errors import CannotStart
 from service.contract.plan import Plan, Rotations
 from service.contract.settings import Settings
 from service.contract.spec import JobSpec
@@ -106,5 +107,9 @@ class Maker:
 
 
 def open_maker(settings: Settings) -> Maker:
-    """A maker on the device of the settings. Raises kernels.DeviceNotFound."""
-    return Maker(kernels.open_device(settings.device), Store(settings.store_url))
+    """A maker on the device of the settings. Raises CannotStart."""
+    try:
+        device = kernels.open_device(settings.device)
+    except kernels.DeviceNotFound as error:
+        raise CannotStart(f"AFMBATCH_DEVICE: {error}") from None
+    return Maker(device, Store(settings.store_url))

@@ -8,7 +8,7 @@
     ├── Gone            it was there; its file is no longer           (HTTP 410)
     ├── Unavailable     a part of the service does not answer         (HTTP 503, Retry-After)
     ├── Conflict        it exists, but not in a state for this        (HTTP 409)
-    ├── CannotListen    the service's address is not to be had        (the program ends)
+    ├── CannotStart     what a setting names is not to be had         (the program ends)
     └── SampleError     one sample could not be simulated             (in the job's status)
 
 They are raised anywhere and translated once at each edge: `service.problems` for HTTP, `worker.task` for jobs.
@@ -72,8 +72,8 @@ class Conflict(AfmbatchError):
     """The request contradicts what exists."""
 
 
-class CannotListen(AfmbatchError):
-    """The address and port that the service is to listen on can't be had."""
+class CannotStart(AfmbatchError):
+    """A setting makes no sense, or what it names (an address, a store, a device) can't be had."""
 
 
 class SampleError(AfmbatchError):

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.contract.errors import CannotStart
 
 
 class Settings(BaseSettings):
@@ -32,3 +34,12 @@ class Settings(BaseSettings):
     heartbeat_seconds: float = Field(default=3.0, gt=0, description="How often a worker renews its lease, s.")
     batch_seconds: float = Field(default=300.0, gt=0, description="Longest time one batch may take in the engine, s.")
     shard_tries: int = Field(default=3, gt=0, description="How often a shard is tried before it counts as failed.")
+
+
+def read_settings() -> Settings:
+    """The settings of this process. Raises CannotStart, naming the variables that make no sense."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [f"AFMBATCH_{str(e['loc'][0]).upper()}={e['input']}: {e['msg']}" for e in error.errors()]
+        raise CannotStart("; ".join(faults)) from None

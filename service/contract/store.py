@@ -8,7 +8,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import from_url
+
+from service.contract.errors import CannotStart
 
 CHUNK_BYTES = 1 << 20  # 64 KiB pieces cost a factor 3.6 in download rate (design.md)
 
@@ -36,11 +39,16 @@ class Store:
     """A small interface on an object store. Raises FileNotFoundError for a key that is not there."""
 
     def __init__(self, url: str) -> None:
+        """Open the store at a URL; a local directory is made. Raises CannotStart."""
         parts = urlsplit(url)
         self._directory = Path(unquote(parts.path)) if parts.scheme == "file" else None
-        if self._directory is not None:
-            self._directory.mkdir(parents=True, exist_ok=True)
-        self._store = from_url(url)
+        try:
+            if self._directory is not None:
+                self._directory.mkdir(parents=True, exist_ok=True)
+            self._store = from_url(url)
+        except (OSError, ValueError, BaseError) as error:
+            reason = str(error).splitlines()[0]
+            raise CannotStart(f"the store {url} can't be opened ({reason}); file:///… or s3://… is accepted") from None
 
     def ping(self) -> None:
         """Raise unless the store answers: FileNotFoundError, obstore's BaseError or another OSError."""

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from service.contract.errors import CannotListen
+from service.contract.errors import CannotStart
 from service.contract.settings import Settings
 from service.contract.status import WorkerRecord
 from service.main import run
@@ -82,7 +82,7 @@ def test_the_process_serves_and_stops(redis_url, tmp_path):
 def test_a_taken_port_is_an_error_that_names_it(redis_url, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(CannotListen, match=str(port)):
+        with pytest.raises(CannotStart, match=str(port)):
             run(Settings(redis_url=redis_url, store_url=tmp_path.as_uri(), port=port))
 
 
