@@ -69,10 +69,11 @@ def devices() -> None:
 
 @app.command()
 def demo(
-    data: Data = Path("demo-output"), port: Port = 8765, samples: Annotated[int, typer.Option(min=1)] = 280
+    output: Annotated[Path, typer.Option(help="Where the batches and the picture go.")] = Path("demo-output"),
+    samples: Annotated[int, typer.Option(min=1, max=840, help="How many samples.")] = 280,
 ) -> None:
     """Run the common job on the molecules shipped with afmbatch and draw a contact sheet."""
     from afmbatch.demo import run
 
     with one_line_errors():
-        run(data, port, samples)
+        run(output, samples)

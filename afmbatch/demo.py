@@ -1,6 +1,7 @@
 """`afmbatch demo`: the common job over HTTP, from nothing to batches and a picture."""
 
 import hashlib
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ def common_job(dataset: str, samples: int) -> dict[str, Any]:
     }
 
 
-def run(output: Path, port: int, samples: int) -> None:
+def run(output: Path, samples: int) -> None:
     """Batches and contact-sheet.png in `output`. Raises UpError, EmbeddedServerError or httpx.HTTPError."""
     console = Console(soft_wrap=True)
     output.mkdir(parents=True, exist_ok=True)
@@ -41,7 +42,7 @@ def run(output: Path, port: int, samples: int) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="afmbatch-demo-") as data,
         (output / "server.log").open("wb") as log,
-        Stack(Path(data), port, 1, log) as stack,
+        Stack(Path(data), _free_port(), 1, log) as stack,
         httpx.Client(base_url=stack.url, trust_env=False, timeout=60) as http,
     ):
         console.print(f"up at {stack.url}")
@@ -53,6 +54,11 @@ def run(output: Path, port: int, samples: int) -> None:
     picture = output / "contact-sheet.png"
     draw(batches, names, picture)
     console.print(f"{len(batches)} batches in {output}, a look at them in {picture}; everything is stopped again")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def _upload(http: httpx.Client) -> tuple[list[str], dict[str, Any]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from service.contract.spec import JobSpec
+from service.contract.spec import Disk, JobSpec, Randomise, Uniform
 
 _DATASET = "ds-0123456789abcdef"
 
@@ -14,7 +14,10 @@ JOBS: Mapping[str, Mapping[str, Any]] = {
     },
     "common": {
         "summary": "The common job, all of it spelled out",
-        "value": JobSpec(dataset=_DATASET).model_dump(mode="json"),
+        "value": JobSpec(
+            dataset=_DATASET,
+            randomise=Randomise(distance=Uniform(low=-0.2, high=0.2), tilt=Disk(radius=0.3)),
+        ).model_dump(mode="json"),
     },
     "two tips": {
         "summary": "Each sample imaged with CO and with Xe, distance and tilt drawn at random",

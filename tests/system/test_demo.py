@@ -3,11 +3,9 @@ import numpy as np
 
 from afmbatch.demo import run
 
-from .conftest import free_port
-
 
 def test_the_demo_leaves_batches_and_a_picture(tmp_path):
-    run(tmp_path, free_port(), samples=21)
+    run(tmp_path, samples=21)
     made = ["batch-0000.npz", "batch-0001.npz", "contact-sheet.png", "server.log"]
     assert [p.name for p in sorted(tmp_path.iterdir())] == made
     with np.load(tmp_path / "batch-0001.npz", allow_pickle=False) as batch:
