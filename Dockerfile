@@ -1,9 +1,10 @@
 # One image for service and workers: the command says which (docker-compose.yml).
 FROM python:3.11-slim AS build
 WORKDIR /src
-COPY requirements.txt ./
+COPY requirements.txt requirements-linker.txt ./
 RUN python -m venv /opt/afmbatch \
- && /opt/afmbatch/bin/pip install --no-cache-dir --require-hashes --requirement requirements.txt
+ && /opt/afmbatch/bin/pip install --no-cache-dir --require-hashes --requirement requirements.txt \
+ && /opt/afmbatch/bin/pip install --no-cache-dir --require-hashes --requirement requirements-linker.txt
 COPY pyproject.toml README.md ./
 COPY afmbatch afmbatch
 COPY kernels kernels

@@ -25,9 +25,10 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed: make PYTHON=python3.11"'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/demo-ready: $(VENV)/bin/python requirements.txt pyproject.toml
+$(VENV)/demo-ready: $(VENV)/bin/python requirements.txt requirements-linker.txt pyproject.toml
 	$(PIP) install --quiet --require-hashes --requirement requirements.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m kernels.linker || $(PIP) install --quiet --require-hashes --requirement requirements-linker.txt
 	touch $@
 
 $(VENV)/test-ready: $(VENV)/demo-ready requirements-dev.txt
@@ -41,6 +42,8 @@ lock: $(VENV)/bin/python  ## Pin anew what pyproject.toml asks for, by hash and 
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 pyproject.toml --group build --group dev --constraint requirements.txt \
 		--output-file requirements-dev.txt
+	echo ziglang | $(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url \
+		--no-annotate --no-header --python-version 3.11 - --output-file requirements-linker.txt
 
 clean:  ## Forget the environment and everything made
 	rm -rf $(VENV) build dist demo-output

@@ -10,10 +10,12 @@ import numpy.typing as npt
 import pyopencl as cl
 
 from kernels.errors import BuildFailed, DeviceNotFound
+from kernels.linker import Linker
 
 Kind = Literal["gpu", "cpu", "other"]
 SOURCES = Path(__file__).parent
 SIMULATOR = "oclgrind"
+POCL = "portable computing language"
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def open_device(selector: str = "auto") -> "Device":
     """The first device that matches: 'auto' is a GPU, else a CPU; anything else is text of platform or name.
 
     The simulator Oclgrind calls itself GPU and CPU at once and is taken only when named.
-    Raises DeviceNotFound, naming what exists.
+    Raises DeviceNotFound, naming what exists, or LinkerNotFound.
     """
     found = [(_describe(device), device) for device in _devices()]
     if selector == "auto":
@@ -67,6 +69,7 @@ class Device:
         self.lanes = lanes if lanes is not None else 8 if self.info.kind == "cpu" else 1
         # y and x: a group's pixels are near each other, so that they need the same number of steps.
         self.tile = (16, 8, 1) if self.lanes == 1 else (4, 4, 1)
+        self._linker = Linker() if POCL in self.info.platform.casefold() else None
         self.context = cl.Context([device])
         self.queue = cl.CommandQueue(self.context)
         self.local_memory = int(device.local_mem_size)

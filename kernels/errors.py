@@ -9,6 +9,10 @@ class DeviceNotFound(KernelError):
     """No OpenCL device matches the selector."""
 
 
+class LinkerNotFound(DeviceNotFound):
+    """The CPU is there, but nothing to link its kernels with."""
+
+
 class BuildFailed(KernelError):
     """The device's compiler refused a kernel."""
 

@@ -111,5 +111,5 @@ def open_maker(settings: Settings) -> Maker:
     try:
         device = kernels.open_device(settings.device)
     except kernels.DeviceNotFound as error:
-        raise CannotStart(f"AFMBATCH_DEVICE: {error}") from None
+        raise CannotStart(str(error)) from None
     return Maker(device, Store(settings.store_url))
