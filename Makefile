@@ -28,7 +28,8 @@ $(VENV)/bin/python:
 $(VENV)/demo-ready: $(VENV)/bin/python requirements.txt requirements-linker.txt pyproject.toml
 	$(PIP) install --quiet --require-hashes --requirement requirements.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m kernels.linker || $(PIP) install --quiet --require-hashes --requirement requirements-linker.txt
+	$(BIN)/python -c 'import sys; from kernels.linker import system_links; sys.exit(not system_links())' \
+		|| $(PIP) install --quiet --require-hashes --requirement requirements-linker.txt
 	touch $@
 
 $(VENV)/test-ready: $(VENV)/demo-ready requirements-dev.txt

@@ -58,7 +58,3 @@ class Linker:
         script.write_text(_SCRIPT.format(zig=Path(spec.origin).with_name("zig")))
         script.chmod(0o700)
         os.environ["PATH"] = f"{self._folder.name}{os.pathsep}{os.environ.get('PATH', '')}"
-
-
-if __name__ == "__main__":  # for `make`: does a linker have to be installed?
-    sys.exit(0 if system_links() else "no C compiler here: a linker for OpenCL is installed as a wheel")
