@@ -119,6 +119,7 @@ class Consumer(SimpleWorker):
         except Exception as error:
             if held():
                 self._losses(task, type(error), error, error.__traceback__)
+                task.retries_left = cast(int, task.retries_left) - 1  # as RQ does where a lease ran out
                 self._end(task, lease, put_back=True)
             raise
         finally:

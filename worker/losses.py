@@ -55,4 +55,4 @@ class Losses:
             missing = missing[len(doomed) :]
             task.meta["gave_up"] = True
         task.meta["missing"] = len(missing)
-        task.retries_left = max(left, 1)  # RQ takes one off
+        task.retries_left = max(left, 1)  # RQ, or the consumer, takes one off

@@ -31,13 +31,15 @@ _log = logging.getLogger("worker")
 def run(settings: Settings, maker: str = _MAKER) -> None:
     """Work until SIGTERM or SIGINT. `maker`: see worker.engine.
 
-    Raises EngineNotStartedError, and redis.RedisError if Redis stays away for minutes.
+    Raises CannotStart, EngineNotStartedError, and redis.RedisError if Redis is not there or stays away for minutes.
     """
     _log_to_stderr()
     stop = Stop()
     stop.listen()
-    # Redis may be restarted under us: every command waits for it, some minutes in all.
-    patience = {"retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), 20), "socket_timeout": 10}
+    with Redis.from_url(settings.redis_url, socket_connect_timeout=2) as redis:
+        redis.ping()  # a wrong address is to be told now
+    # From here on Redis may be restarted under us: every command waits for it, some minutes in all.
+    patience = {"retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), 180), "socket_timeout": 10}
     store = Store(settings.store_url)
     engine = Engine(settings, maker)
     with Redis.from_url(settings.redis_url, decode_responses=True, **patience) as redis:

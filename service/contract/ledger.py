@@ -61,7 +61,7 @@ def _worker(name: str) -> str:
 _RECORD = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local known = redis.call('HGET', KEYS[3], ARGV[1])
-if known then return known == ARGV[2] and 1 or 0 end
+if known then return cjson.decode(known).sha256 == ARGV[5] and 1 or 0 end
 redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
 redis.call('SETBIT', KEYS[2], ARGV[1], 1)
 redis.call('HDEL', KEYS[4], ARGV[1])
@@ -210,7 +210,7 @@ class Ledger:
         """
         answer = self._record(
             keys=[_job(job_id), _done(job_id), _batches(job_id), _failed(job_id)],
-            args=[record.batch, record.model_dump_json(), record.samples, time.time()],
+            args=[record.batch, record.model_dump_json(), record.samples, time.time(), record.sha256],
         )
         return cast(int, answer) == 1
 

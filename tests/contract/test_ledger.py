@@ -127,6 +127,20 @@ def test_any_order(redis):
     )
 
 
+def test_the_same_file_recorded_in_other_words(redis):
+    """A worker of another version may write its records differently; the file is on record all the same."""
+    redis.flushall()
+    ledger = Ledger(redis)
+    with redis.pipeline() as together:
+        ledger.add_job(job_record(), together)
+        together.execute()
+    record = BatchRecord(batch=0, samples=10, bytes=9, sha256="of the file")
+    assert ledger.record_batch(JOB, record)
+    redis.hset(f"afmbatch:job:{JOB}:batches", "0", record.model_dump_json(exclude={"flagged"}))
+    assert ledger.record_batch(JOB, record)
+    assert not ledger.record_batch(JOB, record.model_copy(update={"sha256": "of another"}))
+
+
 def test_workers_come_and_go(redis):
     redis.flushall()
     ledger = Ledger(redis)

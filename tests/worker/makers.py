@@ -94,6 +94,22 @@ class KillsWorker(Good):
             time.sleep(60)  # the kernel takes us along
 
 
+class BreaksDevice(Good):
+    """Takes the device along; only a new worker gets it back, like a container that is started again."""
+
+    def __init__(self, settings):
+        super().__init__(settings)
+        self.broken = self.diary.with_name("broken")
+        if self.broken.exists() and self.broken.read_text() == str(os.getppid()):
+            raise AfmbatchError("the device is gone")
+
+    def work(self, batch):
+        if batch == BAD:
+            time.sleep(0.2)  # until the batch before is recorded
+            self.broken.write_text(str(os.getppid()))
+            os.kill(os.getpid(), signal.SIGSEGV)
+
+
 class NoDevice(Good):
     def __init__(self, settings):
         raise AfmbatchError("no OpenCL device")

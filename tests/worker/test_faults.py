@@ -78,6 +78,21 @@ def test_a_batch_that_takes_the_whole_worker_with_it(rig):
     assert status.errors[0].error == "the worker was lost over it 2 times, the last time so: its lease ran out"
 
 
+def test_a_batch_that_takes_the_device_with_it(rig):
+    job = rig.post()
+    ends = 0
+    while ends < 5:  # more than enough
+        worker = rig.worker("BreaksDevice", AFMBATCH_SHARD_TRIES="2")
+        if until(lambda w=worker: w.poll() or rig.ledger.status(job).state.final) is True:
+            break
+        ends += 1
+    status = rig.finish(job)
+    assert ends == 2
+    assert status.counts.batches_done == 19
+    assert [f.batch for f in status.errors] == [BAD]
+    assert "2 times, the last time so: the engine did not start: the device is gone" in status.errors[0].error
+
+
 def test_a_worker_without_a_device_takes_nothing(rig):
     job = rig.post()
     worker = rig.worker("NoDevice")
