@@ -132,7 +132,7 @@ def _zip(file: BinaryIO, name: str, budget: Budget) -> Iterator[tuple[str, Reada
             reason = "the member is a link or a device"
         elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             reason = "the member is neither stored nor deflated"
-        member = _member(name, info.filename, reason, seen)
+        member = _member(name, info.orig_filename, reason, seen)  # filename ends at a NUL
         if isinstance(member, Fault):
             yield member
         elif member:
@@ -170,6 +170,9 @@ def _member(archive: str, name: str, reason: str, seen: set[str]) -> str | Fault
     accepted = ACCEPTED
     if name.startswith(("/", "\\")) or ".." in parts or name[1:2] == ":":
         reason = "the member's name leads out of the archive"
+        accepted = "names such as sub/benzene.xyz"
+    elif "\0" in name:
+        reason = "the member's name contains a NUL"
         accepted = "names such as sub/benzene.xyz"
     elif any(part.startswith(".") or part in JUNK for part in parts) or (name.endswith(("/", "\\")) and not reason):
         return ""

@@ -138,6 +138,14 @@ def test_refused_names(pack, name, reason):
     assert good == ("good.xyz", H)
 
 
+def test_names_with_a_nul():
+    data = zipped(("aNxyz.xyz", H)).replace(b"aNxyz", b"a\0xyz")  # zipfile writes none itself
+    assert refused(data).reason == "the member's name contains a NUL"
+    info = tarfile.TarInfo("a.xyz")
+    info.pax_headers = {"path": "a\0.xyz"}
+    assert refused(tarred((info, H))).reason == "the member's name contains a NUL"
+
+
 @pytest.mark.parametrize("pack", PACKERS)
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_duplicate_names(pack):

@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+import ase.io
 import numpy as np
 import pytest
 from hypothesis import given
@@ -50,6 +51,18 @@ def test_real_molecules():
     assert s.q[0] == -0.062269
     assert set(s.z[s.atoms(2)]) == {1, 6, 35}
     assert not len(s.uncharged)
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred, tgz])
+def test_the_molecules_that_come_with_the_program(pack):
+    files = sorted((Path(__file__).parents[2] / "afmbatch" / "molecules").glob("*.xyz"))
+    s = read(("a", pack(*((file.name, file.read_bytes()) for file in files))))
+    assert len(files) > 20
+    assert s.names.tolist() == [f"a/{file.name}" for file in files]
+    for i, file in enumerate(files):
+        atoms = ase.io.read(file, format="extxyz")
+        np.testing.assert_array_equal(s.z[s.atoms(i)], atoms.numbers)
+        np.testing.assert_array_equal(s.xyz[s.atoms(i)], atoms.positions)
 
 
 def test_structures_without_charges_among_others():
