@@ -2,6 +2,7 @@
 
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -39,11 +40,13 @@ class Stack:
         self._told = "its output above tells why" if log is None else f"{log.name} tells why"
         self._workers = workers
         self._stopping = ExitStack()
-        self._ended: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()  # role and exit status
+        self._port = port
         self.url = f"http://127.0.0.1:{port}"
         self.env = {"AFMBATCH_HOST": "127.0.0.1", "AFMBATCH_PORT": str(port)}
 
     def __enter__(self) -> Self:
+        self._refuse_taken_port()  # else another afmbatch behind it would tell us that all is ready
         with ExitStack() as undo:
             redis = undo.enter_context(EmbeddedRedis(self._data / "redis"))
             self.env["AFMBATCH_REDIS_URL"] = redis.url
@@ -64,13 +67,19 @@ class Stack:
     def supervise(self) -> None:
         """Restart workers that end; raise UpError when the service or Redis does."""
         while True:
-            role = self._ended.get()
+            role, status = self._ended.get()
             if role != "worker":
-                raise UpError(
-                    f"{role} ended by itself: its output (of redis: {self._data / 'redis' / 'redis.log'}) tells why"
-                )
+                redis_log = self._data / "redis" / "redis.log"
+                raise UpError(f"{role} ended by itself with status {status}; its output or {redis_log} may tell why")
+            typer.echo(f"a worker ended with status {status}: a new one is started", err=True)
             time.sleep(_RESTART_SECONDS)  # a worker that dies at once must not keep the machine busy being born
             self._start("worker")
+
+    def _refuse_taken_port(self) -> None:
+        try:
+            socket.create_server(("127.0.0.1", self._port)).close()
+        except OSError as error:
+            raise UpError(f"can't listen on 127.0.0.1 port {self._port}: {error.strerror}") from None
 
     def _start(self, role: str) -> None:
         process = tether.start([sys.executable, "-m", "afmbatch", role], self.env, self._log)
@@ -79,8 +88,7 @@ class Stack:
 
     def _watch(self, role: str, process: subprocess.Popen[bytes]) -> None:
         def wait() -> None:
-            process.wait()
-            self._ended.put(role)
+            self._ended.put((role, process.wait()))
 
         threading.Thread(target=wait, name=f"watch-{role}", daemon=True).start()
 
@@ -89,15 +97,16 @@ class Stack:
         with httpx.Client(base_url=self.url, trust_env=False) as http:
             while time.monotonic() < deadline:
                 try:
+                    role, status = self._ended.get(timeout=_POLL_SECONDS)
+                    raise UpError(f"{role} did not start (status {status}): {self._told}")
+                except queue.Empty:
+                    pass
+                try:
                     answer = http.get("/v1/ready")
                     if answer.is_success and answer.json()["workers"] >= self._workers:
                         return
                 except httpx.TransportError:
                     pass  # not listening yet
-                try:
-                    raise UpError(f"{self._ended.get(timeout=_POLL_SECONDS)} did not start: {self._told}")
-                except queue.Empty:
-                    pass
         raise UpError(f"no {self._workers} live workers within {_START_SECONDS:g} s")
 
 
@@ -112,7 +121,7 @@ def run(data: Path, port: int, workers: int) -> None:
         with Stack(data, port, workers) as stack:
             typer.echo(f"afmbatch is up at {stack.url} (interactive documentation: {stack.url}/docs)")
             joining = " ".join(f"{k}={stack.env[k]}" for k in ("AFMBATCH_REDIS_URL", "AFMBATCH_STORE_URL"))
-            typer.echo(f"more workers on this machine: {joining} afmbatch worker")
+            typer.echo(f"more workers on this machine: {joining} {sys.argv[0]} worker")
             stack.supervise()
     except KeyboardInterrupt:
         typer.echo("stopped")

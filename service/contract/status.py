@@ -91,7 +91,10 @@ class WorkerRecord(Model):
 class DatasetRecord(Model):
     """A dataset: structures to make jobs of."""
 
-    id: str = Field(description="Follows from the content: equal structures have equal ids.", examples=["ds-0"])
+    id: str = Field(
+        description="Follows from the content: the same structures under the same names have the same id.",
+        examples=["ds-0"],
+    )
     structures: int
     atoms: int
     charged: int = Field(description="Structures that have point charges.")
