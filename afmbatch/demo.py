@@ -1,7 +1,6 @@
 """`afmbatch demo`: the common job over HTTP, from nothing to batches and a picture."""
 
 import hashlib
-import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from afmbatch.contact_sheet import draw
-from afmbatch.up import Stack, UpError
+from afmbatch.up import Stack, UpError, free_port
 
 _POLL_SECONDS = 0.25
 
@@ -42,7 +41,7 @@ def run(output: Path, samples: int) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="afmbatch-demo-") as data,
         (output / "server.log").open("wb") as log,
-        Stack(Path(data), _free_port(), 1, log) as stack,
+        Stack(Path(data), free_port(), 1, log) as stack,
         httpx.Client(base_url=stack.url, trust_env=False, timeout=60) as http,
     ):
         console.print(f"up at {stack.url}")
@@ -54,11 +53,6 @@ def run(output: Path, samples: int) -> None:
     picture = output / "contact-sheet.png"
     draw(batches, names, picture)
     console.print(f"{len(batches)} batches in {output}, a look at them in {picture}; everything is stopped again")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _upload(http: httpx.Client) -> tuple[list[str], dict[str, Any]]:

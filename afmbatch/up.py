@@ -111,6 +111,12 @@ class Stack:
         raise UpError(f"no {self._workers} live workers within {_START_SECONDS:g} s")
 
 
+def free_port() -> int:
+    """A port on loopback that nobody listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
 def run(data: Path, port: int, workers: int) -> None:
     """Until SIGINT or SIGTERM. Raises UpError or EmbeddedServerError."""
 

@@ -25,7 +25,7 @@ MAX_CHARGE = 100.0  # e
 
 
 def dataset_id(structures: Structures) -> str:
-    """The id of a dataset: equal structures in equal order have equal ids."""
+    """The id of a dataset: the same structures under the same names, in the same order, have the same id."""
     return f"ds-{structures.digest[:20]}"
 
 

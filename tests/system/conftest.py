@@ -1,7 +1,6 @@
 """A running afmbatch, and the four calls a user makes: upload, post, wait, download."""
 
 import io
-import socket
 import time
 from dataclasses import dataclass
 
@@ -9,7 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
-from afmbatch.up import Stack
+from afmbatch.up import Stack, free_port
 
 
 @dataclass(frozen=True)
@@ -70,12 +69,6 @@ class Service:
 def ok(answer):
     assert answer.is_success, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
     return answer
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from afmbatch.up import Stack
+from afmbatch.up import Stack, free_port
 
-from .conftest import Service, free_port, ok
+from .conftest import Service, ok
 
 MOLECULES = Path(__file__).parents[2] / "afmbatch" / "molecules"
 

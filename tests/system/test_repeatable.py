@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from afmbatch.up import Stack
+from afmbatch.up import Stack, free_port
 
-from .conftest import Service, free_port
+from .conftest import Service
 
 MOLECULES = Path(__file__).parents[2] / "afmbatch" / "molecules"
 SMALL = {"window": [[4, 4, 5], [16, 16, 6.9]], "dim": [33, 27, 19], "df_steps": 10}

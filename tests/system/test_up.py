@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from afmbatch.up import Stack
+from afmbatch.up import Stack, free_port
 from tests.redis_server import until
 
-from .conftest import Service, free_port, ok
+from .conftest import Service, ok
 
 
 def start(tmp_path, port):
