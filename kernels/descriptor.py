@@ -11,6 +11,7 @@ import pyopencl as cl
 from kernels.atoms import Atoms, Floats, Ints
 from kernels.device import Device
 from kernels.errors import InvalidInput
+from kernels.parts import Part
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,19 +45,17 @@ class AtomMap(ABC):
 
     def launch(
         self, device: Device, records: "cl.Buffer", offsets: "cl.Buffer", steps: "cl.Buffer",
-        shape: tuple[int, int, int], channel: int, channels: int, maps: "cl.Buffer",
+        dim: tuple[int, int, int], part: Part, channel: int, channels: int, maps: "cl.Buffer",
     ) -> None:  # fmt: skip
-        """Enqueue the map of every molecule into channel `channel` of maps (B, channels, nx, ny).
-
-        shape is (B, nx, ny).
-        """
-        molecules, nx, ny = shape
+        """Enqueue the map of the part's molecules into channel `channel` of maps (B, channels, nx, ny)."""
+        nx, ny, _ = dim
+        molecules = part.molecules
         kernel = device.kernel(self.NAME, "vector", "pixels", self.NAME)
-        scalars: list[Any] = [np.int32(nx), np.int32(ny), np.int32(channel), np.int32(channels)]
+        scalars: list[Any] = [np.int32(n) for n in (nx, ny, molecules.start, channel, channels)]
         parameters = [np.float32(value) for value in self.parameters()]
         device.launch(
-            kernel, (-(-ny // device.lanes), nx, molecules), device.tile, records, offsets, steps, *scalars, maps,
-            *parameters,
+            kernel, (-(-ny // device.lanes), nx, len(molecules)), device.tile, records, offsets, steps, *scalars, maps,
+            *parameters, first=molecules.start,
         )  # fmt: skip
 
 

@@ -1,12 +1,10 @@
-"""OpenCL devices: finding one, building programs for it, keeping its buffers."""
+"""OpenCL devices: finding one, building programs for it, launching kernels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 import pyopencl as cl
 
 from kernels.errors import BuildFailed, DeviceNotFound
@@ -58,7 +56,7 @@ def open_device(selector: str = "auto") -> "Device":
 
 
 class Device:
-    """One OpenCL device with its context, in-order queue, built programs and growing buffers.
+    """One OpenCL device with its context, its built programs and three in-order queues: transfers go beside kernels.
 
     lanes is how many pixels a work-item carries: 8 on CPUs (a float8 fills a vector register), else 1. Not for
     use by several threads at once.
@@ -71,12 +69,12 @@ class Device:
         self.tile = (16, 8, 1) if self.lanes == 1 else (4, 4, 1)
         self._linker = Linker() if POCL in self.info.platform.casefold() else None
         self.context = cl.Context([device])
-        self.queue = cl.CommandQueue(self.context)
+        self.uploads, self.queue, self.downloads = (cl.CommandQueue(self.context) for _ in range(3))
         self.local_memory = int(device.local_mem_size)
         self.max_group = int(device.max_work_group_size)
-        self._align = max(int(device.mem_base_addr_align) // 8, 4)
+        self.align = max(int(device.mem_base_addr_align) // 8, 4)
+        self.max_buffer = int(device.max_mem_alloc_size)
         self._kernels: dict[tuple[str, tuple[str, ...], tuple[tuple[str, int], ...]], cl.Kernel] = {}
-        self._buffers: dict[str, cl.Buffer] = {}
 
     def source(self, *names: str) -> str:
         """The .cl files of this folder by stem, one after the other."""
@@ -100,45 +98,12 @@ class Device:
             raise BuildFailed(str(error)) from error
         return program
 
-    def buffer(self, name: str, nbytes: int) -> "cl.Buffer":
-        """The buffer of that name, at least nbytes long; its content is undefined."""
-        held = self._buffers.get(name)
-        if held is None or held.size < nbytes:
-            if held is not None:
-                self.queue.finish()
-                held.release()
-            held = cl.Buffer(self.context, cl.mem_flags.READ_WRITE, max(nbytes, 1))
-            self._buffers[name] = held
-        return held
-
-    def upload(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> "dict[str, cl.Buffer]":
-        """The arrays packed into one transfer; each as a buffer of its own, under its key.
-
-        The simulator checks the bounds of whole buffers only, so that it gets one for each array.
-        """
-        if self.info.kind == "other":
-            return {key: self._own_buffer(array) for key, array in arrays.items()}
-        starts = np.cumsum([0] + [-(-max(a.nbytes, 1) // self._align) * self._align for a in arrays.values()])
-        packed = np.zeros(int(starts[-1]), np.uint8)
-        for start, array in zip(starts, arrays.values(), strict=False):
-            packed[start : start + array.nbytes] = np.ascontiguousarray(array).view(np.uint8).ravel()
-        whole = self.buffer(name, packed.nbytes)
-        cl.enqueue_copy(self.queue, whole, packed, is_blocking=True)
-        return {
-            key: whole.get_sub_region(int(start), max(array.nbytes, 1))
-            for start, (key, array) in zip(starts, arrays.items(), strict=False)
-        }
-
-    def _own_buffer(self, array: npt.NDArray[Any]) -> "cl.Buffer":
-        if array.nbytes == 0:
-            return cl.Buffer(self.context, cl.mem_flags.READ_WRITE, 1)
-        flags = cl.mem_flags.READ_WRITE | cl.mem_flags.COPY_HOST_PTR
-        return cl.Buffer(self.context, flags, hostbuf=np.ascontiguousarray(array))
-
-    def launch(self, kernel: "cl.Kernel", size: Sequence[int], group: Sequence[int], *arguments: Any) -> None:
-        """Enqueue the kernel over `size` work-items, rounded up to whole groups."""
+    def launch(
+        self, kernel: "cl.Kernel", size: Sequence[int], group: Sequence[int], *arguments: Any, first: int = 0
+    ) -> None:
+        """Enqueue the kernel over `size` work-items, rounded up to whole groups; the last axis starts at `first`."""
         whole = tuple(-(-n // g) * g for n, g in zip(size, group, strict=True))
-        kernel(self.queue, whole, tuple(group), *arguments)
+        kernel(self.queue, whole, tuple(group), *arguments, global_offset=(*[0] * (len(whole) - 1), first))
 
 
 def _devices() -> "list[cl.Device]":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 import pyopencl as cl
 
@@ -14,12 +15,17 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Images that go in one launch: their list's key among the arrays, how many, and what the program is built with."""
+    """Images that go in one launch, in ascending order, their list's key among the arrays and how to build for them."""
 
     key: str
-    count: int
+    images: Ints
     defines: Mapping[str, int]
     local_bytes: int
+
+    def within(self, images: range) -> range:
+        """Where in the list those of these images stand that are in it."""
+        begin, stop = np.searchsorted(self.images, (images.start, images.stop)).tolist()
+        return range(begin, stop)
 
 
 class ForceModel(Protocol):

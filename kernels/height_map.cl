@@ -81,7 +81,7 @@ kernel void height_bound(SEARCH_PARAMETERS, const int stride_x, const int stride
 
 // All pixels; what lies more than −zmin below the highest crossing will be clipped and is not looked for.
 kernel void height_search(SEARCH_PARAMETERS, const float zmin, const int channel, const int channels,
-                          global int *restrict levels, global float *restrict maps)
+                          const int first, global int *restrict levels, global float *restrict maps)
 {
     const int image = which[get_global_id(2)], molecule = molecules[image];
     const sample_t sample = sample_open(SAMPLE_ARGUMENTS, image);
@@ -96,14 +96,14 @@ kernel void height_search(SEARCH_PARAMETERS, const float zmin, const int channel
     const real depth = surface_depth(&sample, x, y, im.step_z * (nz - 1), im.step_z, iso, limit);
     atomic_min(levels + 3 * molecule + 1, least_bits(depth));
     atomic_max(levels + 3 * molecule + 2, greatest_bits(depth));
-    store_pixels(maps + ((size_t)(molecule * channels + channel) * nx + ix) * ny, iy, ny, depth);
+    store_pixels(maps + map_row(molecule - first, channel, channels, ix, nx, ny), iy, ny, depth);
 }
 
 // Depths to heights above the lowest, which is −zmin below the highest at most.
 kernel void height_finish(global const int *restrict which, global const int *restrict molecules,
                           global const image_t *restrict images, const int nx, const int ny, const float zmin,
-                          const int channel, const int channels, global const int *restrict levels,
-                          global float *restrict maps, global int *restrict quality)
+                          const int channel, const int channels, const int first,
+                          global const int *restrict levels, global float *restrict maps, global int *restrict quality)
 {
     const int image = which[get_global_id(2)], molecule = molecules[image];
     const int ix = get_global_id(1), iy = get_global_id(0) * WIDTH;
@@ -113,7 +113,7 @@ kernel void height_finish(global const int *restrict which, global const int *re
     const float highest = as_float(levels[3 * molecule + 1]), deepest = as_float(levels[3 * molecule + 2]);
     const float clip = highest - zmin / step;
     const float lowest = clip < deepest ? clip : deepest;
-    global float *row = maps + ((size_t)(molecule * channels + channel) * nx + ix) * ny;
+    global float *row = maps + map_row(molecule - first, channel, channels, ix, nx, ny);
     const real height = (lowest - load_pixels(row, iy, ny)) * step;
     store_pixels(row, iy, ny, highest < NO_SURFACE ? larger(height, (real)(0.0f)) : (real)(0.0f));
     if (ix == 0 && iy == 0 && highest >= NO_SURFACE)

@@ -11,6 +11,7 @@ import pyopencl as cl
 from kernels.descriptor import below_zero
 from kernels.device import Device
 from kernels.force import ForceModel, Group
+from kernels.parts import Part
 
 NO_SURFACE = np.float32(1e9)
 BOUND_PIXELS = (4, 16)  # x and y distance of the pixels that are looked at first
@@ -39,25 +40,35 @@ class HeightMap:
 
     def launch(
         self, device: Device, force: ForceModel, groups: list[Group], buffers: "Mapping[str, cl.Buffer]",
-        levels: "cl.Buffer", dim: tuple[int, int, int], channel: int, channels: int, maps: "cl.Buffer",
+        levels: "cl.Buffer", dim: tuple[int, int, int], part: Part, channel: int, channels: int, maps: "cl.Buffer",
         quality: "cl.Buffer",
     ) -> None:  # fmt: skip
-        """Enqueue the map of the groups' images into channel `channel` of maps (B, channels, nx, ny)."""
+        """Enqueue the map of the part's molecules into channel `channel` of maps (B, channels, nx, ny).
+
+        The groups are those of the molecules' last images.
+        """
         nx, ny, nz = (np.int32(n) for n in dim)
-        place = np.int32(channel), np.int32(channels)
+        place = np.int32(channel), np.int32(channels), np.int32(part.molecules.start)
         iso, zmin = np.float32(self.iso), np.float32(self.zmin)
         items_y = -(-dim[1] // device.lanes)
         stride_x, stride_y = BOUND_PIXELS[0], max(BOUND_PIXELS[1], device.lanes)
         for group in groups:
+            chosen = group.within(part.images)
+            if not chosen:
+                continue
             probe = [*force.arguments(group, buffers), buffers[group.key], buffers["molecules"], buffers["images"]]
-            size = (items_y, dim[0], group.count)
-            few = (-(-dim[1] // stride_y), -(-dim[0] // stride_x), group.count)
+            size = (items_y, dim[0], len(chosen))
+            few = (-(-dim[1] // stride_y), -(-dim[0] // stride_x), len(chosen))
             bound, search, finish = (
                 device.kernel(name, "vector", "pixels", "image", force.source, "height_map", **group.defines)
                 for name in ("height_bound", "height_search", "height_finish")
             )
+            start = chosen.start
             device.launch(
-                bound, few, device.tile, *probe, nx, ny, nz, iso, np.int32(stride_x), np.int32(stride_y), levels
+                bound, few, device.tile, *probe, nx, ny, nz, iso, np.int32(stride_x), np.int32(stride_y), levels,
+                first=start,
+            )  # fmt: skip
+            device.launch(search, size, device.tile, *probe, nx, ny, nz, iso, zmin, *place, levels, maps, first=start)
+            device.launch(
+                finish, size, device.tile, *probe[-3:], nx, ny, zmin, *place, levels, maps, quality, first=start
             )
-            device.launch(search, size, device.tile, *probe, nx, ny, nz, iso, zmin, *place, levels, maps)
-            device.launch(finish, size, device.tile, *probe[-3:], nx, ny, zmin, *place, levels, maps, quality)

@@ -1,5 +1,5 @@
 // Frequency-shift images (physics.md §1, 3, 4): a work-item follows WIDTH neighbouring pixels from the highest tip position
-// to the lowest. Only images leave.
+// to the lowest. Only images leave: df holds `rows` rows, from `row` on, of the images from `first` on.
 #define NOT_CONVERGED 1
 #define LEFT_THE_BOX 2
 #define NOT_FINITE 8
@@ -93,12 +93,13 @@ static vec between(const rest_t *b, const rest_t *c, float h)
 
 kernel void imaging(SAMPLE_PARAMETERS, global const int *restrict which, global const image_t *restrict images,
                     constant const float *restrict weight, local real *restrict history, const int nx, const int ny,
-                    const int nz, const int n, global float *restrict df, global int *restrict quality)
+                    const int nz, const int n, const int first, const int row, const int rows,
+                    global float *restrict df, global int *restrict quality)
 {
     const int image = which[get_global_id(2)];
     const sample_t sample = sample_open(SAMPLE_ARGUMENTS, image);
-    const int ix = get_global_id(1), iy = get_global_id(0) * WIDTH;
-    if (ix >= nx || iy >= ny)
+    const int line = get_global_id(1), ix = row + line, iy = get_global_id(0) * WIDTH;
+    if (line >= rows || iy >= ny)
         return;
     const image_t im = images[image];
     const real x = pixel_x(im.step_x, ix, nx), y = pixel_y(im.step_y, iy, ny);
@@ -111,7 +112,7 @@ kernel void imaging(SAMPLE_PARAMETERS, global const int *restrict which, global 
     cantilever.lanes = min(ny - iy, WIDTH);
     cantilever.weight = weight;
     cantilever.scale = im.scale;
-    cantilever.out = df + ((size_t)(image * nx + ix) * ny + iy) * n_out;
+    cantilever.out = df + ((size_t)((image - first) * rows + line) * ny + iy) * n_out;
     cantilever.lost = !ALL_LANES;
 
     // Every second height is relaxed; the one between is interpolated where that is good enough, else relaxed as well.

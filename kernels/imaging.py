@@ -12,6 +12,7 @@ from kernels.atoms import Floats
 from kernels.device import Device
 from kernels.errors import DeviceLimit, InvalidInput
 from kernels.force import ForceModel, Group
+from kernels.parts import Part
 from kernels.scan import EV_PER_A2_IN_N_PER_M, Images
 
 RESONANCE = 30300.0  # f0, Hz
@@ -63,24 +64,28 @@ def image_table(images: Images) -> npt.NDArray[Any]:
 
 def launch_imaging(
     device: Device, force: ForceModel, groups: list[Group], buffers: "Mapping[str, cl.Buffer]",
-    dim: tuple[int, int, int], df_steps: int, df: "cl.Buffer", quality: "cl.Buffer",
+    dim: tuple[int, int, int], df_steps: int, part: Part, df: "cl.Buffer", quality: "cl.Buffer",
 ) -> None:  # fmt: skip
-    """Enqueue the images of the groups into df (M, nx, ny, n_out) f4, their flags into quality (M,) i4.
+    """Enqueue the part's images into df (images, rows, ny, n_out) f4, their flags into quality (M,) i4.
 
     Raises DeviceLimit where not even one work-item's forces of one oscillation fit in local memory.
     """
     nx, ny, nz = dim
     n = max(df_steps, 2)
+    row, rows = part.rows.start, len(part.rows)
     for group in groups:
+        chosen = group.within(part.images)
+        if not chosen:
+            continue
         kernel = device.kernel(
             "imaging", "vector", "pixels", "image", force.source, "relax", "imaging", **group.defines
         )
         tile = _tile(device, 4 * device.lanes * n, group.local_bytes)
         device.launch(
-            kernel, (-(-ny // device.lanes), nx, group.count), tile, *force.arguments(group, buffers),
+            kernel, (-(-ny // device.lanes), rows, len(chosen)), tile, *force.arguments(group, buffers),
             buffers[group.key], buffers["images"], buffers["weights"],
             cl.LocalMemory(4 * device.lanes * n * tile[0] * tile[1]),
-            np.int32(nx), np.int32(ny), np.int32(nz), np.int32(n), df, quality,
+            *(np.int32(i) for i in (nx, ny, nz, n, part.images.start, row, rows)), df, quality, first=chosen.start,
         )  # fmt: skip
 
 

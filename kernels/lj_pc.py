@@ -49,7 +49,7 @@ class LjPc:
                 name = f"{key}_{stage}"
                 lists[name] = images[chosen].astype(np.int32)
                 atoms = int(count[chosen].max()) if stage else 0
-                groups.append(Group(name, len(lists[name]), {"STAGED": stage}, max(ATOM_BYTES * atoms, 16)))
+                groups.append(Group(name, images[chosen], {"STAGED": stage}, max(ATOM_BYTES * atoms, 16)))
         return groups, lists
 
     def arguments(self, group: Group, buffers: "Mapping[str, cl.Buffer]") -> list[Any]:

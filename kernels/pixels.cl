@@ -1,8 +1,10 @@
 // The pixels of descriptor maps: WIDTH neighbours along y a work-item; positions in Å from the middle of the window.
 // Records are what a descriptor's host class made of the atoms: those of molecule m are offsets[m] … offsets[m + 1].
+// maps begins with molecule `first`.
 #define MAP_PARAMETERS                                                                                                 \
     global const float4 *restrict records, global const int *restrict offsets, global const float2 *restrict steps,    \
-        const int nx, const int ny, const int channel, const int channels, global float *restrict maps
+        const int nx, const int ny, const int first, const int channel, const int channels,                            \
+        global float *restrict maps
 
 static real pixel_x(float step, int ix, int nx) { return step * (ix - 0.5f * (nx - 1)); }
 
@@ -39,9 +41,14 @@ static real load_pixels(global const float *row, int iy, int ny)
 #endif
 }
 
+static size_t map_row(int map, int channel, int channels, int ix, int nx, int ny)
+{
+    return ((size_t)(map * channels + channel) * nx + ix) * ny;
+}
+
 #define MAP_PIXEL                                                                                                      \
     const int molecule = get_global_id(2), ix = get_global_id(1), iy = get_global_id(0) * WIDTH;                       \
     if (ix >= nx || iy >= ny)                                                                                          \
         return;                                                                                                        \
     const real x = pixel_x(steps[molecule].x, ix, nx), y = pixel_y(steps[molecule].y, iy, ny);                         \
-    global float *row = maps + ((size_t)(molecule * channels + channel) * nx + ix) * ny;
+    global float *row = maps + map_row(molecule - first, channel, channels, ix, nx, ny);

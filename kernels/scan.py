@@ -35,8 +35,8 @@ class Images:
     def __post_init__(self) -> None:
         molecule = as_ints("molecule", self.molecule)
         m = len(molecule)
-        if m == 0 or (molecule < 0).any():
-            raise InvalidInput("molecule: at least one image, indices from 0")
+        if m == 0 or (molecule < 0).any() or (np.diff(molecule) < 0).any():
+            raise InvalidInput("molecule: at least one image, indices from 0, in ascending order")
         if len(self.dim) != 3 or any(int(n) != n or n < 1 for n in self.dim):
             raise InvalidInput(f"dim: three integers of at least 1, got {self.dim}")
         object.__setattr__(self, "molecule", molecule)

@@ -1,46 +1,57 @@
-"""A batch from arrays to arrays: uploaded once, a handful of launches, downloaded once."""
+"""A batch from arrays to arrays: uploaded once, cut into parts that fit the device, a handful of launches each.
+
+Nothing waits but `Pending.wait`: while a part is downloaded the next one is computed, and so with batches.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyopencl as cl
 
-from kernels.atoms import Atoms
+from kernels.atoms import Atoms, Ints
 from kernels.descriptor import AtomMap
 from kernels.device import Device
 from kernels.force import Arrays, ForceModel, Group
 from kernels.height_map import HeightMap
+from kernels.host import Block, HostMemory
 from kernels.imaging import force_origin, frequency_shift_weights, image_table, launch_imaging, slices
 from kernels.lj_pc import lj_pc
+from kernels.parts import Part, cut
 from kernels.scan import Images
+from kernels.workspace import Packed, Workspace, pack
 
 Descriptor: TypeAlias = AtomMap | HeightMap
+MEMORY_BYTES = 512 << 20
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """df (M, nx, ny, n_out) f4 in Hz, slice 0 farthest; descriptors (B, D, nx, ny) f4; quality (M,) u1 of Quality."""
+    """df (M, nx, ny, n_out) f4 in Hz, slice 0 farthest; descriptors (B, D, nx, ny) f4; quality (M,) i4 of Quality.
+
+    `block` is the memory that the first two lie in: Simulator.recycle takes it back.
+    """
 
     df: npt.NDArray[np.float32]
     descriptors: npt.NDArray[np.float32]
-    quality: npt.NDArray[np.uint8]
+    quality: npt.NDArray[np.int32]
+    block: Block
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """A batch ready for its device: everything that only the host does. Made by Simulator.prepare."""
 
-    arrays: Arrays
+    packed: Packed
     force: ForceModel
     imaging: list[Group]
     surface: list[Group]
     dim: tuple[int, int, int]
     df_steps: int
     n_out: int
-    images: int
+    molecule: Ints
     molecules: int
     descriptors: tuple[Descriptor, ...]
 
@@ -50,19 +61,48 @@ class Prepared:
         return sum(descriptor.CHANNELS for descriptor in self.descriptors)
 
 
-class Simulator:
-    """Images and descriptors of batches on one device. Not for use by several threads, except `prepare`."""
+class Pending:
+    """A batch on its way."""
+
+    def __init__(self, result: Result, done: "cl.Event", kept: Any) -> None:
+        self._result = result
+        self._done = done
+        self._kept = kept  # what the device still reads
+
+    def wait(self) -> Result:
+        """The result, once it is there; other threads run meanwhile."""
+        self._done.wait()
+        return self._result
+
+
+class _Lane:
+    """Device memory for one part; two take turns, so that one is downloaded while the other is computed."""
 
     def __init__(self, device: Device) -> None:
+        self.memory = Workspace(device)
+        self.free: cl.Event | None = None
+
+
+class Simulator:
+    """Images and descriptors of batches on one device, whose buffers for them stay below memory_bytes.
+
+    Not for use by several threads, except `prepare` and `recycle`.
+    """
+
+    def __init__(self, device: Device, memory_bytes: int = MEMORY_BYTES) -> None:
         self.device = device
+        self._part_bytes = min(memory_bytes // 2, device.max_buffer)
+        self._inputs = [_Lane(device), _Lane(device)]
+        self._lanes = [_Lane(device), _Lane(device)]
+        self._host = HostMemory(device.context, device.downloads, locked=device.info.kind == "gpu")
 
     def run(self, atoms: Atoms, images: Images, df_steps: int, descriptors: Sequence[Descriptor] = ()) -> Result:
         """Simulate every image, and describe every molecule over its last image's lateral window.
 
-        df_steps is the oscillation's heights (n = max(df_steps, 2), physics.md §4), common to the batch. Raises
-        InvalidInput, DeviceLimit, BuildFailed.
+        Images come molecule by molecule. df_steps is the oscillation's heights (n = max(df_steps, 2), physics.md §4),
+        common to the batch. Raises InvalidInput, DeviceLimit, BuildFailed.
         """
-        return self.compute(self.prepare(atoms, images, df_steps, descriptors))
+        return self.start(self.prepare(atoms, images, df_steps, descriptors)).wait()
 
     def prepare(self, atoms: Atoms, images: Images, df_steps: int, descriptors: Sequence[Descriptor] = ()) -> Prepared:
         """The host's share of `run`; a thread may prepare one batch while the device computes another."""
@@ -87,36 +127,82 @@ class Simulator:
                 records = descriptor.records(atoms, xy)
                 arrays[f"records_{index}"], arrays[f"offsets_{index}"] = records.rows, records.offsets
         return Prepared(
-            arrays, force, imaging, surface, images.dim, df_steps, slices(images.dim[2], df_steps), len(images),
-            atoms.molecules, tuple(descriptors),
+            pack(self.device, arrays), force, imaging, surface, images.dim, df_steps, slices(images.dim[2], df_steps),
+            images.molecule, atoms.molecules, tuple(descriptors),
         )  # fmt: skip
 
-    def compute(self, batch: Prepared) -> Result:
-        """The device's share of `run`: upload, launch, download; waits at the end only."""
+    def recycle(self, result: Result) -> None:
+        """Give back a result whose arrays nobody uses any more: the next ones take its memory."""
+        self._host.give(result.block)
+
+    def start(self, batch: Prepared) -> Pending:
+        """The device's share of `run`: enqueue all of it. Raises DeviceLimit, BuildFailed."""
         device, (nx, ny, _) = self.device, batch.dim
-        df = np.empty((batch.images, nx, ny, batch.n_out), np.float32)
-        maps = np.empty((batch.molecules, batch.channels, nx, ny), np.float32)
-        quality = np.empty(batch.images, np.int32)
-        buffers = device.upload("input", batch.arrays)
-        df_buffer, map_buffer = device.buffer("df", df.nbytes), device.buffer("maps", maps.nbytes)
-        launch_imaging(
-            device, batch.force, batch.imaging, buffers, batch.dim, batch.df_steps, df_buffer, buffers["quality"]
-        )
-        channel = 0
+        row_bytes, map_bytes = 4 * ny * batch.n_out, 4 * batch.channels * nx * ny
+        parts = list(cut(batch.molecule, nx, row_bytes, map_bytes, self._part_bytes))
+        result = self._blank(batch)
+        lane = self._take(self._inputs)
+        buffers, uploaded = lane.memory.upload(batch.packed)
+        cl.enqueue_barrier(device.queue, [uploaded])
+        for part in parts:
+            self._start_part(batch, part, buffers, result)
+        cl.enqueue_barrier(device.downloads, [cl.enqueue_marker(device.queue)])
+        device.queue.flush()
+        done = cl.enqueue_copy(device.downloads, result.quality, buffers["quality"], is_blocking=False)
+        device.downloads.flush()
+        lane.free = done
+        return Pending(result, done, (batch, buffers))
+
+    def _blank(self, batch: Prepared) -> Result:
+        nx, ny, _ = batch.dim
+        df_shape, map_shape = (len(batch.molecule), nx, ny, batch.n_out), (batch.molecules, batch.channels, nx, ny)
+        df_bytes, map_bytes = 4 * int(np.prod(df_shape)), 4 * int(np.prod(map_shape))
+        block = self._host.take(df_bytes + map_bytes)
+        df, maps = block.bytes[:df_bytes], block.bytes[df_bytes : df_bytes + map_bytes]
+        return Result(
+            df.view(np.float32).reshape(df_shape), maps.view(np.float32).reshape(map_shape),
+            np.empty(len(batch.molecule), np.int32), block,
+        )  # fmt: skip
+
+    def _take(self, lanes: list[_Lane]) -> _Lane:
+        """The lane that is free first; whatever is enqueued from now on waits until it is."""
+        lanes.reverse()
+        if lanes[0].free is not None:
+            for queue in (self.device.uploads, self.device.queue):
+                cl.enqueue_barrier(queue, [lanes[0].free])
+        return lanes[0]
+
+    def _start_part(self, batch: Prepared, part: Part, buffers: "dict[str, cl.Buffer]", result: Result) -> None:
+        device = self.device
+        lane = self._take(self._lanes)
+        rows = result.df[part.images.start : part.images.stop, part.rows.start : part.rows.stop]
+        maps = result.descriptors[part.molecules.start : part.molecules.stop]
+        df_buffer, map_buffer = lane.memory.buffer("df", rows.nbytes), lane.memory.buffer("maps", maps.nbytes)
+        if part.rows:
+            launch_imaging(
+                device, batch.force, batch.imaging, buffers, batch.dim, batch.df_steps, part, df_buffer,
+                buffers["quality"],
+            )  # fmt: skip
+        if part.molecules:
+            self._describe(batch, part, buffers, map_buffer)
+        cl.enqueue_barrier(device.downloads, [cl.enqueue_marker(device.queue)])
+        device.queue.flush()
+        for array, buffer in ((rows, df_buffer), (maps, map_buffer)):
+            if array.nbytes:
+                lane.free = cl.enqueue_copy(device.downloads, array, buffer, is_blocking=False)
+        device.downloads.flush()
+
+    def _describe(self, batch: Prepared, part: Part, buffers: "dict[str, cl.Buffer]", maps: "cl.Buffer") -> None:
+        device, channel = self.device, 0
         for index, descriptor in enumerate(batch.descriptors):
             if isinstance(descriptor, HeightMap):
                 descriptor.launch(
-                    device, batch.force, batch.surface, buffers, buffers[f"levels_{index}"], batch.dim, channel,
-                    batch.channels, map_buffer, buffers["quality"],
+                    device, batch.force, batch.surface, buffers, buffers[f"levels_{index}"], batch.dim, part, channel,
+                    batch.channels, maps, buffers["quality"],
                 )  # fmt: skip
             else:
                 descriptor.launch(
-                    device, buffers[f"records_{index}"], buffers[f"offsets_{index}"], buffers["steps"],
-                    (batch.molecules, nx, ny), channel, batch.channels, map_buffer,
+                    device, buffers[f"records_{index}"], buffers[f"offsets_{index}"], buffers["steps"], batch.dim, part,
+                    channel, batch.channels, maps,
                 )  # fmt: skip
             channel += descriptor.CHANNELS
-        for array, buffer in ((df, df_buffer), (maps, map_buffer), (quality, buffers["quality"])):
-            if array.nbytes:
-                cl.enqueue_copy(device.queue, array, buffer, is_blocking=False)
-        device.queue.finish()
-        return Result(df, maps, quality.astype(np.uint8))

@@ -89,7 +89,7 @@ class Maker:
             df_steps=np.full((samples, tips), spec.scan.df_steps, dtype=np.int32),
             structure=draws.structure,
             sample=draws.sample,
-            quality=result.quality.reshape(samples, tips),
+            quality=result.quality.astype(np.uint8).reshape(samples, tips),
             meta=np.array(json.dumps(self._meta(spec), sort_keys=True)),
         )
 

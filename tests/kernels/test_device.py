@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 
 from kernels.device import SIMULATOR, Device, list_devices, open_device
@@ -29,20 +28,3 @@ def test_a_kernel_is_built_once(device: Device) -> None:
 def test_the_compiler_says_what_is_wrong(device: Device) -> None:
     with pytest.raises(BuildFailed, match="nowhere"):
         device.build("kernel void broken(global int *out) { *out = nowhere; }")
-
-
-def test_a_buffer_grows_and_is_kept(device: Device) -> None:
-    small = device.buffer("growing", 10)
-    assert device.buffer("growing", 5) is small
-    assert device.buffer("growing", 1000).size >= 1000
-
-
-def test_packed_arrays_arrive_whole(device: Device) -> None:
-    import pyopencl as cl
-
-    arrays = {"a": np.arange(7, dtype=np.int32), "none": np.zeros(0, np.float32), "b": np.arange(3.0)}
-    for name, buffer in device.upload("packed", arrays).items():
-        back = np.empty_like(arrays[name])
-        if back.nbytes:
-            cl.enqueue_copy(device.queue, back, buffer)
-        assert np.array_equal(back, arrays[name])

@@ -81,8 +81,8 @@ def test_molecules_too_large_to_stage_are_imaged_alike(scalar_device: Device) ->
     near = random_molecule(9, 12)
     far = rng.uniform([-40, -40, -60], [40, 40, -50], (700, 3)), np.zeros(700), np.full(700, 1)
     large = tuple(np.concatenate(pair) for pair in zip(near, far, strict=True))
-    atoms = make_atoms(near, large)
-    images = make_images([1, 0], [window()] * 2, (5, 4, 6))
+    atoms = make_atoms(large, near)
+    images = make_images([0, 1], [window()] * 2, (5, 4, 6))
     df = Simulator(scalar_device).run(atoms, images, 3).df
     assert np.abs(df[0] - df[1]).max() < 1e-5 * np.abs(df[1]).max()
 

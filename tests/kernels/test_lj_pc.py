@@ -6,6 +6,7 @@ import pytest
 
 from kernels.device import Device
 from kernels.lj_pc import expansion_is_better, lj_pc
+from kernels.workspace import Workspace, pack
 from tests.kernels import oracle
 from tests.kernels.cases import CO_TIP, ELEMENTS, make_atoms, make_images, random_molecule, window
 
@@ -40,10 +41,13 @@ TIPS = {
 def evaluate(device: Device, atoms, images, points: np.ndarray) -> np.ndarray:
     force = lj_pc(atoms, images, np.zeros((1, 3)))
     (group,), lists = force.groups("all", np.arange(1), device.lanes)
-    buffers = device.upload("probe", {**force.arrays(), **lists, "points": points.astype(np.float32)})
+    memory = Workspace(device)
+    arrays = {**force.arrays(), **lists, "points": points.astype(np.float32)}
+    buffers, uploaded = memory.upload(pack(device, arrays))
+    uploaded.wait()
     program = device.build(device.source("vector", "lj_pc") + PROBE, **group.defines)
     out = np.empty((len(points), 12), np.float32)
-    out_buffer = device.buffer("probe_out", out.nbytes)
+    out_buffer = memory.buffer("probe_out", out.nbytes)
     arguments = [*force.arguments(group, buffers), buffers["points"], np.int32(len(points)), out_buffer]
     device.launch(cl.Kernel(program, "probe"), (len(points), 1), (4, 1), *arguments)
     cl.enqueue_copy(device.queue, out, out_buffer)

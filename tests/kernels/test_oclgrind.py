@@ -21,7 +21,7 @@ kernel = device.build('''
 {source}
 ''')
 import pyopencl as cl
-buffer = device.buffer("out", 4 * 7)
+buffer = cl.Buffer(device.context, cl.mem_flags.READ_WRITE, 4 * 7)
 device.launch(cl.Kernel(kernel, "broken"), (7,), (4,), buffer, np.int32(7))
 device.queue.finish()
 """

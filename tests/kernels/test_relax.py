@@ -44,7 +44,7 @@ def rest(device: Device, k: tuple[float, float, float]) -> np.ndarray:
     program = device.build(device.source("vector", "image") + WELL + device.source("relax") + RUN)
     spring = np.array([0, 0, -3, 3, *k, 0], np.float32)
     out = np.empty(9, np.float32)
-    buffer = device.buffer("rest", out.nbytes)
+    buffer = cl.Buffer(device.context, cl.mem_flags.WRITE_ONLY, out.nbytes)
     device.launch(cl.Kernel(program, "run"), (1,), (1,), spring, buffer)
     cl.enqueue_copy(device.queue, out, buffer)
     return out

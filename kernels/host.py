@@ -1,0 +1,54 @@
+"""Host memory that a device reads and writes at full speed, used again and again."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyopencl as cl
+
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A piece of host memory; `owner` keeps it where it is."""
+
+    bytes: Bytes
+    owner: Any = field(repr=False)
+
+
+class HostMemory:
+    """Blocks to download to: page-locked where the device is apart from the host, for a copy to pageable memory takes
+    four times as long there. Locking takes longer than copying, hence the pool. For use by several threads."""
+
+    def __init__(self, context: "cl.Context", queue: "cl.CommandQueue", locked: bool) -> None:
+        self._context = context
+        self._queue = queue
+        self._locked = locked
+        self._free: deque[Block] = deque()
+
+    def take(self, nbytes: int) -> Block:
+        """A block of at least nbytes with any content; one that was given back, if it is large enough."""
+        for _ in range(len(self._free)):
+            try:
+                block = self._free.popleft()
+            except IndexError:  # another thread was faster
+                break
+            if block.bytes.nbytes >= nbytes:
+                return block
+        return self._make(max(nbytes, 1))
+
+    def give(self, block: Block) -> None:
+        """Give a block back; nothing may use it any more."""
+        self._free.append(block)
+
+    def _make(self, nbytes: int) -> Block:
+        if not self._locked:
+            return Block(np.empty(nbytes, np.uint8), None)
+        flags = cl.mem_flags.READ_WRITE | cl.mem_flags.ALLOC_HOST_PTR
+        buffer = cl.Buffer(self._context, flags, nbytes)
+        both = cl.map_flags(cl.map_flags.READ | cl.map_flags.WRITE)
+        array, _ = cl.enqueue_map_buffer(self._queue, buffer, both, 0, (nbytes,), np.dtype(np.uint8))
+        return Block(array, buffer)

@@ -1,0 +1,53 @@
+"""Cutting a batch into parts that fit a device: whole molecules as long as one fits, else rows of single images."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernels.atoms import Ints
+from kernels.errors import DeviceLimit
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is on the device at once: these rows of these images, and the maps of these molecules."""
+
+    images: range
+    rows: range
+    molecules: range
+
+
+def cut(molecule: Ints, nx: int, row_bytes: int, map_bytes: int, limit: int) -> Iterator[Part]:
+    """Parts of at most `limit` bytes, in the order of the images.
+
+    molecule: (M,) ascending, which molecule each image shows; row_bytes: a row of an image; map_bytes: all maps of a
+    molecule. Raises DeviceLimit where a row of an image or the maps of a molecule do not fit.
+    """
+    if max(row_bytes, map_bytes) > limit:
+        what = "one row of an image" if row_bytes > limit else "the descriptors of one molecule"
+        raise DeviceLimit(
+            f"scan.dim: {what} needs {max(row_bytes, map_bytes)} bytes on the device, {limit} are allowed"
+        )
+    bounds = np.concatenate(([0], np.flatnonzero(np.diff(molecule)) + 1, [len(molecule)])).tolist()
+    begin = 0
+    while begin < len(bounds) - 1:
+        end = begin + 1
+        while (
+            end < len(bounds) - 1
+            and (bounds[end + 1] - bounds[begin]) * nx * row_bytes + (end + 1 - begin) * map_bytes <= limit
+        ):
+            end += 1
+        images = range(bounds[begin], bounds[end])
+        if len(images) * nx * row_bytes + (end - begin) * map_bytes <= limit:
+            yield Part(images, range(nx), range(begin, end))
+        else:
+            yield from _rows(images, nx, limit // row_bytes)
+            yield Part(range(images.stop - 1, images.stop), range(0), range(begin, end))
+        begin = end
+
+
+def _rows(images: range, nx: int, fit: int) -> Iterator[Part]:
+    for image in images:
+        for row in range(0, nx, fit):
+            yield Part(range(image, image + 1), range(row, min(row + fit, nx)), range(0))

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kernels.device import Device
+from kernels.errors import DeviceLimit
+from kernels.parts import cut
+from kernels.simulator import Simulator
+from tests.kernels.cases import CO_TIP, make_atoms, make_images, random_molecule, window
+from tests.kernels.test_simulator import DESCRIPTORS, join
+
+
+@given(
+    tips=st.lists(st.integers(1, 4), min_size=1, max_size=8), nx=st.integers(1, 9), row=st.integers(1, 50),
+    maps=st.integers(0, 200), more=st.integers(0, 3000),
+)  # fmt: skip
+def test_parts_are_the_batch_and_fit(tips: list[int], nx: int, row: int, maps: int, more: int) -> None:
+    limit = max(row, maps) + more
+    molecule = np.repeat(np.arange(len(tips)), tips)
+    parts = list(cut(molecule, nx, row, maps, limit))
+    rows = [(image, r) for part in parts for image in part.images for r in part.rows]
+    assert rows == [(image, r) for image in range(len(molecule)) for r in range(nx)]
+    assert [m for part in parts for m in part.molecules] == list(range(len(tips)))
+    for part in parts:
+        assert len(part.images) * len(part.rows) * row + len(part.molecules) * maps <= limit
+        assert len(part.images) == 1 or len(part.rows) == nx  # one piece of the result
+        if part.molecules:
+            assert molecule[part.images[-1]] == part.molecules[-1]  # whose force field the height map needs
+
+
+def test_what_can_not_be_cut_is_refused() -> None:
+    with pytest.raises(DeviceLimit, match="one row"):
+        list(cut(np.array([0]), 4, 100, 10, 99))
+    with pytest.raises(DeviceLimit, match="descriptors"):
+        list(cut(np.array([0]), 4, 10, 100, 99))
+
+
+@pytest.mark.parametrize("lanes", ["device", "scalar_device"])
+@pytest.mark.parametrize("memory_bytes", [2 * 5 * 7 * 5 * 4, 2 * 2500, 2 * 9000])
+def test_little_memory_makes_the_same_images(lanes: str, memory_bytes: int, request: pytest.FixtureRequest) -> None:
+    device: Device = request.getfixturevalue(lanes)
+    atoms = make_atoms(*(random_molecule(seed, 3 + seed) for seed in range(4)))
+    dim = (7, 5, 12)
+    tips = [CO_TIP, CO_TIP | {"charges": [0, 0, 0, 0]}]
+    images = join(*(make_images([m], [window()], dim, tip) for m in range(4) for tip in tips))
+    whole = Simulator(device).run(atoms, images, 4, DESCRIPTORS)
+    parts = Simulator(device, memory_bytes).run(atoms, images, 4, DESCRIPTORS)
+    assert parts.df.tobytes() == whole.df.tobytes()
+    assert parts.descriptors.tobytes() == whole.descriptors.tobytes()
+    assert parts.quality.tolist() == whole.quality.tolist()
