@@ -25,7 +25,7 @@ def _sample_faults(plan: Plan, settings: Settings) -> list[Fault]:
 
 
 def _size_faults(plan: Plan, settings: Settings) -> list[Fault]:
-    spec, most = plan.spec, settings.max_batch_bytes
+    spec, most = plan.spec, min(settings.max_batch_bytes, settings.group_bytes)
     size = file_bytes(spec, min(spec.batch_size, plan.samples))
     if size <= most:
         return []

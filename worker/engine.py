@@ -13,69 +13,47 @@ import sys
 import traceback
 from importlib import import_module
 from multiprocessing.connection import Connection
-from typing import Protocol
+from threading import Lock
+from typing import NoReturn
 
-from service.contract.errors import AfmbatchError, SampleError
+from service.contract.errors import AfmbatchError
 from service.contract.settings import Settings
-from service.contract.spec import JobSpec
-from worker.messages import Answer, Fault, Made, Make, Ready, Refused, decode, encode
+from worker.messages import Fault, Make, Message, decode, encode
+from worker.pipeline import Maker, Pipeline, told
 
 _PR_SET_PDEATHSIG = 1
 
 
-class Maker(Protocol):
-    """Makes batches on a device; `worker.maker` has the real one."""
-
-    def describe(self) -> Ready:
-        """The device."""
-
-    def make(self, job_id: str, spec: JobSpec, batch: int) -> Made:
-        """Make a batch and put it in the store.
-
-        Raises an AfmbatchError or FileNotFoundError for what can't be made, anything else for what may be tried again.
-        """
-
-
 def serve(pipe: Connection, factory: str) -> None:
-    """Open the device, then answer one Make after the other until the parent closes the pipe.
+    """Open the device, then take Makes and answer them until the parent closes the pipe.
 
     `factory` is "module:function", a function from Settings to a Maker. Ends the process after a Fault.
     """
+    said = Lock()
+
+    def say(message: Message) -> None:
+        with said, contextlib.suppress(OSError):  # without a parent we end anyway
+            pipe.send_bytes(encode(message))
+
+    def give_up(error: Exception) -> NoReturn:
+        if not isinstance(error, AfmbatchError):  # ours say all there is to say
+            traceback.print_exception(error)
+        say(Fault(told(error)))
+        os._exit(1)  # not sys.exit: we may be in any thread, and others in the middle of what is of no use any more
+
     try:
         settings = Settings.model_validate_json(pipe.recv_bytes())
         module, _, function = factory.partition(":")
         maker: Maker = getattr(import_module(module), function)(settings)
-        pipe.send_bytes(encode(maker.describe()))
-        while (make := _next(pipe)) is not None:
-            pipe.send_bytes(encode(_answer(maker, make)))
+        say(maker.describe())
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent decides about it
-        if not isinstance(error, AfmbatchError):  # ours say all there is to say
-            traceback.print_exc()
-        with contextlib.suppress(OSError):
-            pipe.send_bytes(encode(Fault(_told(error))))
-        sys.exit(1)
-
-
-def _next(pipe: Connection) -> Make | None:
-    try:
-        message = decode(pipe.recv_bytes())
-    except EOFError:
-        return None
-    assert isinstance(message, Make)  # noqa: S101 - the parent says nothing else
-    return message
-
-
-def _answer(maker: Maker, make: Make) -> Answer:
-    try:
-        return maker.make(make.job_id, JobSpec.model_validate_json(make.spec), make.batch)
-    except SampleError as error:
-        return Refused(make.batch, error.sample, error.reason)
-    except (AfmbatchError, FileNotFoundError) as error:
-        return Refused(make.batch, None, _told(error))
-
-
-def _told(error: Exception) -> str:
-    return str(error) if isinstance(error, AfmbatchError) else f"{type(error).__name__}: {error}"
+        give_up(error)
+    pipeline = Pipeline(maker, say, give_up)
+    with contextlib.suppress(EOFError):
+        while True:
+            make = decode(pipe.recv_bytes())
+            assert isinstance(make, Make)  # noqa: S101 - the parent says nothing else
+            pipeline.make(make)
 
 
 def _die_with(parent: int) -> None:

@@ -2,96 +2,154 @@
 
 import json
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate, pairwise
+from threading import Lock
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import kernels
-from service.contract.batch import ENGINE, FORMAT, Batch, digest, encode
+from kernels.simulator import Pending, Prepared
+from service.contract.batch import ENGINE, FORMAT, Batch, file_bytes, pieces
 from service.contract.descriptors import channel_names
-from service.contract.errors import CannotStart
-from service.contract.plan import Plan, Rotations
+from service.contract.errors import AfmbatchError, CannotStart
+from service.contract.plan import Draws, Plan, Rotations
 from service.contract.settings import Settings
 from service.contract.spec import JobSpec
-from service.contract.store import Store, batch_key, dataset_key
+from service.contract.store import Store, dataset_key
 from service.contract.structures import Structures
-from worker.bind import bind, bind_descriptor
-from worker.messages import Made, Ready
+from worker.bind import Bound, bind, bind_descriptor
+from worker.messages import Made, Make, Ready
 
 _JOBS_KEPT = 4  # jobs whose structures and rotations stay in memory
+_AT_BEST = {"gpu": (4, 120), "cpu": (3, 16), "other": (2, 1)}  # Ready.ahead and .samples by kind of device
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    spec: JobSpec
+    plan: Plan
+    structures: Structures
+    rotations: Rotations
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """Batches to be made together: their samples one after the other, bounds where each begins and the last ends."""
+
+    make: Make
+    bounds: list[int]
+    known: dict[str, NDArray[Any]]  # the arrays of `Batch` that are not simulated
+    prepared: Prepared
 
 
 class Maker:
-    """Makes batches on one device."""
+    """Makes batches on one device, in the steps of worker.pipeline."""
 
-    def __init__(self, device: kernels.Device, store: Store) -> None:
+    def __init__(self, device: kernels.Device, store: Store, settings: Settings) -> None:
         self._info = device.info
-        self._simulator = kernels.Simulator(device)
+        self._simulator = kernels.Simulator(device, settings.device_memory_bytes)
         self._store = store
-        self._jobs: OrderedDict[str, tuple[Structures, Rotations]] = OrderedDict()
+        self._settings = settings
+        self._jobs: OrderedDict[str, _Job] = OrderedDict()
 
     def describe(self) -> Ready:
         """The device, for the ledger."""
+        ahead, samples = _AT_BEST[self._info.kind]
         return Ready(
             device=self._info.name,
             device_kind=self._info.kind,
             compute_units=self._info.compute_units,
             memory_bytes=self._info.memory_bytes,
+            ahead=ahead,
+            samples=samples,
         )
 
-    def make(self, job_id: str, spec: JobSpec, batch: int) -> Made:
-        """Simulate a batch and put its file in the store.
+    def prepare(self, make: Make) -> _Group:
+        """All that is drawn for these batches, in the kernels' terms.
 
-        Raises FileNotFoundError if the dataset is gone, kernels.KernelError if the device fails.
+        Raises FileNotFoundError if the dataset is gone, AfmbatchError for a batch that does not fit the host.
         """
-        made = self.simulate(spec, self._job(job_id, spec), batch)
-        data = encode(made.arrays())
-        sha256 = digest(data)
-        self._store.put(batch_key(job_id, batch, sha256), data)
-        return Made(
-            batch=batch,
-            samples=len(made.sample),
-            bytes=len(data),
-            sha256=sha256,
-            flagged=int(np.count_nonzero(made.quality)),
+        job = self._job(make)
+        numbers = [job.plan.numbers(batch) for batch in make.batches]
+        bounds = [0, *accumulate(map(len, numbers))]
+        if (size := file_bytes(job.spec, bounds[-1])) > (most := self._settings.group_bytes):
+            raise AfmbatchError(f"batch_size: a batch needs {size} bytes of this worker's memory, it may use {most}")
+        draws = job.plan.draw(np.concatenate(numbers))
+        bound = bind(job.spec, job.structures, job.rotations, draws)
+        prepared = self._simulator.prepare(
+            bound.atoms, bound.images, job.spec.scan.df_steps, [bind_descriptor(d) for d in job.spec.descriptors]
         )
+        return _Group(make, bounds, self._known(job.spec, draws, bound), prepared)
 
-    def _job(self, job_id: str, spec: JobSpec) -> tuple[Structures, Rotations]:
-        if job_id not in self._jobs:
-            structures = Structures.from_bytes(self._store.get(dataset_key(spec.dataset)))
-            self._jobs[job_id] = structures, Rotations(spec, structures)
-            if len(self._jobs) > _JOBS_KEPT:
-                self._jobs.popitem(last=False)
-        self._jobs.move_to_end(job_id)
-        return self._jobs[job_id]
+    def start(self, group: _Group) -> tuple[_Group, Pending]:
+        """Have the device begin. Raises AfmbatchError for what does not fit the device, kernels.KernelError."""
+        try:
+            return group, self._simulator.start(group.prepared)
+        except kernels.DeviceLimit as error:
+            raise AfmbatchError(str(error)) from None
 
-    def simulate(self, spec: JobSpec, job: tuple[Structures, Rotations], batch: int) -> Batch:
-        """The arrays of a batch; a pure function of spec, dataset and batch number."""
-        structures, rotations = job
-        plan = Plan(spec, len(structures))
-        draws = plan.draw(plan.numbers(batch))
-        bound = bind(spec, structures, rotations, draws)
-        result = self._simulator.run(
-            bound.atoms, bound.images, spec.scan.df_steps, [bind_descriptor(d) for d in spec.descriptors]
-        )
-        samples, tips = draws.distance.shape
-        return Batch(
+    def wait(self, started: tuple[_Group, Pending]) -> list[Callable[[], Made]]:
+        """Wait for the device; how to put each batch into the store. Their arrays look into the device's results."""
+        group, pending = started
+        result = pending.wait()
+        samples, tips = group.known["distance"].shape
+        whole = Batch(
             afm=result.df.reshape(samples, tips, *result.df.shape[1:]),
             desc=result.descriptors,
-            desc_names=np.array(channel_names(spec.descriptors), dtype=np.str_),
-            mols=np.column_stack([bound.atoms.xyz, bound.atoms.charge, bound.number]).astype(np.float32),
-            mol_offsets=bound.atoms.offsets,
-            scan_windows=bound.window.astype(np.float32),
-            rotation=bound.rotation.astype(np.float32),
-            distance=draws.distance.astype(np.float32),
-            tip_tilt=draws.tilt.astype(np.float32),
-            r0=bound.images.r0.reshape(samples, tips).astype(np.float32),
-            stiffness=bound.images.stiffness.reshape(samples, tips, 4).astype(np.float32),
-            df_steps=np.full((samples, tips), spec.scan.df_steps, dtype=np.int32),
-            structure=draws.structure,
-            sample=draws.sample,
             quality=result.quality.astype(np.uint8).reshape(samples, tips),
-            meta=np.array(json.dumps(self._meta(spec), sort_keys=True)),
+            **group.known,
         )
+        done = _Countdown(len(group.make.batches), partial(self._simulator.recycle, result))
+        return [
+            partial(self._write, group.make.job_id, batch, whole.part(begin, end), done)
+            for batch, (begin, end) in zip(group.make.batches, pairwise(group.bounds), strict=True)
+        ]
+
+    def _write(self, job_id: str, number: int, batch: Batch, done: "_Countdown") -> Made:
+        try:
+            content = self._store.put_batch(job_id, number, pieces(batch.arrays()))
+        finally:
+            done.one()
+        return Made(
+            batch=number,
+            samples=len(batch.sample),
+            bytes=content.bytes,
+            sha256=content.sha256,
+            flagged=int(np.count_nonzero(batch.quality)),
+        )
+
+    def _job(self, make: Make) -> _Job:
+        if make.job_id not in self._jobs:
+            spec = JobSpec.model_validate_json(make.spec)
+            structures = Structures.from_bytes(self._store.get(dataset_key(spec.dataset)))
+            self._jobs[make.job_id] = _Job(spec, Plan(spec, len(structures)), structures, Rotations(spec, structures))
+            if len(self._jobs) > _JOBS_KEPT:
+                self._jobs.popitem(last=False)
+        self._jobs.move_to_end(make.job_id)
+        return self._jobs[make.job_id]
+
+    def _known(self, spec: JobSpec, draws: Draws, bound: Bound) -> dict[str, NDArray[Any]]:
+        samples, tips = draws.distance.shape
+        return {
+            "desc_names": np.array(channel_names(spec.descriptors), dtype=np.str_),
+            "mols": np.column_stack([bound.atoms.xyz, bound.atoms.charge, bound.number]).astype(np.float32),
+            "mol_offsets": bound.atoms.offsets,
+            "scan_windows": bound.window.astype(np.float32),
+            "rotation": bound.rotation.astype(np.float32),
+            "distance": draws.distance.astype(np.float32),
+            "tip_tilt": draws.tilt.astype(np.float32),
+            "r0": bound.images.r0.reshape(samples, tips).astype(np.float32),
+            "stiffness": bound.images.stiffness.reshape(samples, tips, 4).astype(np.float32),
+            "df_steps": np.full((samples, tips), spec.scan.df_steps, dtype=np.int32),
+            "structure": draws.structure,
+            "sample": draws.sample,
+            "meta": np.array(json.dumps(self._meta(spec), sort_keys=True)),
+        }
 
     def _meta(self, spec: JobSpec) -> dict[str, str | int]:
         return {
@@ -106,10 +164,26 @@ class Maker:
         }
 
 
+class _Countdown:
+    """Calls `end` when `one` was called so many times, from whatever threads."""
+
+    def __init__(self, times: int, end: Callable[[], None]) -> None:
+        self._left = times
+        self._end = end
+        self._lock = Lock()
+
+    def one(self) -> None:
+        with self._lock:
+            self._left -= 1
+            last = self._left == 0
+        if last:
+            self._end()
+
+
 def open_maker(settings: Settings) -> Maker:
     """A maker on the device of the settings. Raises CannotStart."""
     try:
         device = kernels.open_device(settings.device)
     except kernels.DeviceNotFound as error:
         raise CannotStart(str(error)) from None
-    return Maker(device, Store(settings.store_url))
+    return Maker(device, Store(settings.store_url), settings)

@@ -4,32 +4,35 @@ On the pipe a message is JSON: its class name and its fields.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
 class Make:
-    """Parent to engine: make this batch of this job and put it in the store."""
+    """Parent to engine: make these batches of this job together and put each in the store."""
 
     job_id: str
     spec: str  # JSON of a JobSpec
-    batch: int
+    batches: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Engine to parent: the device is open."""
+    """Engine to parent: the device is open, and is at its best with so much at hand."""
 
     device: str
     device_kind: str
     compute_units: int
     memory_bytes: int
+    ahead: int  # Makes that are not answered
+    samples: int  # in each of them, where its batches are smaller
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Engine to parent: the batch is in the store."""
+    """Engine to parent: the batch is in the store. Batches are answered one by one, in any order."""
 
     batch: int
     samples: int

@@ -23,11 +23,11 @@ class EngineNotStartedError(AfmbatchError):
 
 
 class EngineLostError(AfmbatchError):
-    """The engine died, hung or gave up; `waiting` are the batches it still had, the first of them in the works."""
+    """The engine died, hung or gave up; `batches` are those it still had, of whatever Make, in their order."""
 
-    def __init__(self, reason: str, waiting: tuple[Make, ...]) -> None:
+    def __init__(self, reason: str, batches: list[int]) -> None:
         super().__init__(reason)
-        self.waiting = waiting
+        self.batches = batches
 
 
 class Engine:
@@ -38,16 +38,17 @@ class Engine:
         self._factory = factory
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection
-        self._waiting: deque[Make] = deque()
-        self._since = 0.0  # when the first of them began
+        self.ready: Ready
+        self._waiting: deque[list[int]] = deque()  # the batches of each Make that are not answered
+        self._since = 0.0  # when the first of these Makes came to be the first, or one of its batches was answered
 
     @property
     def waiting(self) -> int:
-        """How many batches it has that are not answered."""
+        """How many Makes it has that are not answered in full."""
         return len(self._waiting)
 
     def start(self) -> Ready:
-        """Start the process and wait until its device is open. Raises EngineNotStartedError."""
+        """Start the process and wait until its device is open: `ready` from then on. Raises EngineNotStartedError."""
         ours, its = Pipe()
         with its:
             self._pipe = ours
@@ -64,6 +65,7 @@ class Engine:
             raise EngineNotStartedError(f"the engine did not start: {error}") from None
         if not isinstance(message, Ready):
             raise EngineNotStartedError(f"the engine did not start: {self._end(f'no device in {_START_SECONDS:g} s')}")
+        self.ready = message
         return message
 
     def ensure(self) -> None:
@@ -73,26 +75,36 @@ class Engine:
             self.start()
 
     def send(self, make: Make) -> None:
-        """Hand it a batch; it makes them in this order."""
+        """Hand it batches of one job; the device makes them in this order."""
         if not self._waiting:
             self._since = time.monotonic()
-        self._waiting.append(make)
+        self._waiting.append(list(make.batches))
         self._send(encode(make))
 
-    def receive(self, seconds: float) -> Answer | None:
-        """Its next answer, None if there is none after so many seconds.
+    def receive(self, seconds: float) -> list[Answer]:
+        """Its next answers, as many as there are; none after so many seconds.
 
         Raises EngineLostError if it died, gave up, or took longer over a batch than the settings allow.
         """
+        answers: list[Answer] = []
         left = self._since + self._settings.batch_seconds - time.monotonic()
-        message = self._read(max(0.0, min(seconds, left)))
-        if isinstance(message, Made | Refused):
-            self._waiting.popleft()
-            self._since = time.monotonic()
-            return message
-        if left <= seconds:
+        while (message := self._read(0.0 if answers else max(0.0, min(seconds, left)))) is not None:
+            assert isinstance(message, Made | Refused)  # noqa: S101 - it says nothing else
+            answers.append(message)
+            self._answered(message.batch)
+            if not self._waiting:
+                break
+        if not answers and left <= seconds:
             raise self._end(f"no batch within {self._settings.batch_seconds:g} s")
-        return None
+        return answers
+
+    def _answered(self, batch: int) -> None:
+        group = next(group for group in self._waiting if batch in group)
+        if group is self._waiting[0]:
+            self._since = time.monotonic()
+        group.remove(batch)
+        if not group:
+            self._waiting.remove(group)
 
     def stop(self) -> None:
         """End the process: at once if it has work, else by closing the pipe."""
@@ -131,9 +143,9 @@ class Engine:
             status = self._process.wait()
         self._pipe.close()
         self._process = None
-        waiting = tuple(self._waiting)
+        batches = [batch for group in self._waiting for batch in group]
         self._waiting.clear()
-        return EngineLostError(reason or _obituary(status), waiting)
+        return EngineLostError(reason or _obituary(status), batches)
 
 
 def _obituary(status: int) -> str:

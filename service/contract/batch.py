@@ -1,21 +1,22 @@
 """The batch file, format 1: an uncompressed npz whose bytes follow from its arrays alone."""
 
-import hashlib
 import io
-import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.contract import stored_zip
 from service.contract.spec import JobSpec
+from service.contract.stored_zip import Piece
 
 FORMAT = 1
 ENGINE = "1"  # raised whenever the bytes of any sample change: it is part of what makes a batch what it is
+_NOT_BY_SAMPLE = {"desc_names", "mols", "mol_offsets", "meta"}
 MEDIA_TYPE = "application/vnd.numpy.npz"
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold; members must not carry today's
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,20 +51,32 @@ class Batch:
         """By name, in the order of the file."""
         return {name: getattr(self, name) for name in self.__slots__}
 
+    def part(self, begin: int, end: int) -> Self:
+        """Samples begin … end − 1 as a batch of their own, whose arrays look into these."""
+        offsets = self.mol_offsets[begin : end + 1]
+        parts = {name: array[begin:end] for name, array in self.arrays().items() if name not in _NOT_BY_SAMPLE}
+        return replace(self, mols=self.mols[offsets[0] : offsets[-1]], mol_offsets=offsets - offsets[0], **parts)
 
-def encode(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The npz file of these arrays: stored members, fixed times, no object arrays (ValueError)."""
+
+def pieces(arrays: Mapping[str, NDArray[Any]]) -> Iterator[Piece]:
+    """The npz file of these arrays, in pieces that look into them: no object arrays (ValueError)."""
+    return stored_zip.pieces((f"{name}.npy", _npy(array)) for name, array in arrays.items())
+
+
+def _npy(array: NDArray[Any]) -> Iterator[Piece]:
+    yield _npy_header(array.dtype, array.shape)
+    # numpy's bytes: a memoryview itself can't be cast where a length is zero or the items are text
+    yield np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+
+
+@lru_cache(maxsize=1024)
+def _npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    if dtype.hasobject:
+        raise ValueError("Object arrays can't be in a batch file")
     f = io.BytesIO()
-    with zipfile.ZipFile(f, "w", zipfile.ZIP_STORED) as z:
-        for name, array in arrays.items():
-            with z.open(zipfile.ZipInfo(f"{name}.npy", _EPOCH), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asarray(array, order="C"), version=(1, 0), allow_pickle=False)
+    described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(f, described)
     return f.getvalue()
-
-
-def digest(data: bytes) -> str:
-    """sha256 of a batch file, hexadecimal: its ETag."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def file_bytes(spec: JobSpec, samples: int) -> int:

@@ -59,15 +59,24 @@ def _worker(name: str) -> str:
 
 # A job that was deleted is not brought back by a worker that comes late, hence the scripts.
 _RECORD = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-local known = redis.call('HGET', KEYS[3], ARGV[1])
-if known then return cjson.decode(known).sha256 == ARGV[5] and 1 or 0 end
-redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
-redis.call('SETBIT', KEYS[2], ARGV[1], 1)
-redis.call('HDEL', KEYS[4], ARGV[1])
-redis.call('HINCRBY', KEYS[1], 'samples', ARGV[3])
-redis.call('HSET', KEYS[1], 'last', ARGV[4])
-return 1
+if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
+local ours, samples = {}, 0
+for i = 2, #ARGV, 4 do
+  local batch, record, size, sha256 = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local known = redis.call('HGET', KEYS[3], batch)
+  if known then
+    ours[#ours + 1] = cjson.decode(known).sha256 == sha256 and 1 or 0
+  else
+    ours[#ours + 1] = 1
+    samples = samples + size
+    redis.call('HSET', KEYS[3], batch, record)
+    redis.call('SETBIT', KEYS[2], batch, 1)
+    redis.call('HDEL', KEYS[4], batch)
+    redis.call('HSET', KEYS[1], 'last', ARGV[1])
+  end
+end
+redis.call('HINCRBY', KEYS[1], 'samples', samples)
+return ours
 """
 _FAIL = """
 if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('GETBIT', KEYS[2], ARGV[1]) == 1 then return 0 end
@@ -203,16 +212,19 @@ class Ledger:
 
     # Batches
 
-    def record_batch(self, job_id: str, record: BatchRecord) -> bool:
-        """Record a batch that is in the store; whether its file is the one on record, now or already.
+    def record_batches(self, job_id: str, records: Sequence[BatchRecord]) -> list[bool]:
+        """Record batches that are in the store; for each whether its file is the one on record, now or already.
 
         False leaves the file without an owner: the job is gone, or another file was recorded for the batch before.
         """
         answer = self._record(
             keys=[_job(job_id), _done(job_id), _batches(job_id), _failed(job_id)],
-            args=[record.batch, record.model_dump_json(), record.samples, time.time(), record.sha256],
+            args=[
+                time.time(),
+                *(word for r in records for word in (r.batch, r.model_dump_json(), r.samples, r.sha256)),
+            ],
         )
-        return cast(int, answer) == 1
+        return [ours == 1 for ours in cast(list[int], answer)] or [False] * len(records)
 
     def record_failure(self, job_id: str, failure: BatchFailure) -> None:
         """Record that a batch could not be made; one that was made stays made."""

@@ -7,6 +7,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.contract.errors import CannotStart
 
+GROUPS = 4  # a worker has so many groups of batches in memory: one is prepared, computed, downloaded, written
+
 
 class Settings(BaseSettings):
     """What an operator may set. Handed down from `main`; never read anywhere else."""
@@ -30,10 +32,21 @@ class Settings(BaseSettings):
     max_batch_bytes: int = Field(default=1 << 30, gt=0, description="Largest batch file a job may ask for, bytes.")
 
     device: str = Field(default="auto", description="OpenCL device of a worker: 'auto' or a part of its name.")
+    device_memory_bytes: int = Field(default=512 << 20, gt=0, description="Most memory of images on a device, bytes.")
+    host_memory_bytes: int = Field(
+        default=4 << 30,
+        gt=0,
+        description="Most memory of images in a worker, bytes; one batch may have a quarter of it.",
+    )
     lease_seconds: float = Field(default=15.0, gt=0, description="How long a silent worker keeps its shard, s.")
     heartbeat_seconds: float = Field(default=3.0, gt=0, description="How often a worker renews its lease, s.")
     batch_seconds: float = Field(default=300.0, gt=0, description="Longest time one batch may take in the engine, s.")
     shard_tries: int = Field(default=3, gt=0, description="How often a shard is tried before it counts as failed.")
+
+    @property
+    def group_bytes(self) -> int:
+        """Most bytes of batches that are made together, and of a single one."""
+        return self.host_memory_bytes // GROUPS
 
 
 def read_settings() -> Settings:

@@ -74,7 +74,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """Two workers may make the same batch on different devices: the first one's record stays."""
         record = BatchRecord(batch=batch, samples=size(batch), bytes=9, sha256=f"of worker {worker}")
         on_record = self.exists and self.done.get(batch, record) == record
-        assert self.ledger.record_batch(JOB, record) == on_record
+        assert self.ledger.record_batches(JOB, [record]) == [on_record]
         if self.exists:
             self.done.setdefault(batch, record)
             self.failed.pop(batch, None)
@@ -135,10 +135,10 @@ def test_the_same_file_recorded_in_other_words(redis):
         ledger.add_job(job_record(), together)
         together.execute()
     record = BatchRecord(batch=0, samples=10, bytes=9, sha256="of the file")
-    assert ledger.record_batch(JOB, record)
+    assert ledger.record_batches(JOB, [record]) == [True]
     redis.hset(f"afmbatch:job:{JOB}:batches", "0", record.model_dump_json(exclude={"flagged"}))
-    assert ledger.record_batch(JOB, record)
-    assert not ledger.record_batch(JOB, record.model_copy(update={"sha256": "of another"}))
+    assert ledger.record_batches(JOB, [record]) == [True]
+    assert ledger.record_batches(JOB, [record.model_copy(update={"sha256": "of another"})]) == [False]
 
 
 def test_workers_come_and_go(redis):

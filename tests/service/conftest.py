@@ -1,5 +1,6 @@
 """The service on a real Redis and a real store, over real HTTP; no worker: tests record batches themselves."""
 
+import hashlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,12 +14,11 @@ from redis import Redis
 from rq import Queue
 
 from service.app import create_app
-from service.contract import batch
 from service.contract.ledger import Ledger
 from service.contract.queue import open_queue
 from service.contract.settings import Settings
 from service.contract.status import BatchRecord
-from service.contract.store import Store, batch_key
+from service.contract.store import Store
 
 WATER = "3\nwater\nO 0.0 0.0 0.0 -0.8\nH 0.96 0.0 0.0 0.4\nH -0.24 0.93 0.0 0.4\n"
 BARE_WATER = "3\nwater\nO 0.0 0.0 0.0\nH 0.96 0.0 0.0\nH -0.24 0.93 0.0\n"
@@ -50,14 +50,14 @@ class House:
 
     def record(self, job, number, data):
         """Do a worker's work: keep a batch and record it."""
-        made = BatchRecord(batch=number, samples=2, bytes=len(data), sha256=batch.digest(data))
-        self.store.put(batch_key(job, number, made.sha256), data)
-        assert self.ledger.record_batch(job, made)
+        content = self.store.put_batch(job, number, [data])
+        record = BatchRecord(batch=number, samples=2, bytes=content.bytes, sha256=content.sha256)
+        assert self.ledger.record_batches(job, [record]) == [True]
 
     def everything(self):
         """All that Redis (ledger and queue) and the store hold."""
         keys = {key: self.redis.dump(key) for key in self.redis.scan_iter()}
-        return keys | {key: batch.digest(self.store.get(key)) for key in self.store.keys("")}
+        return keys | {key: hashlib.sha256(self.store.get(key)).hexdigest() for key in self.store.keys("")}
 
 
 class Server(uvicorn.Server):

@@ -6,13 +6,13 @@ import io
 import numpy as np
 import pytest
 
-from service.contract.batch import encode
+from service.contract.batch import pieces
 from service.contract.status import BatchFailure
 from service.contract.store import batch_key
 
 from .conftest import faults, problem
 
-DATA = encode({"afm": np.random.default_rng(1).random((5, 5, 40_000), dtype=np.float32)})  # some chunks long
+DATA = b"".join(pieces({"afm": np.random.default_rng(1).random((5, 5, 40_000), dtype=np.float32)}))  # some chunks long
 ETAG = f'"{hashlib.sha256(DATA).hexdigest()}"'
 
 

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from service.contract.batch import digest
 from service.contract.errors import AfmbatchError, SampleError
-from service.contract.store import Store, batch_key
+from service.contract.spec import JobSpec
+from service.contract.store import Store
 from worker.messages import Made, Ready
 
 BAD = 3
@@ -23,19 +23,31 @@ class Good:
         self.diary = Path(urlsplit(settings.store_url).path).parent / "diary"
 
     def describe(self):
-        return Ready(device="none", device_kind="other", compute_units=1, memory_bytes=0)
+        return Ready(device="none", device_kind="other", compute_units=1, memory_bytes=0, ahead=2, samples=1)
 
     def tries(self, batch):
         """How often a batch was begun, this time included."""
         return self.diary.read_text().split().count(str(batch))
 
-    def make(self, job_id, spec, batch):
+    def prepare(self, make):
+        return make
+
+    def start(self, make):
+        return make
+
+    def wait(self, make):
+        return [self.begin(make, batch) for batch in make.batches]
+
+    def begin(self, make, batch):
         with self.diary.open("a") as diary:
             diary.write(f"{batch}\n")
         self.work(batch)
-        data = f"{job_id} {batch}".encode()
-        self.store.put(batch_key(job_id, batch, digest(data)), data)
-        return Made(batch=batch, samples=spec.batch_size, bytes=len(data), sha256=digest(data), flagged=0)
+        return lambda: self.write(make, batch)
+
+    def write(self, make, batch):
+        content = self.store.put_batch(make.job_id, batch, [f"{make.job_id} {batch}".encode()])
+        samples = JobSpec.model_validate_json(make.spec).batch_size
+        return Made(batch=batch, samples=samples, bytes=content.bytes, sha256=content.sha256, flagged=0)
 
     def work(self, batch):
         pass

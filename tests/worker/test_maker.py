@@ -1,5 +1,6 @@
 """From spec to batch file, on the real device."""
 
+import hashlib
 import io
 import json
 
@@ -7,13 +8,14 @@ import numpy as np
 import pytest
 
 import kernels
-from service.contract.batch import digest
+from service.contract.errors import AfmbatchError
 from service.contract.settings import Settings
 from service.contract.spec import JobSpec
 from service.contract.store import Store, batch_key, dataset_key
 from service.contract.structures import Structures
 from worker.bind import bind_descriptor
 from worker.maker import open_maker
+from worker.messages import Make
 
 ALL = ("vdw_spheres", "atomic_disks", "height_map", "bonds", "atom_rfunc")
 
@@ -48,15 +50,21 @@ def maker(store):
     return open_maker(Settings(store_url=store))
 
 
+def make(maker, job, spec, *batches):
+    """Batches made together."""
+    started = maker.start(maker.prepare(Make(job, spec.model_dump_json(), batches)))
+    return [write() for write in maker.wait(started)]
+
+
 def arrays(store, job, made):
     with np.load(io.BytesIO(Store(store).get(batch_key(job, made.batch, made.sha256))), allow_pickle=False) as f:
         return dict(f)
 
 
 def test_a_batch_is_in_the_store_as_it_says(maker, store):
-    made = maker.make("job-a", spec(force_field={"charges": "none"}), 1)
+    [made] = make(maker, "job-a", spec(force_field={"charges": "none"}), 1)
     data = Store(store).get(batch_key("job-a", 1, made.sha256))
-    assert (made.batch, made.samples, made.bytes, made.sha256) == (1, 2, len(data), digest(data))
+    assert (made.batch, made.samples, made.bytes, made.sha256) == (1, 2, len(data), hashlib.sha256(data).hexdigest())
     batch = arrays(store, "job-a", made)
     assert batch["afm"].shape == (2, 1, 13, 9, 10)
     assert batch["desc"].shape == (2, 5, 13, 9)
@@ -73,16 +81,36 @@ def test_a_batch_is_in_the_store_as_it_says(maker, store):
     assert meta["device_kind"] == maker.describe().device_kind
 
 
+def test_batches_made_together_are_those_made_alone(maker, store):
+    plain = spec(force_field={"charges": "none"}, batch_size=2)
+    together = make(maker, "job-h", plain, 0, 1, 2)
+    alone = [make(maker, "job-i", plain, batch)[0] for batch in (2, 0, 1)]
+    assert together == sorted(alone, key=lambda made: made.batch)  # by their content hashes
+    assert arrays(store, "job-h", together[1])["mol_offsets"][0] == 0
+
+
+def test_a_batch_beyond_the_memory_of_the_host_is_an_error(store):
+    small = open_maker(Settings(store_url=store, host_memory_bytes=2**16))
+    with pytest.raises(AfmbatchError, match="batch_size: a batch needs 42120 .* may use 16384"):
+        make(small, "job-j", spec(batch_size=6), 0)
+
+
+def test_a_scan_beyond_the_memory_of_the_device_is_an_error(store):
+    small = open_maker(Settings(store_url=store, device_memory_bytes=2**9))
+    with pytest.raises(AfmbatchError, match=r"scan.dim: .* on the device, 256 are allowed"):
+        make(small, "job-k", spec(force_field={"charges": "none"}), 0)
+
+
 def test_charges_of_none_image_as_zero_charges(maker, store):
     plain = spec(force_field={"charges": "none"}, tips=[{"charges": [0, 0], "charge_z": [0.1, -0.1]}])
-    b = arrays(store, "job-b", maker.make("job-b", plain, 0))
-    c = arrays(store, "job-c", maker.make("job-c", spec(force_field={"charges": "none"}), 0))
+    b = arrays(store, "job-b", *make(maker, "job-b", plain, 0))
+    c = arrays(store, "job-c", *make(maker, "job-c", spec(force_field={"charges": "none"}), 0))
     assert np.array_equal(b["afm"], c["afm"])
     assert not c["mols"][:, 3].any()
 
 
 def test_no_descriptors_is_a_choice(maker, store):
-    batch = arrays(store, "job-d", maker.make("job-d", spec(force_field={"charges": "none"}, descriptors=[]), 0))
+    batch = arrays(store, "job-d", *make(maker, "job-d", spec(force_field={"charges": "none"}, descriptors=[]), 0))
     assert batch["desc"].shape == (4, 0, 13, 9)
     assert batch["desc_names"].shape == (0,)
 
@@ -90,8 +118,8 @@ def test_no_descriptors_is_a_choice(maker, store):
 def test_tips_are_imaged_in_their_order(maker, store):
     tips = [{"element": 54, "charges": [0.3], "charge_z": [0]}, {"r0": 4.0}]
     both = spec(tips=tips, force_field={"charges": "none"})
-    e = arrays(store, "job-e", maker.make("job-e", both, 0))
-    f = arrays(store, "job-f", maker.make("job-f", spec(tips=tips[1:], force_field={"charges": "none"}), 0))
+    e = arrays(store, "job-e", *make(maker, "job-e", both, 0))
+    f = arrays(store, "job-f", *make(maker, "job-f", spec(tips=tips[1:], force_field={"charges": "none"}), 0))
     assert e["afm"].shape[1] == 2
     assert np.array_equal(e["afm"][:, 1:], f["afm"])
     assert np.array_equal(e["desc"], f["desc"])  # the last tip's
@@ -101,7 +129,7 @@ def test_tips_are_imaged_in_their_order(maker, store):
 
 def test_a_dataset_that_is_gone_is_an_error(maker):
     with pytest.raises(FileNotFoundError):
-        maker.make("job-g", spec(dataset="ds-2"), 0)
+        make(maker, "job-g", spec(dataset="ds-2"), 0)
 
 
 def test_every_descriptor_of_the_contract_has_a_kernel_of_the_same_defaults():

@@ -1,0 +1,90 @@
+"""The engine's threads: while some batches are written others are computed, and the next are prepared.
+
+Preparing, starting and waiting have a thread each, for the device works in order; writing has many, for hashing a file
+keeps a core busy. How much is in here at once is for the parent to decide.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, Protocol, TypeAlias
+
+from service.contract.errors import AfmbatchError, SampleError
+from worker.messages import Answer, Made, Make, Ready, Refused
+
+Write: TypeAlias = Callable[[], Made]
+
+
+class Maker(Protocol):
+    """Makes batches on a device, in four steps; `worker.maker` has the real one.
+
+    A step raises an AfmbatchError or FileNotFoundError for what can't be made, anything else for what may be tried
+    again.
+    """
+
+    def describe(self) -> Ready:
+        """The device."""
+
+    def prepare(self, make: Make) -> Any:
+        """The host's share; always in the same thread, like the next two."""
+
+    def start(self, prepared: Any) -> Any:
+        """Have the device begin; does not wait for it."""
+
+    def wait(self, started: Any) -> Sequence[Write]:
+        """Wait for the device. What puts each of the batches into the store, to be called in any thread."""
+
+
+class Pipeline:
+    """Takes Makes and gives answers. Both callbacks are called in its threads."""
+
+    def __init__(self, maker: Maker, answer: Callable[[Answer], None], fault: Callable[[Exception], None]) -> None:
+        self._maker = maker
+        self._answer = answer
+        self._fault = fault
+        self._preparing, self._starting, self._waiting = (ThreadPoolExecutor(1) for _ in range(3))
+        self._writing = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 2))
+
+    def make(self, make: Make) -> None:
+        """Take it on; returns at once."""
+        self._next(self._preparing, self._prepare, make)
+
+    def _prepare(self, make: Make) -> None:
+        self._next(self._starting, self._start, make, self._maker.prepare(make))
+
+    def _start(self, make: Make, prepared: Any) -> None:
+        self._next(self._waiting, self._wait, make, self._maker.start(prepared))
+
+    def _wait(self, make: Make, started: Any) -> None:
+        for batch, write in zip(make.batches, self._maker.wait(started), strict=True):
+            self._next(self._writing, self._write, replace(make, batches=[batch]), write)
+
+    def _write(self, make: Make, write: Write) -> None:
+        self._answer(write())
+
+    def _next(self, threads: Executor, step: Callable[..., None], make: Make, *arguments: Any) -> None:
+        threads.submit(self._guarded, step, make, *arguments)
+
+    def _guarded(self, step: Callable[..., None], make: Make, *arguments: Any) -> None:
+        try:
+            step(make, *arguments)
+        except (AfmbatchError, FileNotFoundError) as error:
+            if len(make.batches) == 1:
+                self._answer(_refused(make.batches[0], error))
+            else:  # each for itself: most of them may be well
+                for batch in make.batches:
+                    self.make(replace(make, batches=[batch]))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the parent decides about it
+            self._fault(error)
+
+
+def _refused(batch: int, error: AfmbatchError | FileNotFoundError) -> Refused:
+    if isinstance(error, SampleError):
+        return Refused(batch, error.sample, error.reason)
+    return Refused(batch, None, told(error))
+
+
+def told(error: Exception) -> str:
+    """What an error says to whoever reads the job's status."""
+    return str(error) if isinstance(error, AfmbatchError) else f"{type(error).__name__}: {error}"
