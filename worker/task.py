@@ -112,8 +112,8 @@ class Shards:
         """Whether to give the engine more. After a fault one batch at a time, so that it is clear whose fault it is."""
         if not work.todo:
             return False
-        waiting = self._engine.waiting
-        return not waiting or (not (work.alone or work.tries[work.todo[0]]) and waiting < self._engine.ready.ahead)
+        alone = work.alone or work.tries[work.todo[0]] > 0
+        return self._engine.waiting < (1 if alone else self._engine.ready.ahead)
 
     def _group(self, work: _Work) -> list[int]:
         """The next batches to make together: one, or as many small ones as suit the device and fit into memory."""
