@@ -18,13 +18,15 @@ typedef struct {
 
 static void record(cantilever_t *c, int k, real force)
 {
-    c->force[(k % c->n) * c->stride] = force;
-    const int slice = k - c->n + 1;
+    const int newest = k % c->n, slice = k - c->n + 1;
+    c->force[newest * c->stride] = force;
     if (slice < 0)
         return;
     real sum = 0.0f;
-    for (int j = 0; j < c->n; ++j)
-        sum += c->weight[j] * c->force[((slice + j) % c->n) * c->stride];
+    for (int j = newest + 1; j < c->n; ++j)
+        sum += c->weight[j - newest - 1] * c->force[j * c->stride];
+    for (int j = 0; j <= newest; ++j)
+        sum += c->weight[j + c->n - newest - 1] * c->force[j * c->stride];
     sum *= c->scale;
     c->lost = c->lost | !(size(sum) < INFINITY);
 #if WIDTH == 1
