@@ -99,26 +99,21 @@ class Plan:
         structure, rank = np.divmod(sample, spec.rotations.n)
         distance = np.full((n, tips), spec.distance)
         tilt = np.tile(np.array([tip.tilt for tip in spec.tips]), (n, 1, 1))
+        (d, _), (u, v) = self._units(sample, Stream.DISTANCE, Stream.TILT)
         if (uniform := spec.randomise.distance) is not None:
-            u, _ = self._units(sample, Stream.DISTANCE)
-            distance += (uniform.low + (uniform.high - uniform.low) * u)[:, None]
+            distance += (uniform.low + (uniform.high - uniform.low) * d)[:, None]
         if (disk := spec.randomise.tilt) is not None:
-            u, v = self._units(sample, Stream.TILT)
             radius, angle = disk.radius * np.sqrt(u), 2.0 * np.pi * v
             tilt += np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)[:, None]
         return Draws(sample=sample, structure=structure, rank=rank, distance=distance, tilt=tilt)
 
-    def _units(self, sample: NDArray[np.int64], stream: Stream) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        number = sample.astype(np.uint64)
-        tip = np.full_like(number, EVERY_TIP)
-        a, b, c, d = philox(
-            self.spec.seed,
-            number & np.uint64(0xFFFFFFFF),
-            number >> np.uint64(32),
-            tip,
-            np.full_like(number, stream),
-        )
-        return unit(a, b), unit(c, d)
+    def _units(self, sample: NDArray[np.int64], *streams: Stream) -> NDArray[np.float64]:
+        """Two uniform numbers on [0, 1) for each sample and stream: (streams, 2, n). One call for all: calls cost."""
+        counter = np.empty((4, len(streams), len(sample)), dtype=np.uint64)
+        counter[0], counter[1], counter[2] = sample & 0xFFFFFFFF, sample >> 32, EVERY_TIP
+        counter[3] = np.array(streams)[:, None]
+        a, b, c, d = philox(self.spec.seed, counter.reshape(4, -1)).reshape(counter.shape)
+        return np.stack([unit(a, b), unit(c, d)], axis=1)
 
 
 class Rotations:
