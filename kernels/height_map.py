@@ -52,12 +52,12 @@ class HeightMap:
         middle = (np.array([grid.nx, grid.ny]) - 1) / 2
         step = grid.step[:, None]
         pixel = np.rint(highest / np.where(step > 0, step, 1.0) + middle).clip(0, 2 * middle)
-        return ((pixel - middle) * step).transpose(0, 2, 1).astype(np.float32)
+        return np.asarray(((pixel - middle) * step).transpose(0, 2, 1), np.float32)
 
     def launch(
         self, device: Device, force: ForceModel, groups: list[Group], buffers: "Mapping[str, cl.Buffer]",
-        spots: "cl.Buffer", levels: "cl.Buffer", dim: tuple[int, int, int], part: Part, channel: int, channels: int, maps: "cl.Buffer",
-        quality: "cl.Buffer",
+        spots: "cl.Buffer", levels: "cl.Buffer", dim: tuple[int, int, int], part: Part, channel: int, channels: int,
+        maps: "cl.Buffer", quality: "cl.Buffer",
     ) -> None:  # fmt: skip
         """Enqueue the map of the part's molecules into channel `channel` of maps (B, channels, nx, ny).
 

@@ -47,7 +47,8 @@ class LjPc:
         powers = 1 << np.arange(ORDER)
         moments = (self.tips["moment"][images] != 0) @ powers * ~one_by_one
         kinds = np.stack((staged, one_by_one, moments), axis=1)
-        groups, lists = [], {}
+        groups: list[Group] = []
+        lists: Arrays = {}
         for kind in np.unique(kinds, axis=0):
             chosen = (kinds == kind).all(axis=1)
             defines = dict(zip(("STAGED", "CHARGES", "MOMENTS"), kind.tolist(), strict=True))
