@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import pyopencl as cl
 
@@ -14,6 +14,7 @@ Kind = Literal["gpu", "cpu", "other"]
 SOURCES = Path(__file__).parent
 SIMULATOR = "oclgrind"
 POCL = "portable computing language"
+_Recipe: TypeAlias = tuple[tuple[str, ...], tuple[tuple[str, int], ...]]  # sources and defines of a program
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class Device:
         self.max_group = int(device.max_work_group_size)
         self.align = max(int(device.mem_base_addr_align) // 8, 4)
         self.max_buffer = int(device.max_mem_alloc_size)
-        self._kernels: dict[tuple[str, tuple[str, ...], tuple[tuple[str, int], ...]], cl.Kernel] = {}
+        self._programs: dict[_Recipe, cl.Program] = {}
+        self._kernels: dict[tuple[_Recipe, str], cl.Kernel] = {}
 
     def source(self, *names: str) -> str:
         """The .cl files of this folder by stem, one after the other."""
@@ -82,10 +84,12 @@ class Device:
 
     def kernel(self, name: str, *sources: str, **defines: int) -> "cl.Kernel":
         """The kernel of that name in the program made of these sources, built once; raises BuildFailed."""
-        key = (name, sources, tuple(sorted(defines.items())))
-        if key not in self._kernels:
-            self._kernels[key] = cl.Kernel(self.build(self.source(*sources), **defines), name)
-        return self._kernels[key]
+        key = (sources, tuple(sorted(defines.items())))
+        if key not in self._programs:
+            self._programs[key] = self.build(self.source(*sources), **defines)
+        if (key, name) not in self._kernels:
+            self._kernels[key, name] = cl.Kernel(self._programs[key], name)
+        return self._kernels[key, name]
 
     def build(self, source: str, **defines: int) -> "cl.Program":
         """A program from source text; raises BuildFailed with the compiler's words."""

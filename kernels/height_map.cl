@@ -3,18 +3,19 @@
 // surface, the highest, the deepest.
 #define NO_SURFACE 1.0e9f
 #define LAST_DEPTH 100
-#define REACH 0.8f  // Å that a stride covers at most
+#define REACH 1.6f  // Å that a stride covers at most
+#define SPOTS 8
 #define NO_ISO_SURFACE 4
 
-// The longest stride, in steps, that surely finds no crossing: the ceiling times (r / (r − stride))¹⁴ stays below iso.
+// The longest stride, in steps, that surely finds no crossing: steep·g¹⁴ + gentle·g⁶ stays below iso.
 static real safe_stride(rigid_t f, float iso, float step)
 {
     real stride = 1.0f;
-    for (int m = 2; m <= 8 && m * step <= REACH; m += 1 + m / 4) {
-        const real left = 1.0f - m * step / f.nearest;
-        const real l2 = left * left, l4 = l2 * l2;
-        const real room = 0.9999f * iso * l4 * l4 * l4 * l2;
-        stride = left > 0.0f && f.ceiling < room ? (real)(m) : stride;
+    for (int m = 2; m <= 16 && m * step <= REACH; m += 1 + m / 4) {
+        const real left = 1.0f - m * step * f.closeness;
+        const real l2 = left * left, l4 = l2 * l2, l8 = l4 * l4;
+        const mask safe = left > 0.0f & f.steep + f.gentle * l8 < 0.9999f * iso * l8 * l4 * l2;
+        stride = safe ? (real)(m) : stride;
     }
     return stride;
 }
@@ -62,21 +63,19 @@ static int greatest_bits(real depth)
     SAMPLE_PARAMETERS, global const int *restrict which, global const int *restrict molecules,                         \
         global const image_t *restrict images, const int nx, const int ny, const int nz, const float iso
 
-// A few pixels first: how high the surface reaches at least says how deep the others need to go.
-kernel void height_bound(SEARCH_PARAMETERS, const int stride_x, const int stride_y, global int *restrict levels)
+// A few pixels first, over the highest atoms (x of all SPOTS of a molecule, then y): how high the surface reaches at least
+// says how deep the others need to go.
+kernel void height_bound(SEARCH_PARAMETERS, global const float *restrict spots, global int *restrict levels)
 {
-    const int image = which[get_global_id(2)];
+    const int image = which[get_global_id(2)], molecule = molecules[image], spot = get_global_id(0) * WIDTH;
     const sample_t sample = sample_open(SAMPLE_ARGUMENTS, image);
-    const int ix = get_global_id(1) * stride_x, iy = get_global_id(0) * stride_y;
-    if (ix >= nx || iy >= ny)
+    if (spot >= SPOTS)
         return;
     const image_t im = images[image];
-    const real x = pixel_x(im.step_x, ix, nx), y = pixel_y(im.step_y, iy, ny);
-    // Whatever the others have found by now: what lies deeper does not matter here.
-    const float seen = as_float(atomic_or(levels + 3 * molecules[image], 0)) + 1.0f;
-    const float limit = seen < LAST_DEPTH ? seen : LAST_DEPTH;
-    const real depth = surface_depth(&sample, x, y, im.step_z * (nz - 1), im.step_z, iso, limit);
-    atomic_min(levels + 3 * molecules[image], least_bits(depth));
+    global const float *place = spots + 2 * SPOTS * molecule + spot;
+    const real x = load_pixels(place, 0, SPOTS), y = load_pixels(place + SPOTS, 0, SPOTS);
+    const real depth = surface_depth(&sample, x, y, im.step_z * (nz - 1), im.step_z, iso, LAST_DEPTH);
+    atomic_min(levels + 3 * molecule, least_bits(depth));
 }
 
 // All pixels; what lies more than −zmin below the highest crossing will be clipped and is not looked for.

@@ -8,13 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import pyopencl as cl
 
+from kernels.atoms import Atoms, Floats
 from kernels.descriptor import below_zero
 from kernels.device import Device
 from kernels.force import ForceModel, Group
 from kernels.parts import Part
+from kernels.scan import PixelGrid
 
 NO_SURFACE = np.float32(1e9)
-BOUND_PIXELS = (4, 16)  # x and y distance of the pixels that are looked at first
+SPOTS = 8  # pixels of each molecule that are looked at first
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,24 @@ class HeightMap:
         level = np.array([NO_SURFACE, NO_SURFACE, 0], np.float32)
         return np.tile(level.view(np.int32), (molecules, 1))
 
+    @staticmethod
+    def spots(atoms: Atoms, xy: Floats, grid: PixelGrid) -> npt.NDArray[np.float32]:
+        """(B, 2, SPOTS): x and y, from the middle of the window, of the pixels over each molecule's highest atoms.
+
+        xy (N, 2) are the atoms' lateral positions, grid the pixels of each molecule's window.
+        """
+        order = np.lexsort((-(atoms.xyz[:, 2] + atoms.lj_radius), atoms.molecule))
+        rank = np.minimum(np.arange(SPOTS), np.diff(atoms.offsets)[:, None] - 1)
+        highest = xy[order[atoms.offsets[:-1, None] + rank]]
+        middle = (np.array([grid.nx, grid.ny]) - 1) / 2
+        step = grid.step[:, None]
+        pixel = np.rint(highest / np.where(step > 0, step, 1.0) + middle).clip(0, 2 * middle)
+        return np.asarray(((pixel - middle) * step).transpose(0, 2, 1), np.float32)
+
     def launch(
         self, device: Device, force: ForceModel, groups: list[Group], buffers: "Mapping[str, cl.Buffer]",
-        levels: "cl.Buffer", dim: tuple[int, int, int], part: Part, channel: int, channels: int, maps: "cl.Buffer",
-        quality: "cl.Buffer",
+        spots: "cl.Buffer", levels: "cl.Buffer", dim: tuple[int, int, int], part: Part, channel: int, channels: int,
+        maps: "cl.Buffer", quality: "cl.Buffer",
     ) -> None:  # fmt: skip
         """Enqueue the map of the part's molecules into channel `channel` of maps (B, channels, nx, ny).
 
@@ -51,23 +67,19 @@ class HeightMap:
         place = np.int32(channel), np.int32(channels), np.int32(part.molecules.start)
         iso, zmin = np.float32(self.iso), np.float32(self.zmin)
         items_y = -(-dim[1] // device.lanes)
-        stride_x, stride_y = BOUND_PIXELS[0], max(BOUND_PIXELS[1], device.lanes)
         for group in groups:
             chosen = group.within(part.images)
             if not chosen:
                 continue
             probe = [*force.arguments(group, buffers), buffers[group.key], buffers["molecules"], buffers["images"]]
             size = (items_y, dim[0], len(chosen))
-            few = (-(-dim[1] // stride_y), -(-dim[0] // stride_x), len(chosen))
+            few = (-(-SPOTS // device.lanes), 1, len(chosen))
             bound, search, finish = (
                 device.kernel(name, "vector", "pixels", "image", force.source, "height_map", **group.defines)
                 for name in ("height_bound", "height_search", "height_finish")
             )
             start = chosen.start
-            device.launch(
-                bound, few, device.tile, *probe, nx, ny, nz, iso, np.int32(stride_x), np.int32(stride_y), levels,
-                first=start,
-            )  # fmt: skip
+            device.launch(bound, few, (few[0], 1, 1), *probe, nx, ny, nz, iso, spots, levels, first=start)
             device.launch(search, size, device.tile, *probe, nx, ny, nz, iso, zmin, *place, levels, maps, first=start)
             device.launch(
                 finish, size, device.tile, *probe[-3:], nx, ny, zmin, *place, levels, maps, quality, first=start

@@ -3,7 +3,8 @@
 #define NOT_CONVERGED 1
 #define LEFT_THE_BOX 2
 #define NOT_FINITE 8
-#define MIDPOINT_TOLERANCE 2.0e-7f  // eV/Å between cubic and quintic estimates of F_z
+#define COARSE_TOLERANCE 2.0e-7f  // eV/Å between cubic and quintic estimates of F_z
+#define FINE_TOLERANCE 5.0e-7f    // and between those of fifth and seventh order
 #define TRUSTED 0.05f               // Å between predictions of where the probe comes to rest
 
 // F_z of the last `n` heights of this work-item, in local memory; a height that completes a window gives a slice of Δf.
@@ -18,13 +19,15 @@ typedef struct {
 
 static void record(cantilever_t *c, int k, real force)
 {
-    c->force[(k % c->n) * c->stride] = force;
-    const int slice = k - c->n + 1;
+    const int newest = k % c->n, slice = k - c->n + 1;
+    c->force[newest * c->stride] = force;
     if (slice < 0)
         return;
     real sum = 0.0f;
-    for (int j = 0; j < c->n; ++j)
-        sum += c->weight[j] * c->force[((slice + j) % c->n) * c->stride];
+    for (int j = newest + 1; j < c->n; ++j)
+        sum += c->weight[j - newest - 1] * c->force[j * c->stride];
+    for (int j = 0; j <= newest; ++j)
+        sum += c->weight[j + c->n - newest - 1] * c->force[j * c->stride];
     sum *= c->scale;
     c->lost = c->lost | !(size(sum) < INFINITY);
 #if WIDTH == 1
@@ -70,16 +73,33 @@ static vec predict(const rest_t *a, const rest_t *b, float gap, float h, mask *s
 // Half-way between nodes b and c, which lie h above each other: Hermite's cubic.
 static real middle(real fb, real db, real fc, real dc, float h) { return 0.5f * (fb + fc) + 0.125f * h * (db - dc); }
 
-// The quintic through a as well, another h above, for F_z. *good has the lanes where the cubic does not differ from it, in
-// value nor in slope (the difference in value alone may just be changing sign).
-static real middle_force(const rest_t *a, const rest_t *b, const rest_t *c, float h, mask *good)
+// The same with the next node beyond b as well: the quintic.
+static real middle_of_three(real fa, real da, real fb, real db, real fc, real dc, float h)
 {
-    const real value = 0.0859375f * a->f + 0.5625f * b->f + 0.3515625f * c->f +
-                       h * (0.0234375f * a->df + 0.28125f * b->df - 0.0703125f * c->df);
-    const real off = value - middle(b->f, b->df, c->f, c->df, h);
-    const real turn = 0.046875f * (a->f - c->f) + h * (0.015625f * (a->df + c->df) + 0.0625f * b->df);
-    *good = (size(off) < MIDPOINT_TOLERANCE) & (size(turn) < 0.5f * MIDPOINT_TOLERANCE);
-    return value;
+    return 0.0859375f * fa + 0.5625f * fb + 0.3515625f * fc + h * (0.0234375f * da + 0.28125f * db - 0.0703125f * dc);
+}
+
+// F_z half-way between b and c, by as many of the nodes a above and d below as lie another h away. *good has the lanes
+// where polynomials of two orders agree. The lower order is two quintics, whose errors can't both be changing sign, or a
+// cubic, where its slope must agree too.
+static real middle_force(const rest_t *a, const rest_t *b, const rest_t *c, const rest_t *d, int above, int below, float h,
+                         mask *good)
+{
+    const real upper = middle_of_three(a->f, a->df, b->f, b->df, c->f, c->df, h);
+    const real lower = middle_of_three(d->f, -d->df, c->f, -c->df, b->f, -b->df, h);
+    const real cubic = middle(b->f, b->df, c->f, c->df, h);
+    if (above & below) {
+        const real septic = 0.025390625f * (a->f + d->f) + 0.474609375f * (b->f + c->f) +
+                            h * (0.005859375f * (a->df - d->df) + 0.158203125f * (b->df - c->df));
+        *good = (size(septic - upper) < FINE_TOLERANCE) & (size(septic - lower) < FINE_TOLERANCE);
+        return septic;
+    }
+    const real outer = above ? a->f - c->f : b->f - d->f;
+    const real slopes = above ? a->df + c->df : b->df + d->df;
+    const real turn = 0.046875f * outer + h * (0.015625f * slopes + 0.0625f * (above ? b->df : c->df));
+    const real quintic = above ? upper : lower;
+    *good = (size(quintic - cubic) < COARSE_TOLERANCE) & (size(turn) < 0.5f * COARSE_TOLERANCE) & (above | below ? ALL_LANES : !ALL_LANES);
+    return quintic;
 }
 
 static vec between(const rest_t *b, const rest_t *c, float h)
@@ -115,61 +135,65 @@ kernel void imaging(SAMPLE_PARAMETERS, global const int *restrict which, global 
     cantilever.out = df + ((size_t)((image - first) * rows + line) * ny + iy) * n_out;
     cantilever.lost = !ALL_LANES;
 
-    // Every second height is relaxed; the one between is interpolated where that is good enough, else relaxed as well.
-    // `a` and `b` are the last two such nodes, `gap` heights apart; c waits for the height above it. Where the way down is
-    // not sure, single steps are taken.
-    rest_t a, b, c;
+    // Every second height is relaxed; the one between is interpolated, once the next one is known, where that is good
+    // enough, else relaxed as well. b and c are the last two such nodes, a the one before; d comes next. Where the way down
+    // is not sure, single steps are taken.
+    rest_t a, b, c, d;
     vec start;
     start.x = start.y = start.z = 0.0f;
     mask stuck = !ALL_LANES, away = !ALL_LANES, sure = ALL_LANES, good = ALL_LANES;
-    int at = 0, last = -1, gap = 0, between_nodes = 0;
-    while (last < nz - 1) {
-        const rest_t r = relax(&sample, &im.spring, x, y, im.step_z * (nz - 1 - at), start);
-        const float stride = 2.0f * im.step_z;
-        if (at == last + 2) {
-            if (any_lane(r.stuck | !(length2(difference(r.u, start)) < TRUSTED * TRUSTED))) {
-                at = last + 1;
-                start = predict(&a, &b, gap * im.step_z, im.step_z, &sure);
-                continue;
-            }
-            c = r;
-            const real force = middle_force(&a, &b, &c, stride, &good);
-            if (gap != 2 || any_lane(!good)) {
-                at = last + 1;
-                start = between(&b, &c, stride);
-                between_nodes = 1;
-                continue;
-            }
-            record(&cantilever, last + 1, force);
-        } else {
+    int at = 0, last = -1, gap = 0, gap_above = 0, next = 0, between_nodes = 0;
+    const float stride = 2.0f * im.step_z;
+    while (last < nz) {
+        rest_t r = c;
+        if (at < nz)
+            r = relax(&sample, &im.spring, x, y, im.step_z * (nz - 1 - at), start);
+        stuck = stuck | r.stuck;
+        if (between_nodes) {
             record(&cantilever, at, r.f);
-            if (between_nodes)
-                stuck = stuck | r.stuck;
-            else
-                c = r;
+            at = next;
+            between_nodes = 0;
+        } else {
+            if (at == last + 2 && any_lane(r.stuck | !(length2(difference(r.u, start)) < TRUSTED * TRUSTED))) {
+                at = last + 1;
+                start = predict(&b, &c, gap * im.step_z, im.step_z, &sure);
+                continue;
+            }
+            d = r;
+            if (gap == 2) {
+                const real force = middle_force(&a, &b, &c, &d, gap_above == 2, at == last + 2, stride, &good);
+                if (any_lane(!good)) {
+                    next = at;
+                    at = last - 1;
+                    start = between(&b, &c, stride);
+                    between_nodes = 1;
+                    continue;
+                }
+                record(&cantilever, last - 1, force);
+            }
         }
-        gap = between_nodes ? 2 : at - last;
-        last += gap;
-        if (gap == 2)
+        if (last >= 0)
             record(&cantilever, last, c.f);
-        between_nodes = 0;
-        stuck = stuck | c.stuck;
-        away = away | (im.spring.d0z + c.u.z > 0.0f) |
-               (c.u.x * c.u.x + c.u.y * c.u.y > im.spring.r0 * im.spring.r0);
+        gap_above = gap;
+        gap = at - last;
+        last = at;
         a = b;
         b = c;
-        at = min(last + 2, nz - 1);
+        c = d;
+        away = away | (im.spring.d0z + c.u.z > 0.0f) |
+               (c.u.x * c.u.x + c.u.y * c.u.y > im.spring.r0 * im.spring.r0);
+        at = last < nz - 1 ? min(last + 2, nz - 1) : nz;
         if (last == 0) {
-            at = gap = 1;
-            a.du = b.du;  // nothing is known from above: a straight line
-            a.u.x = b.u.x - im.step_z * b.du.x;
-            a.u.y = b.u.y - im.step_z * b.du.y;
-            a.u.z = b.u.z - im.step_z * b.du.z;
+            at = 1;
+            b.du = c.du;  // nothing is known from above: a straight line
+            b.u.x = c.u.x - im.step_z * c.du.x;
+            b.u.y = c.u.y - im.step_z * c.du.y;
+            b.u.z = c.u.z - im.step_z * c.du.z;
         }
-        start = predict(&a, &b, gap * im.step_z, (at - last) * im.step_z, &sure);
+        start = predict(&b, &c, gap * im.step_z, (at - last) * im.step_z, &sure);
         if (at == last + 2 && any_lane(!sure)) {
             at = last + 1;
-            start = predict(&a, &b, gap * im.step_z, im.step_z, &sure);
+            start = predict(&b, &c, gap * im.step_z, im.step_z, &sure);
         }
     }
     const int flags = (any_lane(stuck) ? NOT_CONVERGED : 0) | (any_lane(away) ? LEFT_THE_BOX : 0) |

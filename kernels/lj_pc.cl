@@ -7,11 +7,13 @@
 #define ATOM_SPACE global
 #endif
 
-// The charge row of an image: axial multipole moments Σ Q (−ζ)^l about the probe's centre, or charges one by one.
+// MOMENTS says which axial multipole moments Σ Q (−ζ)^l about the probe's centre the images of this program have, bit l
+// for moment l; CHARGES that theirs are charges to be summed one by one.
+#define HAS(l) (MOMENTS >> (l) & 1)
+
 typedef struct {
     int atom_begin, atom_end;
     int charge_begin, charge_end;
-    int multipole, odd;
     float moment[5];
 } tip_t;
 
@@ -20,7 +22,6 @@ typedef struct {
     int n;
     global const float2 *charges;
     int n_charges;
-    int multipole, odd;
     float m0, m1, m2, m3, m4;
 } sample_t;
 
@@ -52,146 +53,182 @@ static sample_t sample_open(global const float4 *atoms, global const tip_t *tips
 #endif
     s.charges = charges + tip->charge_begin;
     s.n_charges = tip->charge_end - tip->charge_begin;
-    s.multipole = tip->multipole;
-    s.odd = tip->odd;
-    s.m0 = tip->moment[0];
-    s.m1 = tip->moment[1];
-    s.m2 = tip->moment[2];
-    s.m3 = tip->moment[3];
-    s.m4 = tip->moment[4];
+    s.m0 = HAS(0) ? tip->moment[0] : 0.0f;
+    s.m1 = HAS(1) ? tip->moment[1] : 0.0f;
+    s.m2 = HAS(2) ? tip->moment[2] : 0.0f;
+    s.m3 = HAS(3) ? tip->moment[3] : 0.0f;
+    s.m4 = HAS(4) ? tip->moment[4] : 0.0f;
     return s;
 }
 
+// What an atom adds: gradient (dx g, dy g, vz), second derivatives (dx² k + g, dx dy k, dx d, …).
+typedef struct {
+    real g, vz, d, k;
+} pair_t;
+
 // With s = (R/r)⁶, b = 1/r²: ∇E = 12ε b (s − s²) r and so on. A multipole P_l(cos)/r^(l+1) has, with w = z/r² and its
 // derivatives P', lateral gradient −(x, y) P'_{l+1}/r^{l+3}, vertical −(l+1) P_{l+1}/r^{l+2}, and second derivatives by
-// the same two rules; each is a polynomial in w and b. The Hessian only steers: its hexadecapole is left out. What a tip
-// does not need is left out by constants: `even` and `odd` moments, charges `one_by_one`.
-static field_t sum_field(const sample_t *s, real x, real y, real z, const int even, const int odd, const int one_by_one)
+// the same two rules; each is a polynomial in w and b. The Hessian only steers: its hexadecapole is left out.
+static pair_t pair_field(const sample_t *s, float charge, float r6, float depth, real dz, real ri, real *trace)
 {
-    real gx = 0.0f, gy = 0.0f, gz = 0.0f, xx = 0.0f, xy = 0.0f, yy = 0.0f, xz = 0.0f, yz = 0.0f, trace = 0.0f;
     const float m0 = s->m0, m1 = s->m1, m2 = s->m2, m3 = s->m3, m4 = s->m4;
-    for (int i = 0; i < s->n; ++i) {
-        const float4 at = s->atoms[2 * i], lj = s->atoms[2 * i + 1];
-        const real dx = x - at.x, dy = y - at.y, dz = z - at.z;
-        const real r2 = dx * dx + dy * dy + dz * dz;
-        const real ri = inverse_root(r2), b = ri * ri;
-        const real s6 = lj.x * b * b * b, es = lj.y * s6 * b;
-        real g = es - es * s6, k = es * b * (14.0f * s6 - 8.0f);
-        trace += es * (11.0f * s6 - 5.0f);
-        real vz = dz * g, d = dz * k;
-        if (even) {
-            const real w = dz * b, w2 = w * w, q = at.w * ri, qb = q * b;
-            real pa = m0 + b * (1.875f * m4 * b - 1.5f * m2) + w2 * (39.375f * m4 * w2 + (7.5f * m2 - 26.25f * m4 * b));
-            real pz = w * (m0 + b * (9.375f * m4 * b - 4.5f * m2) +
-                           w2 * (39.375f * m4 * w2 + (7.5f * m2 - 43.75f * m4 * b)));
-            real pd = w * (3.0f * m0 - 22.5f * m2 * b + 52.5f * m2 * w2);
-            real pk = 3.0f * m0 - 7.5f * m2 * b + 52.5f * m2 * w2;
-            if (odd) {
-                pa += w * (3.0f * m1 - 7.5f * m3 * b + 17.5f * m3 * w2);
-                pz += w2 * (3.0f * m1 - 15.0f * m3 * b + 17.5f * m3 * w2) + b * (1.5f * m3 * b - m1);
-                pd += w2 * (15.0f * m1 - 105.0f * m3 * b + 157.5f * m3 * w2) + b * (7.5f * m3 * b - 3.0f * m1);
-                pk += w * (15.0f * m1 - 52.5f * m3 * b + 157.5f * m3 * w2);
-            }
-            g -= qb * pa;
-            vz -= q * pz;
-            d += qb * pd;
-            k += qb * b * pk;
+    const real b = ri * ri;
+    const real s6 = r6 * b * b * b, es = depth * s6 * b;
+    pair_t p;
+    p.g = es - es * s6;
+    p.k = es * b * (14.0f * s6 - 8.0f);
+    p.vz = dz * p.g;
+    p.d = dz * p.k;
+    *trace += es * (11.0f * s6 - 5.0f);
+#if MOMENTS
+    const real w = dz * b, w2 = w * w, q = charge * ri, qb = q * b;
+    real pa = 0.0f, pz = 0.0f, pd = 0.0f, pk = 0.0f;
+    if (HAS(0) | HAS(2) | HAS(4)) {
+        pa = m0 + b * (1.875f * m4 * b - 1.5f * m2) + w2 * (39.375f * m4 * w2 + (7.5f * m2 - 26.25f * m4 * b));
+        pz = w * (m0 + b * (9.375f * m4 * b - 4.5f * m2) + w2 * (39.375f * m4 * w2 + (7.5f * m2 - 43.75f * m4 * b)));
+        pd = w * (3.0f * m0 - 22.5f * m2 * b + 52.5f * m2 * w2);
+        pk = 3.0f * m0 - 7.5f * m2 * b + 52.5f * m2 * w2;
+    }
+    if (HAS(1) | HAS(3)) {
+        pa += w * (3.0f * m1 - 7.5f * m3 * b + 17.5f * m3 * w2);
+        pz += w2 * (3.0f * m1 - 15.0f * m3 * b + 17.5f * m3 * w2) + b * (1.5f * m3 * b - m1);
+        pd += w2 * (15.0f * m1 - 105.0f * m3 * b + 157.5f * m3 * w2) + b * (7.5f * m3 * b - 3.0f * m1);
+        pk += w * (15.0f * m1 - 52.5f * m3 * b + 157.5f * m3 * w2);
+    }
+    p.g -= qb * pa;
+    p.vz -= q * pz;
+    p.d += qb * pd;
+    p.k += qb * b * pk;
+#endif
+    return p;
+}
+
+#if CHARGES
+static void add_charges(const sample_t *s, float charge, real lateral2, real dz, pair_t *p)
+{
+    for (int c = 0; c < s->n_charges; ++c) {
+        const float2 at = s->charges[c];
+        const real cz = dz + at.y;
+        const real ci = inverse_root(lateral2 + cz * cz), cb = ci * ci;
+        const real q = at.x * charge * ci * cb;
+        p->g -= q;
+        p->vz -= q * cz;
+        p->d += 3.0f * q * cb * cz;
+        p->k += 3.0f * q * cb;
+    }
+}
+#endif
+
+// A few atoms at a time, in three short loops: each keeps to the registers there are, and a processor that looks a few
+// hundred instructions ahead finds enough independent ones. A GPU has the registers, and other threads to turn to.
+static field_t sample_field(const sample_t *s, real x, real y, real z)
+{
+    real gx = 0.0f, gy = 0.0f, gz = 0.0f, xx = 0.0f, xy = 0.0f, yy = 0.0f, xz = 0.0f, yz = 0.0f, trace = 0.0f, sum = 0.0f;
+    for (int begin = 0; begin < s->n; begin += CHUNK) {
+        const int m = CHUNK == 1 ? 1 : min(CHUNK, s->n - begin);
+        ATOM_SPACE const float4 *atoms = s->atoms + 2 * begin;
+        real ri[CHUNK];
+        for (int i = 0; i < m; ++i) {
+            const float4 at = atoms[2 * i];
+            const real dx = x - at.x, dy = y - at.y, dz = z - at.z;
+            ri[i] = inverse_root(dx * dx + dy * dy + dz * dz);
         }
-        if (one_by_one)
-            for (int c = 0; c < s->n_charges; ++c) {
-                const float2 charge = s->charges[c];
-                const real cz = dz + charge.y;
-                const real ci = inverse_root(dx * dx + dy * dy + cz * cz), cb = ci * ci;
-                const real q = charge.x * at.w * ci * cb;
-                g -= q;
-                vz -= q * cz;
-                d += 3.0f * q * cb * cz;
-                k += 3.0f * q * cb;
-            }
-        gx += dx * g;
-        gy += dy * g;
-        gz += vz;
-        const real kx = dx * k;
-        xx += dx * kx + g;
-        xy += dy * kx;
-        yy += dy * dy * k + g;
-        xz += dx * d;
-        yz += dy * d;
+        pair_t pairs[CHUNK];
+        for (int i = 0; i < m; ++i) {
+            const float4 at = atoms[2 * i], lj = atoms[2 * i + 1];
+            pairs[i] = pair_field(s, at.w, lj.x, lj.y, z - at.z, ri[i], &trace);
+#if CHARGES
+            const real dx = x - at.x, dy = y - at.y;
+            add_charges(s, at.w, dx * dx + dy * dy, z - at.z, pairs + i);
+#endif
+        }
+        for (int i = 0; i < m; ++i) {
+            const float4 at = atoms[2 * i];
+            const pair_t p = pairs[i];
+            const real dx = x - at.x, dy = y - at.y, kx = dx * p.k, ky = dy * p.k;
+            sum += p.g;
+            gx += dx * p.g;
+            gy += dy * p.g;
+            gz += p.vz;
+            xx += dx * kx;
+            xy += dy * kx;
+            yy += dy * ky;
+            xz += dx * p.d;
+            yz += dy * p.d;
+        }
     }
     field_t f;
     f.gx = gx, f.gy = gy, f.gz = gz;
-    f.xx = xx, f.xy = xy, f.xz = xz, f.yy = yy, f.yz = yz, f.zz = trace - xx - yy;
+    f.xx = xx + sum, f.xy = xy, f.xz = xz, f.yy = yy + sum, f.yz = yz, f.zz = trace - f.xx - f.yy;
     return f;
 }
 
-static field_t sample_field(const sample_t *s, real x, real y, real z)
-{
-    if (s->n_charges)
-        return sum_field(s, x, y, z, 0, 0, 1);
-    if (!s->multipole)
-        return sum_field(s, x, y, z, 0, 0, 0);
-    if (s->odd)
-        return sum_field(s, x, y, z, 1, 1, 0);
-    return sum_field(s, x, y, z, 1, 0, 0);
-}
-
-// F_z on a rigid probe, and how far down it surely stays low: `ceiling` bounds what can push the probe up within `reach`
-// below, once it is multiplied by (r / (r − way))¹⁴ for the nearest distance r, the steepest growth of all: repulsion by
-// atoms below (its vertical share falls on the way), attraction by atoms that may come to lie above, any charge.
+// F_z on a rigid probe, and how far down it surely stays low. What can push the probe up within `reach` below is at most
+// steep·g¹⁴ + gentle·g⁶, for g = 1 / (1 − way·closeness), closeness being 1/r of the nearest atom: repulsion by atoms below
+// (its vertical share falls on the way) and attraction by atoms that may come to lie above; any charge, up to a
+// hexadecapole.
 typedef struct {
-    real force, ceiling, nearest;
+    real force, steep, gentle, closeness;
 } rigid_t;
 
-static rigid_t sum_rigid(const sample_t *s, real x, real y, real z, float reach, const int even, const int odd,
-                         const int one_by_one)
+static float magnitude(float a) { return a < 0.0f ? -a : a; }
+
+static void add_rigid(const sample_t *s, float charge, float r6, float depth, real dz, real ri, float reach, rigid_t *f)
 {
-    real force = 0.0f, ceiling = 0.0f, widest = 0.0f;
     const float m0 = s->m0, m1 = s->m1, m2 = s->m2, m3 = s->m3, m4 = s->m4;
-    const float a0 = s->m0 < 0.0f ? -m0 : m0, a1 = 2.0f * (m1 < 0.0f ? -m1 : m1), a2 = 3.0f * (m2 < 0.0f ? -m2 : m2);
-    const float a3 = 4.0f * (m3 < 0.0f ? -m3 : m3), a4 = 5.0f * (m4 < 0.0f ? -m4 : m4);
-    for (int i = 0; i < s->n; ++i) {
-        const float4 at = s->atoms[2 * i], lj = s->atoms[2 * i + 1];
-        const real dx = x - at.x, dy = y - at.y, dz = z - at.z;
-        const real lateral = dx * dx + dy * dy;
-        const real ri = inverse_root(lateral + dz * dz), b = ri * ri;
-        const real s6 = lj.x * b * b * b, es = lj.y * s6 * b;
-        force += dz * (es * s6 - es);
-        ceiling += es * (s6 * larger(dz, (real)(0.0f)) + larger(reach - dz, (real)(0.0f)));
-        real closest = ri;
-        if (even) {
-            const real w = dz * b, w2 = w * w, q = at.w * ri, strength = size(q) * ri;
-            force += q * w * (m0 + b * (9.375f * m4 * b - 4.5f * m2) +
-                              w2 * (39.375f * m4 * w2 + (7.5f * m2 - 43.75f * m4 * b)));
-            ceiling += strength * (a0 + b * (a2 + a4 * b));
-            if (odd) {
-                force += q * (w2 * (3.0f * m1 - 15.0f * m3 * b + 17.5f * m3 * w2) + b * (1.5f * m3 * b - m1));
-                ceiling += strength * ri * (a1 + a3 * b);
-            }
-        }
-        if (one_by_one)
-            for (int c = 0; c < s->n_charges; ++c) {
-                const float2 charge = s->charges[c];
-                const real cz = dz + charge.y;
-                const real ci = inverse_root(lateral + cz * cz);
-                const real q = charge.x * at.w * ci * ci;
-                force += q * ci * cz;
-                ceiling += size(q);
-                closest = larger(closest, ci);
-            }
-        widest = larger(widest, closest);
+    const real b = ri * ri;
+    const real s6 = r6 * b * b * b, es = depth * s6 * b;
+    f->force += dz * (es * s6 - es);
+    f->steep += es * (s6 * larger(dz, (real)(0.0f)) + larger(reach - dz, (real)(0.0f)));
+#if MOMENTS
+    const real w = dz * b, w2 = w * w, q = charge * ri, strength = size(q) * ri;
+    real pz = w * (m0 + b * (9.375f * m4 * b - 4.5f * m2) + w2 * (39.375f * m4 * w2 + (7.5f * m2 - 43.75f * m4 * b)));
+    f->gentle += strength * (magnitude(m0) + b * (3.0f * magnitude(m2) + 5.0f * magnitude(m4) * b));
+    if (HAS(1) | HAS(3)) {
+        pz += w2 * (3.0f * m1 - 15.0f * m3 * b + 17.5f * m3 * w2) + b * (1.5f * m3 * b - m1);
+        f->gentle += strength * ri * (2.0f * magnitude(m1) + 4.0f * magnitude(m3) * b);
     }
-    rigid_t f;
-    f.force = force, f.ceiling = ceiling, f.nearest = 1.0f / widest;
-    return f;
+    f->force += q * pz;
+#endif
 }
+
+#if CHARGES
+static void add_rigid_charges(const sample_t *s, float charge, real lateral2, real dz, rigid_t *f)
+{
+    for (int c = 0; c < s->n_charges; ++c) {
+        const float2 at = s->charges[c];
+        const real cz = dz + at.y;
+        const real ci = inverse_root(lateral2 + cz * cz);
+        const real q = at.x * charge * ci * ci;
+        f->force += q * ci * cz;
+        f->gentle += size(q);
+        f->closeness = larger(f->closeness, ci);
+    }
+}
+#endif
 
 static rigid_t sample_rigid(const sample_t *s, real x, real y, real z, float reach)
 {
-    if (s->n_charges)
-        return sum_rigid(s, x, y, z, reach, 0, 0, 1);
-    if (!s->multipole)
-        return sum_rigid(s, x, y, z, reach, 0, 0, 0);
-    if (s->odd)
-        return sum_rigid(s, x, y, z, reach, 1, 1, 0);
-    return sum_rigid(s, x, y, z, reach, 1, 0, 0);
+    rigid_t f;
+    f.force = f.steep = f.gentle = f.closeness = 0.0f;
+    for (int begin = 0; begin < s->n; begin += CHUNK) {
+        const int m = CHUNK == 1 ? 1 : min(CHUNK, s->n - begin);
+        ATOM_SPACE const float4 *atoms = s->atoms + 2 * begin;
+        real ri[CHUNK];
+        for (int i = 0; i < m; ++i) {
+            const float4 at = atoms[2 * i];
+            const real dx = x - at.x, dy = y - at.y, dz = z - at.z;
+            ri[i] = inverse_root(dx * dx + dy * dy + dz * dz);
+            f.closeness = larger(f.closeness, ri[i]);
+        }
+        for (int i = 0; i < m; ++i) {
+            const float4 at = atoms[2 * i], lj = atoms[2 * i + 1];
+            add_rigid(s, at.w, lj.x, lj.y, z - at.z, ri[i], reach, &f);
+#if CHARGES
+            const real dx = x - at.x, dy = y - at.y;
+            add_rigid_charges(s, at.w, dx * dx + dy * dy, z - at.z, &f);
+#endif
+        }
+    }
+    return f;
 }

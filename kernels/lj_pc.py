@@ -18,10 +18,11 @@ CLOSE = 2.5  # Å: as near as a probe particle comes to an atom
 FLOAT_ERROR = 6e-8
 LEFT_OUT = 1e-5  # of a force; what an atom this near adds is a fraction of the whole
 ATOM_BYTES = 32
+CHUNK = 16  # atoms that a CPU takes at a time: what it notes of them stays in its first cache
 STAGE_LIMIT = 512  # atoms: 16 KiB of a GPU's local memory
 TIP = np.dtype(
     [("atom_begin", "i4"), ("atom_end", "i4"), ("charge_begin", "i4"), ("charge_end", "i4"),
-     ("multipole", "i4"), ("odd", "i4"), ("moment", "f4", ORDER)]
+     ("moment", "f4", ORDER)]
 )  # fmt: skip
 
 
@@ -39,17 +40,23 @@ class LjPc:
         return {"force_atoms": self.atoms, "force_tips": self.tips, "force_charges": self.charges}
 
     def groups(self, key: str, images: Ints, lanes: int) -> tuple[list[Group], Arrays]:
-        """GPUs (one lane) stage molecules in local memory that fit there; CPUs have caches."""
+        """By what their tips' charges need; GPUs (one lane) stage molecules in local memory that fit there."""
         count = (self.tips["atom_end"] - self.tips["atom_begin"])[images]
         staged = (count <= STAGE_LIMIT) & (lanes == 1)
-        groups, lists = [], {}
-        for stage in (0, 1):
-            chosen = staged == stage
-            if chosen.any():
-                name = f"{key}_{stage}"
-                lists[name] = images[chosen].astype(np.int32)
-                atoms = int(count[chosen].max()) if stage else 0
-                groups.append(Group(name, images[chosen], {"STAGED": stage}, max(ATOM_BYTES * atoms, 16)))
+        one_by_one = (self.tips["charge_end"] > self.tips["charge_begin"])[images]
+        powers = 1 << np.arange(ORDER)
+        moments = (self.tips["moment"][images] != 0) @ powers * ~one_by_one
+        kinds = np.stack((staged, one_by_one, moments), axis=1)
+        groups: list[Group] = []
+        lists: Arrays = {}
+        for kind in np.unique(kinds, axis=0):
+            chosen = (kinds == kind).all(axis=1)
+            defines = dict(zip(("STAGED", "CHARGES", "MOMENTS"), kind.tolist(), strict=True))
+            name = f"{key}_{len(groups)}"
+            lists[name] = images[chosen].astype(np.int32)
+            atoms = int(count[chosen].max()) if defines["STAGED"] else 0
+            defines["CHUNK"] = CHUNK if lanes > 1 else 1
+            groups.append(Group(name, images[chosen], defines, max(ATOM_BYTES * atoms, 16)))
         return groups, lists
 
     def arguments(self, group: Group, buffers: "Mapping[str, cl.Buffer]") -> list[Any]:
@@ -73,10 +80,7 @@ def lj_pc(atoms: Atoms, images: Images, origin: Floats) -> LjPc:
     tips["atom_begin"], tips["atom_end"] = end - count, end
     moments = np.stack([(images.charges * (-images.charge_z) ** order).sum(axis=1) for order in range(ORDER)], axis=1)
     expand = expansion_is_better(images.charges, images.charge_z)
-    charged = (images.charges != 0).any(axis=1)
-    tips["moment"] = moments
-    tips["multipole"] = expand & charged
-    tips["odd"] = (moments[:, 1::2] != 0).any(axis=1)
+    tips["moment"] = moments * expand[:, None]
     summed = (images.charges != 0) & ~expand[:, None]
     tips["charge_end"] = np.cumsum(summed.sum(axis=1))
     tips["charge_begin"][1:] = tips["charge_end"][:-1]

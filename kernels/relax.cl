@@ -2,7 +2,7 @@
 // Its place is told as u, the displacement from equilibrium: |d| − r0 then keeps its digits.
 #define MAX_STEPS 60
 #define STEP_LIMIT 0.3f      // Å a step: short enough to stay in the valley that damped dynamics would follow
-#define LAST_STEP 1.0e-4f    // Å: after a Newton step this short the rest is below float32's reach
+#define LAST_STEP 5.0e-4f    // Å: after a Newton step this short the rest is below float32's reach
 #define PIVOT_FLOOR 1.0e-4f  // eV/Å²
 
 typedef struct {
@@ -81,8 +81,12 @@ static rest_t relax(const sample_t *sample, const spring_t *spring, real x, real
         t.x = f.xz * d1 - l2 * t.y - l3 * t.z;
 
         const real length2 = s.x * s.x + s.y * s.y + s.z * s.z;
-        const real damping = length2 > limit * limit ? limit * inverse_root(length2) : (real)(1.0f);
-        last.x = damping * s.x, last.y = damping * s.y, last.z = damping * s.z;
+        const mask far = length2 > limit * limit;
+        last = s;
+        if (any_lane(far)) {
+            const real damping = far ? limit * inverse_root(length2) : (real)(1.0f);
+            last.x = damping * s.x, last.y = damping * s.y, last.z = damping * s.z;
+        }
         decline = -(gx * last.x + gy * last.y + gz * last.z);
         u.x = open ? u.x + last.x : u.x;
         u.y = open ? u.y + last.y : u.y;

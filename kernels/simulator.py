@@ -122,6 +122,7 @@ class Simulator:
         xy = atoms.xyz[:, :2] - grid.centre[atoms.molecule]
         for index, descriptor in enumerate(descriptors):
             if isinstance(descriptor, HeightMap):
+                arrays[f"spots_{index}"] = descriptor.spots(atoms, xy, grid)
                 arrays[f"levels_{index}"] = descriptor.levels(atoms.molecules)
             else:
                 records = descriptor.records(atoms, xy)
@@ -197,8 +198,8 @@ class Simulator:
         for index, descriptor in enumerate(batch.descriptors):
             if isinstance(descriptor, HeightMap):
                 descriptor.launch(
-                    device, batch.force, batch.surface, buffers, buffers[f"levels_{index}"], batch.dim, part, channel,
-                    batch.channels, maps, buffers["quality"],
+                    device, batch.force, batch.surface, buffers, buffers[f"spots_{index}"],
+                    buffers[f"levels_{index}"], batch.dim, part, channel, batch.channels, maps, buffers["quality"],
                 )  # fmt: skip
             else:
                 descriptor.launch(

@@ -21,15 +21,33 @@ static int any_lane(mask m) { return m; }
 
 #if WIDTH == 8 && defined(__clang__) && defined(__AVX__)
 static real root(real x) { return __builtin_ia32_sqrtps256(x); }
-static real inverse_root(real x) { return 1.0f / __builtin_ia32_sqrtps256(x); }
 #else
 static real root(real x) { return sqrt(x); }
+#endif
+
+#if WIDTH == 8
+// From the exponent halved, by two steps of third order: the first leaves 1e-4, the second float32's rounding. Square root
+// and division cost more, and the processors' own estimates differ from maker to maker.
+static real nearer_root(real x, real y)
+{
+    const real e = 1.0f - x * y * y;
+    return y + y * e * (0.5f + 0.375f * e);
+}
+
+static real inverse_root(real x)
+{
+    return nearer_root(x, nearer_root(x, as_float8(0x5f375a86 - (as_int8(x) >> 1))));
+}
+#else
 static real inverse_root(real x) { return rsqrt(x); }
 #endif
 
 static real larger(real a, real b) { return a > b ? a : b; }
 static real smaller(real a, real b) { return a < b ? a : b; }
 static real size(real a) { return larger(a, -a); }
+
+// The largest integer below x, or x itself where that is one, for |x| < 2²²; of the integers it may give the one before.
+static real whole_part(real x) { return (x - 0.5f + 12582912.0f) - 12582912.0f; }
 
 // exp of x ≤ 0, to two units in the last place: 2^n by exponent bits, the rest by a polynomial. −∞ gives 0.
 static real exponential(real x)

@@ -31,42 +31,40 @@ def bind(spec: JobSpec, structures: Structures, rotations: Rotations, draws: Dra
     table = elements()
     index, offsets = structures.gather(draws.structure)
     number = structures.z[index]
-    rotation = np.stack([rotations(s, r) for s, r in zip(draws.structure.tolist(), draws.rank.tolist(), strict=True)])
-    tip_elements = np.array([tip.element for tip in spec.tips])
+    rotation = rotations.of(draws.structure, draws.rank)
+    lj_radius = table.lj_radius[number]
+    element = np.array([tip.element for tip in spec.tips])
     placed = place(
         rotate(structures.xyz[index], np.repeat(rotation, np.diff(offsets), axis=0)),
         offsets,
-        table.lj_radius[number],
+        lj_radius,
         np.array(spec.scan.window),
         draws.distance,
-        table.lj_radius[tip_elements],
+        table.lj_radius[element],
     )
     charged = spec.force_field.charges == "dataset"
     atoms = kernels.Atoms(
         xyz=placed.xyz,
         charge=structures.q[index] if charged else np.zeros(len(index)),
-        lj_radius=table.lj_radius[number],
+        lj_radius=lj_radius,
         lj_epsilon=table.lj_epsilon[number],
         covalent_radius=table.covalent_radius[number],
         vdw_radius=table.vdw_radius[number],
         offsets=offsets,
     )
     samples, tips = draws.distance.shape
-
-    def each_sample(per_tip: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.concatenate([per_tip] * samples)
-
+    tip_of = np.tile(np.arange(tips), samples)
     images = kernels.Images(
         molecule=np.repeat(np.arange(samples), tips),
         window=placed.window.reshape(-1, 2, 3),
         dim=spec.scan.dim,
         tilt=draws.tilt.reshape(-1, 2),
-        r0=each_sample(np.array([tip.r0 for tip in spec.tips])),
-        stiffness=each_sample(np.array([tip.stiffness for tip in spec.tips])),
-        lj_radius=each_sample(table.lj_radius[tip_elements]),
-        lj_epsilon=each_sample(table.lj_epsilon[tip_elements]),
-        charges=each_sample(_rows([tip.charges for tip in spec.tips])),
-        charge_z=each_sample(_rows([tip.charge_z for tip in spec.tips])),
+        r0=np.array([tip.r0 for tip in spec.tips])[tip_of],
+        stiffness=np.array([tip.stiffness for tip in spec.tips])[tip_of],
+        lj_radius=table.lj_radius[element][tip_of],
+        lj_epsilon=table.lj_epsilon[element][tip_of],
+        charges=_rows([tip.charges for tip in spec.tips])[tip_of],
+        charge_z=_rows([tip.charge_z for tip in spec.tips])[tip_of],
     )
     return Bound(atoms=atoms, images=images, rotation=rotation, number=number, window=placed.window)
 

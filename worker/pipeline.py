@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias
 from service.contract.errors import AfmbatchError, SampleError
 from worker.messages import Answer, Made, Make, Ready, Refused
 
+WRITERS = max(1, (os.cpu_count() or 1) - 2)
 Write: TypeAlias = Callable[[], Made]
 
 
@@ -44,7 +45,7 @@ class Pipeline:
         self._answer = answer
         self._fault = fault
         self._preparing, self._starting, self._waiting = (ThreadPoolExecutor(1) for _ in range(3))
-        self._writing = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 2))
+        self._writing = ThreadPoolExecutor(WRITERS)
 
     def make(self, make: Make) -> None:
         """Take it on; returns at once."""

@@ -8,7 +8,10 @@ import time
 from collections.abc import Sequence
 from typing import Any, cast
 
+import numpy as np
+from pydantic import TypeAdapter
 from redis import Redis
+from redis.client import NEVER_DECODE
 
 from service.contract.errors import NotFound
 from service.contract.plan import Plan
@@ -27,6 +30,7 @@ _DATASETS = "afmbatch:datasets"  # zset: dataset id by creation time
 _JOBS = "afmbatch:jobs"  # zset: job id by creation time
 _WORKERS = "afmbatch:workers"  # set: worker names
 _SHOWN_ERRORS = 100
+_RECORDS = TypeAdapter(list[BatchRecord])
 
 
 def _dataset(dataset_id: str) -> str:
@@ -46,7 +50,7 @@ def _batches(job_id: str) -> str:
 
 
 def _failed(job_id: str) -> str:
-    return f"afmbatch:job:{job_id}:failed"  # hash: batch → BatchFailure
+    return f"afmbatch:job:{job_id}:failed"  # zset: BatchFailure by batch
 
 
 def _idempotency(key: str) -> str:
@@ -71,7 +75,7 @@ for i = 2, #ARGV, 4 do
     samples = samples + size
     redis.call('HSET', KEYS[3], batch, record)
     redis.call('SETBIT', KEYS[2], batch, 1)
-    redis.call('HDEL', KEYS[4], batch)
+    redis.call('ZREMRANGEBYSCORE', KEYS[4], batch, batch)
     redis.call('HSET', KEYS[1], 'last', ARGV[1])
   end
 end
@@ -80,7 +84,8 @@ return ours
 """
 _FAIL = """
 if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('GETBIT', KEYS[2], ARGV[1]) == 1 then return 0 end
-redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[3], ARGV[1], ARGV[1])
+redis.call('ZADD', KEYS[3], ARGV[1], ARGV[2])
 redis.call('HSET', KEYS[1], 'last', ARGV[3])
 return 1
 """
@@ -175,20 +180,12 @@ class Ledger:
             for i in ids:
                 p.hgetall(_job(i))
                 p.bitcount(_done(i))
-                p.hlen(_failed(i))
+                p.zcard(_failed(i))
+                p.zrange(_failed(i), 0, _SHOWN_ERRORS - 1)
             rows = p.execute()
-        statuses = []
-        for n, i in enumerate(ids):
-            job, done, failed = rows[3 * n : 3 * n + 3]
-            if job:
-                errors = self._errors(i) if failed else ()
-                statuses.append(_derive(job, done, failed, errors, time.time()))
-        return statuses
-
-    def _errors(self, job_id: str) -> tuple[BatchFailure, ...]:
-        texts = self._redis.hvals(_failed(job_id))
-        failures = sorted((BatchFailure.model_validate_json(t) for t in texts), key=lambda f: f.batch)
-        return tuple(failures[:_SHOWN_ERRORS])
+        now = time.time()
+        looks = [rows[n : n + 4] for n in range(0, len(rows), 4)]
+        return [_derive(job, done, failed, errors, now) for job, done, failed, errors in looks if job]
 
     def start(self, job_id: str) -> None:
         """Note that work on a job began."""
@@ -206,7 +203,8 @@ class Ledger:
     def remove_job(self, job_id: str) -> None:
         """Forget a job."""
         with self._redis.pipeline() as p:
-            p.delete(_job(job_id), _done(job_id), _batches(job_id), _failed(job_id))
+            # Unlinked: freeing 10⁵ records would keep everybody waiting.
+            p.unlink(_job(job_id), _done(job_id), _batches(job_id), _failed(job_id))
             p.zrem(_JOBS, job_id)
             p.execute()
 
@@ -217,12 +215,9 @@ class Ledger:
 
         False leaves the file without an owner: the job is gone, or another file was recorded for the batch before.
         """
+        words = [word for r in records for word in (r.batch, r.model_dump_json(), r.samples, r.sha256)]
         answer = self._record(
-            keys=[_job(job_id), _done(job_id), _batches(job_id), _failed(job_id)],
-            args=[
-                time.time(),
-                *(word for r in records for word in (r.batch, r.model_dump_json(), r.samples, r.sha256)),
-            ],
+            keys=[_job(job_id), _done(job_id), _batches(job_id), _failed(job_id)], args=[time.time(), *words]
         )
         return [ours == 1 for ours in cast(list[int], answer)] or [False] * len(records)
 
@@ -235,17 +230,18 @@ class Ledger:
 
     def failure(self, job_id: str, batch: int) -> BatchFailure | None:
         """Why a batch could not be made; None if that is not so."""
-        text = self._redis.hget(_failed(job_id), str(batch))
-        return BatchFailure.model_validate_json(text) if text is not None else None
+        texts = self._redis.zrangebyscore(_failed(job_id), batch, batch)
+        return BatchFailure.model_validate_json(texts[0]) if texts else None
 
     def missing(self, job_id: str, batches: range) -> list[int]:
-        """Which of these batches are neither recorded nor known to have failed."""
-        with self._redis.pipeline(transaction=True) as p:
-            for b in batches:
-                p.getbit(_done(job_id), b)
-                p.hexists(_failed(job_id), b)
-            flags = p.execute()
-        return [b for n, b in enumerate(batches) if not (flags[2 * n] or flags[2 * n + 1])]
+        """Which of these successive batches are neither recorded nor known to have failed."""
+        first, last = batches.start // 8, (batches.stop - 1) // 8
+        failed = self._redis.zrangebyscore(_failed(job_id), batches.start, batches.stop - 1, withscores=True)
+        # Looked at after the failures: a batch may go from there to here, but never back.
+        done = self._redis.execute_command("GETRANGE", _done(job_id), first, last, **{NEVER_DECODE: True})
+        accounted = np.unpackbits(np.frombuffer(done.ljust(last - first + 1, b"\0"), dtype=np.uint8))
+        accounted[[int(b) - 8 * first for _, b in failed]] = 1
+        return [b for b in batches if not accounted[b - 8 * first]]
 
     def batch(self, job_id: str, batch: int) -> BatchRecord:
         """A recorded batch. Raises NotFound."""
@@ -258,8 +254,12 @@ class Ledger:
     def batches(self, job_id: str, plan: Plan, start: int, limit: int) -> tuple[int, list[BatchRecord]]:
         """How many batches are recorded, and those among numbers start … start + limit − 1 in order."""
         numbers = range(start, min(start + limit, plan.batches))
-        texts = self._redis.hmget(_batches(job_id), [str(b) for b in numbers]) if numbers else []
-        return self._redis.hlen(_batches(job_id)), [BatchRecord.model_validate_json(t) for t in texts if t]
+        with self._redis.pipeline(transaction=False) as p:
+            p.hlen(_batches(job_id))
+            if numbers:
+                p.hmget(_batches(job_id), [str(b) for b in numbers])
+            recorded, *pages = p.execute()
+        return recorded, _RECORDS.validate_json(f"[{','.join(t for page in pages for t in page if t)}]")
 
     # Workers
 
@@ -285,7 +285,7 @@ class Ledger:
         return [WorkerRecord.model_validate_json(t) for t in texts if t]
 
 
-def _derive(job: dict[str, str], done: int, failed: int, errors: tuple[BatchFailure, ...], now: float) -> JobStatus:
+def _derive(job: dict[str, str], done: int, failed: int, errors: list[str], now: float) -> JobStatus:
     record = JobRecord.model_validate_json(job["record"])
     plan = Plan(record.spec, record.structures)
     started = float(job["started"]) if "started" in job else None
@@ -320,5 +320,5 @@ def _derive(job: dict[str, str], done: int, failed: int, errors: tuple[BatchFail
         finished_at=finished,
         samples_per_second=rate,
         eta_seconds=(plan.samples - samples_done) / rate if rate and not state.final else None,
-        errors=errors,
+        errors=tuple(BatchFailure.model_validate_json(e) for e in errors),
     )

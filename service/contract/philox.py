@@ -8,31 +8,26 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-_ROUNDS = 10
-_MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
-_WEYL = (0x9E3779B9, 0xBB67AE85)
-_LOW = np.uint64(0xFFFFFFFF)
-_HALF = np.uint64(32)
-
 Words: TypeAlias = NDArray[np.uint64]  # each holds 32 bits
 
+_LOW = np.uint64(0xFFFFFFFF)
+_HALF = np.uint64(32)
+_MULTIPLIERS: Words = np.array([[0xD2511F53], [0xCD9E8D57]], dtype=np.uint64)
+# What is added to the key in each of the ten rounds: (10, 2, 1).
+_BUMPS: Words = np.arange(10, dtype=np.uint64)[:, None, None] * np.array([[0x9E3779B9], [0xBB67AE85]], dtype=np.uint64)
 
-def philox(key: int, c0: Words, c1: Words, c2: Words, c3: Words) -> tuple[Words, Words, Words, Words]:
-    """Four 32-bit words for each counter (c0, c1, c2, c3) under a 64-bit key.
 
-    The counter words are uint64 arrays of values below 2³² that broadcast against each other, and so are the results.
-    """
-    k0, k1 = key & 0xFFFFFFFF, key >> 32
-    for _ in range(_ROUNDS):
-        p0, p1 = _MULTIPLIERS[0] * c0, _MULTIPLIERS[1] * c2
-        c0, c1, c2, c3 = (
-            (p1 >> _HALF) ^ c1 ^ np.uint64(k0),
-            p1 & _LOW,
-            (p0 >> _HALF) ^ c3 ^ np.uint64(k1),
-            p0 & _LOW,
-        )
-        k0, k1 = (k0 + _WEYL[0]) & 0xFFFFFFFF, (k1 + _WEYL[1]) & 0xFFFFFFFF
-    return c0, c1, c2, c3
+def philox(key: int, counter: Words) -> Words:
+    """Four words for each four counter words under a 64-bit key: (4, n) to (4, n), all values below 2³²."""
+    keys = (np.array([[key & 0xFFFFFFFF], [key >> 32]], dtype=np.uint64) + _BUMPS) & _LOW
+    # Words 0 and 2, and 1 and 3, are treated alike: for a batch's few samples it is the number of calls that costs.
+    even, odd = counter[::2], counter[1::2]
+    for bump in keys:
+        product = (_MULTIPLIERS * even)[::-1]
+        even, odd = (product >> _HALF) ^ odd ^ bump, product & _LOW
+    words = np.empty_like(counter)
+    words[::2], words[1::2] = even, odd
+    return words
 
 
 def unit(high: Words, low: Words) -> NDArray[np.float64]:

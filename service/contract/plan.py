@@ -7,6 +7,7 @@ is a pure function of (seed, sample number, tip, what is drawn): any sample can 
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from service.contract.shuffle import permute
 from service.contract.spec import BestDirections, JobSpec
 from service.contract.structures import Structures
 
+_KEPT_BYTES = 64 << 20  # chosen directions that a job keeps in memory: 2.2 million structures of the common job
 EVERY_TIP = 0xFFFFFFFF  # the tip word of a draw that all tips of a sample share
 
 
@@ -99,43 +101,61 @@ class Plan:
         structure, rank = np.divmod(sample, spec.rotations.n)
         distance = np.full((n, tips), spec.distance)
         tilt = np.tile(np.array([tip.tilt for tip in spec.tips]), (n, 1, 1))
+        (d, _), (u, v) = self._units(sample, Stream.DISTANCE, Stream.TILT)
         if (uniform := spec.randomise.distance) is not None:
-            u, _ = self._units(sample, Stream.DISTANCE)
-            distance += (uniform.low + (uniform.high - uniform.low) * u)[:, None]
+            distance += (uniform.low + (uniform.high - uniform.low) * d)[:, None]
         if (disk := spec.randomise.tilt) is not None:
-            u, v = self._units(sample, Stream.TILT)
             radius, angle = disk.radius * np.sqrt(u), 2.0 * np.pi * v
             tilt += np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)[:, None]
         return Draws(sample=sample, structure=structure, rank=rank, distance=distance, tilt=tilt)
 
-    def _units(self, sample: NDArray[np.int64], stream: Stream) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        number = sample.astype(np.uint64)
-        tip = np.full_like(number, EVERY_TIP)
-        a, b, c, d = philox(
-            self.spec.seed,
-            number & np.uint64(0xFFFFFFFF),
-            number >> np.uint64(32),
-            tip,
-            np.full_like(number, stream),
-        )
-        return unit(a, b), unit(c, d)
+    def _units(self, sample: NDArray[np.int64], *streams: Stream) -> NDArray[np.float64]:
+        """Two uniform numbers on [0, 1) for each sample and stream: (streams, 2, n). One call for all: calls cost."""
+        counter = np.empty((4, len(streams), len(sample)), dtype=np.uint64)
+        counter[0], counter[1], counter[2] = sample & 0xFFFFFFFF, sample >> 32, EVERY_TIP
+        counter[3] = np.array(streams)[:, None]
+        a, b, c, d = philox(self.spec.seed, counter.reshape(4, -1)).reshape(counter.shape)
+        return np.stack([unit(a, b), unit(c, d)], axis=1)
 
 
 class Rotations:
-    """The rotation of each (structure, rank) of a job; a structure's choice is made once."""
+    """The rotation of each (structure, rank) of a job. Not for use by several threads.
+
+    A structure's directions are chosen when it is first asked for, and kept as long as there is room: a job on many
+    structures has none for all of them, and then begins anew.
+    """
 
     def __init__(self, spec: JobSpec, structures: Structures) -> None:
         self._structures = structures
-        self._chosen: dict[int, NDArray[np.int64]] = {}
-        self._spec = spec.rotations
-        self._all = directions(spec.rotations.directions) if isinstance(spec.rotations, BestDirections) else None
+        n = spec.rotations.n
+        self._all = (
+            directions(spec.rotations.directions)
+            if isinstance(spec.rotations, BestDirections)
+            else np.eye(3)[None]  # the best of one
+        )
+        kind = np.min_scalar_type(len(self._all) - 1)
+        room = min(len(structures), max(1, _KEPT_BYTES // (n * kind.itemsize)))
+        self._chosen = np.empty((room, n), dtype=kind)  # of the system's memory it takes what is written to
+        self._row = np.full(len(structures), -1, dtype=np.int32)  # where a structure's choice is kept
+        self._kept = 0
 
-    def __call__(self, structure: int, rank: int) -> NDArray[np.float64]:
-        """Rotation matrix, (3, 3)."""
-        if self._all is None:
-            return np.eye(3)
-        if structure not in self._chosen:
-            xyz = self._structures.xyz[self._structures.atoms(structure)]
-            self._chosen[structure] = best(xyz, self._all, self._spec.n)
-        rotation: NDArray[np.float64] = self._all[self._chosen[structure][rank]]
+    def of(self, structure: NDArray[np.int64], rank: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Rotation matrices of n structures at these ranks: (n,) and (n,) to (n, 3, 3)."""
+        room = len(self._chosen)
+        pieces = [slice(i, i + room) for i in range(0, len(structure), room)]
+        number = np.concatenate([self._choices(structure[p], rank[p]) for p in pieces])
+        rotation: NDArray[np.float64] = self._all[number]
         return rotation
+
+    def _choices(self, structure: NDArray[np.int64], rank: NDArray[np.int64]) -> NDArray[np.unsignedinteger[Any]]:
+        new = np.unique(structure[self._row[structure] < 0])
+        if self._kept + len(new) > len(self._chosen):
+            self._row.fill(-1)
+            self._kept = 0
+            new = np.unique(structure)
+        if len(new):
+            end = self._kept + len(new)
+            self._chosen[self._kept : end] = best(self._structures, new, self._all, self._chosen.shape[1])
+            self._row[new] = np.arange(self._kept, end)
+            self._kept = end
+        return self._chosen[self._row[structure], rank]

@@ -19,9 +19,14 @@ SWEEPING = "afmbatch:sweeping"  # string with expiry: the worker that just looks
 _NO_TIMEOUT = -1  # RQ's alarm can't interrupt a kernel; the worker watches every batch instead
 
 # A task that a worker has taken is left alone: the worker sees that its job is gone, and removes what it stored.
+# The list is written anew: to search it for each of a thousand tasks would keep everybody waiting.
 _REMOVE = """
-for i, id in ipairs(ARGV) do
-  if redis.call('LREM', KEYS[1], 1, id) > 0 then redis.call('DEL', KEYS[i + 1]) end
+local task = {}
+for i, id in ipairs(ARGV) do task[id] = KEYS[i + 1] end
+local queued = redis.call('LRANGE', KEYS[1], 0, -1)
+redis.call('DEL', KEYS[1])
+for _, id in ipairs(queued) do
+  if task[id] then redis.call('DEL', task[id]) else redis.call('RPUSH', KEYS[1], id) end
 end
 """
 

@@ -98,5 +98,6 @@ class DatasetRecord(Model):
     structures: int
     atoms: int
     charged: int = Field(description="Structures that have point charges.")
+    uncharged: tuple[str, ...] = Field(default=(), description="Names of the first few that have none.")
     elements: tuple[str, ...] = Field(description="Symbols of the elements in it.")
     created_at: float = Field(description="Unix time, s.")

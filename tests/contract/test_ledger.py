@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from redis import Redis
@@ -127,13 +127,42 @@ def test_any_order(redis):
     )
 
 
+@given(
+    done=st.sets(st.integers(0, 99)), failed=st.sets(st.integers(0, 99)), start=st.integers(0, 99), n=st.integers(1, 99)
+)
+@settings(max_examples=60, deadline=None)
+def test_missing_of_any_run_of_batches(redis, done, failed, start, n):
+    """Runs that begin and end within a byte of the bitmap, and beyond what is recorded."""
+    ledger = new_job(redis)
+    for batch in failed:
+        ledger.record_failure(JOB, BatchFailure(batch=batch, error="hung"))
+    records = [BatchRecord(batch=batch, samples=10, bytes=9, sha256="of the file") for batch in done]
+    assert ledger.record_batches(JOB, records) == [True] * len(done)
+    run = range(start, start + n)
+    assert ledger.missing(JOB, run) == [b for b in run if b not in done | failed]
+
+
+def test_the_first_failures_are_shown(redis):
+    ledger = new_job(redis)
+    for batch in reversed(range(130)):
+        ledger.record_failure(JOB, BatchFailure(batch=batch, error="hung"))
+    status = ledger.status(JOB)
+    assert status.counts.batches_failed == 130
+    assert [f.batch for f in status.errors] == list(range(100))
+
+
+def new_job(redis):
+    """A ledger with one job and nothing else."""
+    redis.flushall()
+    with redis.pipeline() as together:
+        Ledger(redis).add_job(job_record(), together)
+        together.execute()
+    return Ledger(redis)
+
+
 def test_the_same_file_recorded_in_other_words(redis):
     """A worker of another version may write its records differently; the file is on record all the same."""
-    redis.flushall()
-    ledger = Ledger(redis)
-    with redis.pipeline() as together:
-        ledger.add_job(job_record(), together)
-        together.execute()
+    ledger = new_job(redis)
     record = BatchRecord(batch=0, samples=10, bytes=9, sha256="of the file")
     assert ledger.record_batches(JOB, [record]) == [True]
     redis.hset(f"afmbatch:job:{JOB}:batches", "0", record.model_dump_json(exclude={"flagged"}))

@@ -4,7 +4,7 @@ from service.contract.philox import philox, unit
 
 
 def words(*values):
-    return [np.array([v], dtype=np.uint64) for v in values]
+    return np.array(values, dtype=np.uint64)[:, None]
 
 
 def test_known_answers_of_the_random123_distribution():
@@ -17,15 +17,13 @@ def test_known_answers_of_the_random123_distribution():
             (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1),
         ),
     ]:
-        assert tuple(int(w[0]) for w in philox(key, *words(*counter))) == expected
+        assert tuple(int(w[0]) for w in philox(key, words(*counter))) == expected
 
 
 def test_a_block_is_the_same_alone_and_among_others():
-    counter = np.arange(100, dtype=np.uint64)
-    zero = np.zeros_like(counter)
-    together = philox(7, counter, zero, zero, zero)
-    alone = philox(7, *words(42, 0, 0, 0))
-    assert [int(w[42]) for w in together] == [int(w[0]) for w in alone]
+    counter = np.zeros((4, 100), dtype=np.uint64)
+    counter[0] = np.arange(100)
+    assert np.array_equal(philox(7, counter)[:, 42], philox(7, words(42, 0, 0, 0))[:, 0])
 
 
 def test_unit_covers_the_interval_without_its_end():

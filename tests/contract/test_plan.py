@@ -1,3 +1,5 @@
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -96,14 +98,34 @@ def test_seeds_differ_and_repeat():
     assert not np.array_equal(a.draw(np.arange(9)).distance, c.draw(np.arange(9)).distance)
 
 
-def test_rotations_are_the_best_of_each_structure():
+def structures(n):
     rng = np.random.default_rng(0)
-    xyz = rng.normal(size=(12, 3)) * 2
-    structures = Structures(
-        xyz=xyz, q=np.zeros(12), z=np.full(12, 6), offsets=np.array([0, 5, 12]), names=np.array(["a", "b"])
+    offsets = np.concatenate([[0], np.cumsum(rng.integers(1, 12, n))])
+    atoms = offsets[-1]
+    return Structures(
+        xyz=rng.normal(size=(atoms, 3)) * 2,
+        q=np.zeros(atoms),
+        z=np.full(atoms, 6),
+        offsets=offsets,
+        names=np.array(["m"] * n),
     )
-    job = spec(rotations={"kind": "directions", "directions": 20, "best": 4})
-    rotations, every = Rotations(job, structures), directions(20)
-    chosen = best(xyz[5:], every, 4)
-    assert np.array_equal(rotations(1, 2), every[chosen[2]])
-    assert np.array_equal(Rotations(spec(rotations={"kind": "none"}), structures)(1, 0), np.eye(3))
+
+
+TWELVE, EVERY = structures(12), directions(300)
+BEST = best(TWELVE, np.arange(12), EVERY, 4)
+asked = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 3)), min_size=1, max_size=20)
+
+
+@given(calls=st.lists(asked, min_size=1, max_size=5), kept=st.integers(0, 12))
+def test_rotations_are_the_best_of_each_structure(calls, kept):
+    """In whatever order they are asked for, and however few choices can be kept."""
+    with mock.patch("service.contract.plan._KEPT_BYTES", kept * 4 * np.dtype(np.uint16).itemsize):
+        rotations = Rotations(spec(rotations={"kind": "directions", "directions": 300, "best": 4}), TWELVE)
+    for call in calls:
+        structure, rank = np.array(call).T
+        assert np.array_equal(rotations.of(structure, rank), EVERY[BEST[structure, rank]])
+
+
+def test_unrotated_structures_stay_as_they_are():
+    rotations = Rotations(spec(rotations={"kind": "none"}), TWELVE)
+    assert (rotations.of(np.array([5, 0, 5]), np.zeros(3, dtype=int)) == np.eye(3)).all()

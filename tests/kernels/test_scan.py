@@ -6,7 +6,7 @@ import pytest
 from kernels.errors import InvalidInput
 from tests.kernels.cases import make_images, window
 
-IMAGES = make_images([0, 1, 0], [window()] * 3, (7, 5, 6))
+IMAGES = make_images([0, 0, 1], [window()] * 3, (7, 5, 6))
 
 
 def test_pixels_include_both_ends() -> None:
@@ -28,7 +28,7 @@ def test_equilibrium_is_a_bond_length_away() -> None:
 
 
 def test_last_image_of_each_molecule() -> None:
-    assert IMAGES.last_of(2).tolist() == [2, 1]
+    assert IMAGES.last_of(2).tolist() == [1, 2]
     for molecules in (1, 3):
         with pytest.raises(InvalidInput):
             IMAGES.last_of(molecules)
@@ -40,6 +40,7 @@ def test_last_image_of_each_molecule() -> None:
         {"dim": (7, 5)}, {"dim": (0, 5, 6)}, {"window": np.zeros((3, 2, 3))}, {"r0": np.zeros(3)},
         {"tilt": np.full((3, 2), 3.0)}, {"stiffness": np.zeros((3, 4))}, {"lj_radius": np.full(3, -1.0)},
         {"charges": np.zeros((3, 2))}, {"molecule": np.array([-1, 0, 0])},
+        {"molecule": np.array([0, 1, 0])},
     ],
 )  # fmt: skip
 def test_what_is_no_geometry_is_refused(change: dict[str, object]) -> None:

@@ -19,6 +19,7 @@ def test_an_upload_makes_a_dataset_whose_id_follows_from_its_content(house):
         "structures": 1,
         "atoms": 3,
         "charged": 1,
+        "uncharged": [],
         "elements": ["H", "O"],
         "created_at": 0,
     }

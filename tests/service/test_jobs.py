@@ -116,6 +116,12 @@ def test_cancelling_empties_the_queue_and_can_be_repeated(house):
         assert house.http.post(f"/v1/jobs/{job}/cancel").json() == first.json()
 
 
+def test_cancelling_leaves_the_tasks_of_others_in_their_order(house):
+    before, job, after = (house.job(seed=n) for n in range(3))
+    house.http.post(f"/v1/jobs/{job}/cancel")
+    assert house.redis.lrange(house.queue.key, 0, -1) == [f"{before}-0".encode(), f"{after}-0".encode()]
+
+
 def test_cancelling_a_finished_job_changes_nothing(house):
     failed, done = house.job(samples=2), house.job(samples=2, seed=1)
     house.ledger.record_failure(failed, BatchFailure(batch=0, error="two atoms in one place"))

@@ -102,6 +102,12 @@ def test_charges_that_are_not_there(limited, text):
     assert limited.http.post("/v1/jobs", json={"dataset": dataset, "force_field": {"charges": "none"}}).is_success
 
 
+def test_many_structures_without_charges_are_counted(limited):
+    answer = limited.http.post("/v1/jobs", json={"dataset": limited.dataset(WATER + BARE_WATER * 5, "some.xyz")})
+    reason = "5 of 6 structures have no charges: some.xyz#2, some.xyz#3, some.xyz#4 and 2 more"
+    assert faults(answer)["force_field.charges"]["reason"] == reason
+
+
 def test_every_fault_is_named_at_once(limited):
     spec = {"dataset": limited.dataset(), "seed": -1, "tips": [{"r0": 0}], "extra": None}
     answer = limited.http.post("/v1/jobs", json=spec)

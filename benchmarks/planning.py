@@ -1,0 +1,242 @@
+"""What planning costs: posting a job, polling it, choosing directions, and the host's work for a batch.
+
+`python -m benchmarks.planning`, from the root of the repository; a minute or two. The service and its Redis are real,
+started for this and reached over HTTP; there is no worker, its records are made here.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from redis import Redis
+from rich.console import Console
+from rich.table import Table
+
+from afmbatch import tether
+from afmbatch.embedded import EmbeddedRedis
+from afmbatch.up import free_port
+from service.contract.ledger import Ledger
+from service.contract.plan import Plan, Rotations
+from service.contract.rotations import best, directions
+from service.contract.spec import JobSpec
+from service.contract.status import BatchFailure, BatchRecord, DatasetRecord
+from service.contract.store import Store, batch_key
+from service.contract.structures import Structures
+from worker.bind import bind
+
+RECORDED = 100_000  # batches, of a job of 10⁶ samples
+TOGETHER = 5  # of them are recorded at once
+FAILED = 1000
+BATCH = 9
+FILE_BYTES = 8 << 20
+RANDOMISE = {"distance": {"low": -0.2, "high": 0.2}, "tilt": {"radius": 0.3}}
+
+
+def timed(call: Callable[[], Any], times: int) -> str:
+    """The median and the slowest of so many calls, after one to warm up, as text."""
+    call()
+    seconds = []
+    for _ in range(times):
+        began = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - began)
+    return f"{statistics.median(seconds) * 1e3:.2f} ms (slowest of {times}: {max(seconds) * 1e3:.1f})"
+
+
+# In this process: directions, and the host's work for a batch
+
+
+def random_structures(n: int) -> Structures:
+    """n charged molecules of 10 to 40 atoms."""
+    rng = np.random.default_rng(0)
+    offsets = np.concatenate([[0], np.cumsum(rng.integers(10, 41, n))])
+    atoms = offsets[-1]
+    return Structures(
+        xyz=rng.normal(size=(atoms, 3)) * [4.0, 3.0, 1.0],
+        q=rng.normal(size=atoms) * 0.1,
+        z=rng.choice([1, 6, 7, 8], atoms),
+        offsets=offsets,
+        names=np.array(["m"] * n),
+    )
+
+
+def measure_host(table: Table) -> None:
+    """Directions for 10⁵ molecules, and one batch of 120 samples."""
+    structures = random_structures(100_000)
+    began = time.perf_counter()
+    best(structures, np.arange(len(structures)), directions(100), 30)
+    table.add_row("best 30 of 100 directions, 10⁵ molecules", f"{time.perf_counter() - began:.2f} s", "seconds")
+
+    spec = JobSpec.model_validate({"dataset": "ds-0", "batch_size": 120, "randomise": RANDOMISE})
+    plan, rotations = Plan(spec, len(structures)), Rotations(spec, structures)
+    table.add_row("120 samples: their numbers", timed(lambda: plan.numbers(3), 200), "≪ 1 ms")
+    sample = plan.numbers(3)
+    table.add_row("120 samples: all draws", timed(lambda: plan.draw(sample), 200), "≪ 1 ms")
+    draws = plan.draw(sample)
+    unseen = timed(lambda: Rotations(spec, structures).of(draws.structure, draws.rank), 50)
+    table.add_row("120 samples: rotations, structures not seen before", unseen, "")
+    table.add_row("120 samples: rotations", timed(lambda: rotations.of(draws.structure, draws.rank), 200), "≪ 1 ms")
+    table.add_row("120 samples: bind", timed(lambda: bind(spec, structures, rotations, draws), 200), "≤ 1 ms")
+
+
+# Over HTTP: posting and polling
+
+
+@contextmanager
+def serving(folder: Path, redis_url: str) -> Iterator[tuple[httpx.Client, int]]:
+    """A client of a service in a process of its own, and the id of that process."""
+    port = free_port()
+    env = {
+        "AFMBATCH_REDIS_URL": redis_url,
+        "AFMBATCH_STORE_URL": (folder / "store").as_uri(),
+        "AFMBATCH_PORT": str(port),
+    }
+    with (folder / "log").open("wb") as log:
+        process = tether.start([sys.executable, "-m", "afmbatch", "serve"], env, log)
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=120) as http:
+                while process.poll() is None:
+                    try:
+                        http.get("/v1/ready").raise_for_status()
+                        break
+                    except httpx.TransportError:
+                        time.sleep(0.05)
+                yield http, process.pid
+        finally:
+            tether.stop(process, 10)
+
+
+def expect(answer: httpx.Response, status: int) -> None:
+    """Raises RuntimeError for any other status: what would be measured is not what is meant."""
+    if answer.status_code != status:
+        raise RuntimeError(f"{answer.request.method} {answer.url}: {answer.status_code}, not {status}")
+
+
+def memory_mb(pid: int, field: str) -> float:
+    """VmRSS or VmHWM, the most since the mark was set."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
+
+
+def measure_posting(table: Table, ledger: Ledger, http: httpx.Client, pid: int) -> dict[str, Any]:
+    """Jobs of 10⁶ and 10⁷ samples; the last of 10⁶ is returned."""
+
+    def dataset(structures: int, charged: int) -> str:
+        # Its record only: that is all of a dataset that posting a job looks at.
+        name = f"ds-{structures:x}{charged:x}"
+        record = DatasetRecord(
+            id=name, structures=structures, atoms=25 * structures, charged=charged, elements=("C",), created_at=0.0
+        )
+        return ledger.add_dataset(record).id
+
+    def post(what: str, status: int, wanted: str, **spec: Any) -> dict[str, Any]:
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # sets VmHWM back
+        before = memory_mb(pid, "VmRSS")
+        began = time.perf_counter()
+        answer = http.post("/v1/jobs", json=spec)
+        seconds = time.perf_counter() - began
+        expect(answer, status)
+        job: dict[str, Any] = answer.json()
+        growth = memory_mb(pid, "VmHWM") - before
+        table.add_row(f"POST {what}", f"{seconds * 1e3:.0f} ms, peak +{growth:.1f} MB", wanted)
+        return job
+
+    large, small, wanted = dataset(10**6, 10**6), dataset(34_000, 34_000), "< 2 s, < 200 MB"
+    post("one sample, to warm up", 201, "", dataset=small, samples=1)
+    post("10⁶ structures, not rotated", 201, wanted, dataset=large, rotations={"kind": "none"})
+    post("10⁷ of 10⁶ structures × 30", 201, wanted, dataset=large, samples=10**7)
+    post("10⁷, one a batch", 201, wanted, dataset=large, samples=10**7, batch_size=1)
+    post("10⁶ structures without charges: refused", 422, wanted, dataset=dataset(10**6, 0))
+    return post("34,000 structures × 30", 201, wanted, dataset=small, samples=10**6, batch_size=BATCH)
+
+
+def measure_polling(table: Table, ledger: Ledger, store: Store, http: httpx.Client, job: dict[str, Any]) -> None:
+    """Records RECORDED batches and FAILED failures of the job, then asks for it in every way."""
+    name, url, wanted = job["id"], f"/v1/jobs/{job['id']}", "< 10 ms"
+    records = [
+        BatchRecord(batch=b, samples=BATCH, bytes=FILE_BYTES, sha256=os.urandom(32).hex()) for b in range(RECORDED)
+    ]
+    ledger.start(name)
+    began = time.perf_counter()
+    for first in range(0, RECORDED, TOGETHER):
+        ledger.record_batches(name, records[first : first + TOGETHER])
+    table.add_row(f"record a batch, {TOGETHER} at once", f"{(time.perf_counter() - began) / RECORDED * 1e3:.3f} ms", "")
+    for batch in range(RECORDED, RECORDED + FAILED):
+        ledger.record_failure(name, BatchFailure(batch=batch, error="the engine died over it (tried 3 times)"))
+    there = records[RECORDED // 2]
+    for record in records:
+        store.put(batch_key(name, record.batch, record.sha256), bytes(FILE_BYTES) if record is there else b"")
+
+    def headers(batch: int, status: int) -> None:
+        with http.stream("GET", f"{url}/batches/{batch}") as answer:
+            expect(answer, status)
+
+    def page() -> None:
+        http.get(f"{url}/batches", params={"start": RECORDED // 2}).raise_for_status()
+
+    table.add_row("GET job", timed(lambda: http.get(url).raise_for_status(), 50), wanted)
+    table.add_row("GET jobs", timed(lambda: http.get("/v1/jobs").raise_for_status(), 50), wanted)
+    table.add_row("GET batches?start=…, 1000 records", timed(page, 50), wanted)
+    table.add_row("GET batches/n up to its headers", timed(lambda: headers(there.batch, 200), 50), wanted)
+    table.add_row("GET batches/n, still to come", timed(lambda: headers(RECORDED + FAILED, 404), 50), wanted)
+    table.add_row("GET batches/n, failed", timed(lambda: headers(RECORDED, 404), 50), wanted)
+    plan = Plan(JobSpec.model_validate(job["spec"]), job["structures"])
+    shard = plan.shard(plan.shards // 2)
+    table.add_row(f"missing of {len(shard)} batches", timed(lambda: ledger.missing(name, shard), 50), "")
+    table.add_row("missing of 10⁴ batches", timed(lambda: ledger.missing(name, range(9000, 19_000)), 50), "")
+
+
+def measure_removing(table: Table, redis: Redis, http: httpx.Client, url: str) -> None:
+    """Deletes the job while others ask the service and Redis whether they are well."""
+    waits: dict[str, float] = {"service": 0.0, "Redis": 0.0}
+    over = threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(base_url=http.base_url, trust_env=False, timeout=120) as other:
+            while not over.is_set():
+                for name, call in (("service", lambda: other.get("/v1/health")), ("Redis", redis.ping)):
+                    began = time.perf_counter()
+                    call()
+                    waits[name] = max(waits[name], time.perf_counter() - began)
+                over.wait(0.005)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    began = time.perf_counter()
+    http.delete(url).raise_for_status()
+    seconds = time.perf_counter() - began
+    over.set()
+    asking.join()
+    table.add_row(f"DELETE job with {RECORDED:,} batches", f"{seconds:.1f} s", "")
+    for name, wait in waits.items():
+        table.add_row(f"… longest wait for {name} meanwhile", f"{wait * 1e3:.0f} ms", "")
+
+
+def main() -> None:
+    """Measure all, print a table."""
+    table = Table("what", "measured", "wanted", title="Planning")
+    measure_host(table)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        EmbeddedRedis(Path(name) / "redis") as server,
+        serving(Path(name), server.url) as (http, pid),
+        Redis.from_url(server.url, decode_responses=True) as redis,
+    ):
+        ledger, store = Ledger(redis), Store((Path(name) / "store").as_uri())
+        job = measure_posting(table, ledger, http, pid)
+        measure_polling(table, ledger, store, http, job)
+        measure_removing(table, redis, http, f"/v1/jobs/{job['id']}")
+    Console(width=110).print(table)
+
+
+if __name__ == "__main__":
+    main()
