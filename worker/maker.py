@@ -75,11 +75,10 @@ class Maker:
         Raises FileNotFoundError if the dataset is gone, AfmbatchError for a batch that does not fit the host.
         """
         job = self._job(make)
-        numbers = [job.plan.numbers(batch) for batch in make.batches]
-        bounds = [0, *accumulate(map(len, numbers))]
+        bounds = [0, *accumulate(map(job.plan.size, make.batches))]
         if (size := file_bytes(job.spec, bounds[-1])) > (most := self._settings.group_bytes):
             raise AfmbatchError(f"batch_size: a batch needs {size} bytes of this worker's memory, it may use {most}")
-        draws = job.plan.draw(np.concatenate(numbers))
+        draws = job.plan.draw(job.plan.numbers(*make.batches))
         bound = bind(job.spec, job.structures, job.rotations, draws)
         prepared = self._simulator.prepare(
             bound.atoms, bound.images, job.spec.scan.df_steps, [bind_descriptor(d) for d in job.spec.descriptors]

@@ -87,10 +87,10 @@ class Plan:
         """Samples of a batch."""
         return min(self.spec.batch_size, self.samples - batch * self.spec.batch_size)
 
-    def numbers(self, batch: int) -> NDArray[np.int64]:
-        """Sample numbers of a batch, in its order: (size,) int64."""
-        first = batch * self.spec.batch_size
-        positions = np.arange(first, first + self.size(batch), dtype=np.int64)
+    def numbers(self, *batches: int) -> NDArray[np.int64]:
+        """Sample numbers of batches, one after the other, each in its order: (Σ size,) int64."""
+        size = self.spec.batch_size
+        positions = np.concatenate([np.arange(b * size, b * size + self.size(b)) for b in batches])
         if not self.spec.shuffle:
             return positions
         return permute(positions, self.available, self.spec.seed, Stream.ORDER)
