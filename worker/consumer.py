@@ -12,9 +12,9 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self, TypeAlias, cast
+from typing import Any, Self, cast
 
 from redis import Redis
 from redis.client import Pipeline
@@ -28,12 +28,10 @@ from service.contract.queue import RUN_SHARD, SWEEPING
 from service.contract.settings import Settings
 from worker.losses import Losses
 from worker.stop import Stop
+from worker.task import Shard, Shards
 
 _log = logging.getLogger("worker")
 _WAIT_SECONDS = 1  # how long a wait for a task may keep us from stopping
-
-Held: TypeAlias = Callable[[], bool]  # whether a task is still ours
-RunShard: TypeAlias = Callable[[str, int, Held], bool]  # whether the shard is finished, rather than to be handed back
 
 # A lease is a score in RQ's registry of started tasks; by the server's clock, for hosts may disagree about the time.
 _RENEW = """
@@ -49,24 +47,35 @@ end
 """
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Task:
+    """A task in progress; `lost`: it was in progress before, and its worker did not live to end it."""
+
+    job: Job
+    lease: Execution
+    shard: Shard
+    lost: bool
+    since: float = field(default_factory=time.monotonic)
+
+
 class Consumer(SimpleWorker):
     """An RQ worker on one queue; a context manager while RQ is to know of it.
 
     `beat` is to be called by a second thread every settings.heartbeat_seconds.
     """
 
-    def __init__(self, settings: Settings, queue: Queue, run_shard: RunShard, losses: Losses) -> None:
+    def __init__(self, settings: Settings, queue: Queue, shards: Shards, losses: Losses) -> None:
         # Never the same: RQ refuses a name whose last owner was killed.
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         super().__init__([queue], name=name, connection=queue.connection, serializer="json")
         self._lease_seconds = math.ceil(settings.lease_seconds)  # RQ counts in whole seconds
         self._queue = queue
-        self._run_shard = run_shard
+        self._shards = shards
         self._losses = losses
         self._renew = queue.connection.register_script(_RENEW)
         self._rescue = queue.connection.register_script(_RESCUE)
         self._popped: dict[str, float] = {}  # tasks on the intermediate list, and when we first saw them there
-        self._lease: Execution | None = None
+        self._open: list[_Task] = []  # oldest first; replaced, never changed: two threads read it
 
     @property
     def connection_timeout(self) -> int:
@@ -75,9 +84,8 @@ class Consumer(SimpleWorker):
 
     @property
     def task(self) -> str | None:
-        """Id of the task in progress."""
-        lease = self._lease
-        return lease.job_id if lease else None
+        """Id of the task in progress, of several the one that was taken first."""
+        return next((task.job.id for task in self._open), None)
 
     def __enter__(self) -> Self:
         cast(Any, self).register_birth()  # untyped, like the next
@@ -89,71 +97,104 @@ class Consumer(SimpleWorker):
         cast(Any, self).register_death()
 
     def serve(self, stop: Stop) -> None:
-        """Take tasks until told to stop. Raises EngineNotStartedError, and redis.RedisError once its patience ends."""
-        while not stop.requested:
-            if (task := self._take()) is not None:
-                self._perform(task)
+        """Work on tasks until told to stop. Raises EngineNotStartedError, and redis.RedisError once its patience ends.
 
-    def _take(self) -> Job | None:
+        The next task is taken as soon as the engine has room for it. One that was lost before is worked on with no
+        other, so that none but it is under suspicion if it is lost again.
+        """
         try:
-            taken = Queue.dequeue_any([self._queue], _WAIT_SECONDS, self.connection, serializer=self.serializer)
-        except DequeueTimeout:
-            return None
-        return taken[0] if taken else None
+            while not (stop.requested and (self._shards.idle or stop.overdue)):
+                if not stop.requested and self._shards.hungry and not any(task.lost for task in self._open):
+                    self._take()
+                self._shards.step()
+                for task in [task for task in self._open if not task.shard.left]:
+                    self._close(task)
+        except RedisError:
+            raise  # nothing can be said about the tasks: their leases run out
+        except Exception as error:
+            self._lose(error)
+            raise
+        for task in reversed(self._open):  # each comes to the front of the queue
+            self._close(task)
 
-    def _perform(self, task: Job) -> None:
-        if task.func_name != RUN_SHARD:
-            _log.error("task %s asks for %s, which is not ours: dropped", task.id, task.func_name)
-            task.delete()
+    def _take(self) -> None:
+        try:
+            wait = None if self._open else _WAIT_SECONDS
+            taken = Queue.dequeue_any([self._queue], wait, self.connection, serializer=self.serializer)
+        except DequeueTimeout:
             return
-        lease = self._begin(task)
+        if taken is not None:
+            self._begin(taken[0])
+
+    def _begin(self, job: Job) -> None:
+        if job.func_name != RUN_SHARD:
+            _log.error("task %s asks for %s, which is not ours: dropped", job.id, job.func_name)
+            job.delete()
+            return
+        for task in [task for task in self._open if task.job.id == job.id]:
+            self._close(task)  # while we were paused somebody took it over, and lost it
+        lease = self._hold(job)
 
         def held() -> bool:
             return self.connection.zscore(self._queue.started_job_registry.key, lease.composite_key) is not None
 
-        try:
-            job_id, shard = task.args
-            finished = self._run_shard(job_id, shard, held)
-        except RedisError:
-            raise  # nothing can be said about the task: its lease runs out
-        except Exception as error:
-            if held():
-                self._losses(task, type(error), error, error.__traceback__)
-                task.retries_left = cast(int, task.retries_left) - 1  # as RQ does where a lease ran out
-                self._end(task, lease, put_back=True)
-            raise
-        finally:
-            self._lease = None
-        if held():
-            self._end(task, lease, put_back=not finished)
+        lost = Losses.befell(job)
+        if lost and self._open:
+            self._end(job, lease, put_back=True)  # until they are finished
+            return
+        job_id, number = job.args
+        shard = self._shards.open(job_id, number, held, careful=lost)
+        if shard is None:
+            self._end(job, lease, put_back=False)
         else:
-            _log.warning("task %s was taken over by another worker", task.id)
+            self._open = [*self._open, _Task(job, lease, shard, lost)]
 
-    def _begin(self, task: Job) -> Execution:
+    def _close(self, task: _Task) -> None:
+        """The end of a task that is finished, or that we have to leave."""
+        finished = not task.shard.left
+        self._shards.drop(task.shard)
+        if task.shard.held():
+            self._end(task.job, task.lease, put_back=not finished)
+            seconds = time.monotonic() - task.since
+            _log.info("task %s %s after %.2f s", task.job.id, "finished" if finished else "handed back", seconds)
+        else:
+            _log.warning("task %s was taken over by another worker", task.job.id)
+        self._open = [other for other in self._open if other is not task]
+
+    def _lose(self, error: Exception) -> None:
+        """Hand everything back after what ends us; the task that came first is blamed for it."""
+        for task in reversed(self._open):
+            if task.shard.held():
+                if task is self._open[0]:
+                    self._losses(task.job, type(error), error, error.__traceback__)
+                    task.job.retries_left = cast(int, task.job.retries_left) - 1  # as RQ does where a lease ran out
+                self._end(task.job, task.lease, put_back=True)
+        self._open = []
+
+    def _hold(self, job: Job) -> Execution:
         with self.connection.pipeline() as p:
-            lease = Execution.create(task, self._lease_seconds, p, worker_name=self.name)
+            lease = Execution.create(job, self._lease_seconds, p, worker_name=self.name)
             self._renew_lease(lease, p)
-            task.prepare_for_execution(self.name, p)
-            p.lrem(self._queue.intermediate_queue_key, 1, task.id)
+            job.prepare_for_execution(self.name, p)
+            p.lrem(self._queue.intermediate_queue_key, 1, job.id)
             p.execute()
-        self._lease = lease
         return lease
 
-    def _end(self, task: Job, lease: Execution, *, put_back: bool) -> None:
+    def _end(self, job: Job, lease: Execution, *, put_back: bool) -> None:
         with self.connection.pipeline() as p:
             if put_back:
-                self._queue.enqueue_job(task, pipeline=p, at_front=True)  # first: it opens the transaction itself
+                self._queue.enqueue_job(job, pipeline=p, at_front=True)  # first: it opens the transaction itself
             else:
-                p.delete(task.key, task.execution_registry.key)
-            lease.delete(task, p)
+                p.delete(job.key, job.execution_registry.key)
+            lease.delete(job, p)
             p.execute()
 
     # The other thread
 
     def beat(self) -> None:
-        """Renew our lease and our entry among RQ's workers, and look after the dead. Raises redis.RedisError."""
-        if (lease := self._lease) is not None:
-            self._renew_lease(lease, self.connection)
+        """Renew our leases and our entry among RQ's workers, and look after the dead. Raises redis.RedisError."""
+        for task in self._open:
+            self._renew_lease(task.lease, self.connection)
         self.heartbeat(self._lease_seconds)
         self._sweep()
 

@@ -30,6 +30,11 @@ class Losses:
         self._retries = settings.shard_tries - 1
         self._ledger = ledger
 
+    @staticmethod
+    def befell(task: Job) -> bool:
+        """Whether a task was lost before."""
+        return "missing" in task.meta
+
     def __call__(self, task: Job, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         """See to it that the task is tried again, with or without the batch that comes next."""
         job_id, shard = task.args

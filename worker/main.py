@@ -46,7 +46,7 @@ def run(settings: Settings, maker: str = _MAKER) -> None:
         ledger = Ledger(redis)
         shards = Shards(settings, ledger, store, engine, stop)
         queue = open_queue(settings, **patience)
-        consumer = Consumer(settings, queue, shards.run, Losses(settings, ledger))
+        consumer = Consumer(settings, queue, shards, Losses(settings, ledger))
         try:
             record = _describe(consumer.name, engine.start())
             _log.info("worker %s on %s (%s)", record.name, record.device, record.device_kind)

@@ -115,6 +115,7 @@ class Maker:
         finally:
             done.one()
         return Made(
+            job_id=job_id,
             batch=number,
             samples=len(batch.sample),
             bytes=content.bytes,

@@ -34,6 +34,7 @@ class Ready:
 class Made:
     """Engine to parent: the batch is in the store. Batches are answered one by one, in any order."""
 
+    job_id: str
     batch: int
     samples: int
     bytes: int
@@ -45,6 +46,7 @@ class Made:
 class Refused:
     """Engine to parent: this batch can't be made, now or later; the engine is well."""
 
+    job_id: str
     batch: int
     sample: int | None
     error: str

@@ -72,7 +72,7 @@ class Pipeline:
             step(make, *arguments)
         except (AfmbatchError, FileNotFoundError) as error:
             if len(make.batches) == 1:
-                self._answer(_refused(make.batches[0], error))
+                self._answer(_refused(make, error))
             else:  # each for itself: most of them may be well
                 for batch in make.batches:
                     self.make(replace(make, batches=[batch]))
@@ -80,10 +80,10 @@ class Pipeline:
             self._fault(error)
 
 
-def _refused(batch: int, error: AfmbatchError | FileNotFoundError) -> Refused:
+def _refused(make: Make, error: AfmbatchError | FileNotFoundError) -> Refused:
     if isinstance(error, SampleError):
-        return Refused(batch, error.sample, error.reason)
-    return Refused(batch, None, told(error))
+        return Refused(make.job_id, make.batches[0], error.sample, error.reason)
+    return Refused(make.job_id, make.batches[0], None, told(error))
 
 
 def told(error: Exception) -> str:

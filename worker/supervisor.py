@@ -23,11 +23,7 @@ class EngineNotStartedError(AfmbatchError):
 
 
 class EngineLostError(AfmbatchError):
-    """The engine died, hung or gave up; `batches` are those it still had, of whatever Make, in their order."""
-
-    def __init__(self, reason: str, batches: list[int]) -> None:
-        super().__init__(reason)
-        self.batches = batches
+    """The engine died, hung or gave up: what it had not answered is to be made by another one."""
 
 
 class Engine:
@@ -39,7 +35,7 @@ class Engine:
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection
         self.ready: Ready
-        self._waiting: deque[list[int]] = deque()  # the batches of each Make that are not answered
+        self._waiting: deque[set[tuple[str, int]]] = deque()  # the batches of each Make that are not answered
         self._since = 0.0  # when the first of these Makes came to be the first, or one of its batches was answered
 
     @property
@@ -78,7 +74,7 @@ class Engine:
         """Hand it batches of one job; the device makes them in this order."""
         if not self._waiting:
             self._since = time.monotonic()
-        self._waiting.append(list(make.batches))
+        self._waiting.append({(make.job_id, batch) for batch in make.batches})
         self._send(encode(make))
 
     def receive(self, seconds: float) -> list[Answer]:
@@ -91,14 +87,14 @@ class Engine:
         while (message := self._read(0.0 if answers else max(0.0, min(seconds, left)))) is not None:
             assert isinstance(message, Made | Refused)  # noqa: S101 - it says nothing else
             answers.append(message)
-            self._answered(message.batch)
+            self._answered((message.job_id, message.batch))
             if not self._waiting:
                 break
         if not answers and left <= seconds:
             raise self._end(f"no batch within {self._settings.batch_seconds:g} s")
         return answers
 
-    def _answered(self, batch: int) -> None:
+    def _answered(self, batch: tuple[str, int]) -> None:
         group = next(group for group in self._waiting if batch in group)
         if group is self._waiting[0]:
             self._since = time.monotonic()
@@ -143,9 +139,8 @@ class Engine:
             status = self._process.wait()
         self._pipe.close()
         self._process = None
-        batches = [batch for group in self._waiting for batch in group]
         self._waiting.clear()
-        return EngineLostError(reason or _obituary(status), batches)
+        return EngineLostError(reason or _obituary(status))
 
 
 def _obituary(status: int) -> str:

@@ -1,14 +1,15 @@
-"""The task: a shard, batch by batch, from the ledger to the engine and back.
+"""Tasks: shards, batch by batch, from the ledger to the engine and back.
 
-A batch that was made is recorded whoever made it: recording twice is harmless, and its file is in the store. All else
-(failures, further batches, the task's end) is for the worker that holds the shard.
+Several shards are open at a time, so that the engine gets the next one's first batches while it still works on the last
+ones of this. A batch that was made is recorded whoever made it: recording twice is harmless, and its file is in the
+store. All else (failures, further batches, the task's end) is for the worker that holds the shard.
 """
 
 import logging
-import time
 from collections import Counter, deque
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import accumulate, groupby
 
 from service.contract.batch import file_bytes
 from service.contract.errors import NotFound
@@ -25,22 +26,27 @@ _log = logging.getLogger("worker")
 _TICK_SECONDS = 0.2  # how soon a wait for the engine notices that we are to stop
 
 
-@dataclass(slots=True)
-class _Work:
-    """A shard in progress."""
+@dataclass(slots=True, eq=False)
+class Shard:
+    """A shard in progress. `careful`: one batch at a time, for it was lost before."""
 
     job_id: str
+    number: int
     plan: Plan
     spec: str
     held: Callable[[], bool]
-    todo: deque[int]
+    careful: bool
+    left: set[int]  # batches that are neither recorded nor given up
     tries: Counter[int] = field(default_factory=Counter)
-    alone: bool = False  # the engine has a batch that was tried before: it gets no other
     hopeless: int = 0  # batches in a row that failed the engine to the last try
+
+    def alone(self, batch: int) -> bool:
+        """Whether to make a batch with nothing else in the engine, so that it is clear whose fault a fault is."""
+        return self.careful or self.tries[batch] > 0
 
 
 class Shards:
-    """Runs shards; all it needs was opened by worker.main."""
+    """The open shards; all they need was opened by worker.main."""
 
     def __init__(self, settings: Settings, ledger: Ledger, store: Store, engine: Engine, stop: Stop) -> None:
         self._settings = settings
@@ -48,118 +54,165 @@ class Shards:
         self._store = store
         self._engine = engine
         self._stop = stop
+        self._todo: deque[tuple[Shard, int]] = deque()
+        self._out: dict[tuple[str, int], Shard] = {}  # what the engine has
+        self._alone = False  # and that is to be all it has
         self.samples_done = 0
 
-    def run(self, job_id: str, shard: int, held: Callable[[], bool]) -> bool:
-        """Make the missing batches of a shard; whether it is finished, rather than to be handed back.
+    @property
+    def idle(self) -> bool:
+        """Whether the engine has nothing to do."""
+        return not self._engine.waiting
 
-        `held` tells whether the shard is still ours. A batch that fails the engine is tried again in a fresh one; after
-        settings.shard_tries it is recorded as failed, and after as many such batches in a row the rest of the shard is.
-        Raises EngineNotStartedError, redis.RedisError.
-        """
+    @property
+    def hungry(self) -> bool:
+        """Whether the engine could do more than there is to do."""
+        most = self._engine.ready.samples
+        todo = accumulate(shard.plan.size(batch) for shard, batch in self._todo)
+        return self._engine.waiting < self._room(self._alone) and not any(samples >= most for samples in todo)
+
+    def open(self, job_id: str, number: int, held: Callable[[], bool], *, careful: bool) -> Shard | None:
+        """A shard whose missing batches `step` will make; None if the job is gone. `held`: whether it is still ours."""
         try:
             job = self._ledger.job(job_id)
         except NotFound:
             self._store.delete_prefix(job_prefix(job_id))  # what another worker stored, but lived not to record
-            return True
+            return None
         self._ledger.start(job_id)
         plan = Plan(job.spec, job.structures)
-        todo = self._ledger.missing(job_id, plan.shard(shard))
-        work = _Work(job_id, plan, job.spec.model_dump_json(), held, deque(todo))
-        began = time.monotonic()
-        _log.info("%s shard %d: %d batches to make", job_id, shard, len(todo))
-        finished = self._work(work)
-        seconds = time.monotonic() - began
-        _log.info("%s shard %d: %s after %.2f s", job_id, shard, "finished" if finished else "stopped", seconds)
-        return finished
+        missing = self._ledger.missing(job_id, plan.shard(number))
+        shard = Shard(job_id, number, plan, job.spec.model_dump_json(), held, careful, set(missing))
+        self._todo.extend((shard, batch) for batch in missing)
+        _log.info("%s shard %d: %d batches to make", job_id, number, len(missing))
+        return shard
 
-    def _work(self, work: _Work) -> bool:
-        while True:
-            self._hand_out(work)
-            if not self._engine.waiting:
-                break
-            try:
-                answers = self._answers()
-            except EngineLostError as fault:
-                if not work.held():  # we were paused, perhaps: what looks like a hang may be none
-                    return False
-                self._try_again(work, fault)
-                continue
-            if not answers:
-                return False
-            work.hopeless = 0
-            self._record(work, [answer for answer in answers if isinstance(answer, Made)])
-            refused = [answer for answer in answers if isinstance(answer, Refused)]
-            if refused and work.held():
-                for answer in refused:
-                    self._fail(work, answer.batch, answer.error, answer.sample)
-            if self._stop.requested:
-                break
-        return not (work.todo or self._engine.waiting)
+    def drop(self, shard: Shard) -> None:
+        """Begin no further batch of a shard; what the engine has of it is recorded when it comes."""
+        shard.left -= {batch for other, batch in self._todo if other is shard}
+        self._todo = deque(entry for entry in self._todo if entry[0] is not shard)
 
-    def _hand_out(self, work: _Work) -> None:
-        if self._stop.requested or not self._has_room(work):
+    def step(self) -> None:
+        """Give the engine what it has room for, and wait a moment for its answers.
+
+        A batch that fails the engine is tried again in a fresh one; after settings.shard_tries it is recorded as
+        failed, and after as many such batches in a row the rest of the shard is. Raises EngineNotStartedError,
+        redis.RedisError.
+        """
+        self._hand_out()
+        if self.idle:
             return
-        if not (self._ledger.wanted(work.job_id) and work.held()):
-            work.todo.clear()  # what the engine has begun is still waited for: the next shard needs it idle
-        while self._has_room(work):
-            if not self._engine.waiting:
+        try:
+            answers = self._engine.receive(_TICK_SECONDS)
+        except EngineLostError as fault:
+            self._try_again(fault)
+            return
+        for job_id, of_job in groupby(answers, lambda answer: answer.job_id):
+            self._take(job_id, list(of_job))
+
+    def _hand_out(self) -> None:
+        checked: set[Shard] = set()
+        while not self._stop.requested and self._has_room():
+            shard, batch = self._todo[0]
+            if shard not in checked and not (self._ledger.wanted(shard.job_id) and shard.held()):
+                self.drop(shard)
+                continue
+            checked.add(shard)
+            if self.idle:
                 self._engine.ensure()
-            work.alone = work.tries[work.todo[0]] > 0
-            self._engine.send(Make(work.job_id, work.spec, self._group(work)))
+            self._alone = shard.alone(batch)
+            self._engine.send(Make(shard.job_id, shard.spec, self._group()))
 
-    def _has_room(self, work: _Work) -> bool:
-        """Whether to give the engine more. After a fault one batch at a time, so that it is clear whose fault it is."""
-        if not work.todo:
+    def _has_room(self) -> bool:
+        if not self._todo:
             return False
-        alone = work.alone or work.tries[work.todo[0]] > 0
-        return self._engine.waiting < (1 if alone else self._engine.ready.ahead)
+        shard, batch = self._todo[0]
+        return self._engine.waiting < self._room(self._alone or shard.alone(batch))
 
-    def _group(self, work: _Work) -> list[int]:
+    def _room(self, alone: bool) -> int:
+        return 1 if alone else self._engine.ready.ahead
+
+    def _group(self) -> list[int]:
         """The next batches to make together: one, or as many small ones as suit the device and fit into memory."""
-        group = [work.todo.popleft()]
-        samples = work.plan.size(group[0])
-        while not work.alone and work.todo and not work.tries[work.todo[0]] and samples < self._engine.ready.samples:
-            samples += work.plan.size(work.todo[0])
-            if file_bytes(work.plan.spec, samples) > self._settings.group_bytes:
+        group: list[int] = []
+        samples = 0
+        first = self._todo[0][0]
+        while self._todo:
+            shard, batch = self._todo[0]
+            samples += shard.plan.size(batch)
+            if group and (
+                self._alone
+                or shard.job_id != first.job_id
+                or shard.alone(batch)
+                or file_bytes(shard.plan.spec, samples) > self._settings.group_bytes
+            ):
                 break
-            group.append(work.todo.popleft())
+            self._todo.popleft()
+            self._out[shard.job_id, batch] = shard
+            group.append(batch)
+            if samples >= self._engine.ready.samples:
+                break
         return group
 
-    def _answers(self) -> list[Answer]:
-        """None: we are to stop, and have waited long enough."""
-        while not (answers := self._engine.receive(_TICK_SECONDS)):
-            if self._stop.overdue:
-                break
-        return answers
+    def _take(self, job_id: str, answers: list[Answer]) -> None:
+        made = [answer for answer in answers if isinstance(answer, Made)]
+        if made:
+            self._record(job_id, made)
+        for answer in answers:
+            shard = self._out.pop((job_id, answer.batch), None)  # None: we lost the shard and took it again
+            if shard is None:
+                continue
+            shard.hopeless = 0
+            if isinstance(answer, Refused):
+                self._fail(shard, [answer.batch], answer.error, answer.sample)
+            shard.left.discard(answer.batch)
 
-    def _record(self, work: _Work, made: list[Made]) -> None:
-        records = [BatchRecord(**asdict(one)) for one in made]
-        for record, ours in zip(records, self._ledger.record_batches(work.job_id, records), strict=True):
+    def _record(self, job_id: str, made: list[Made]) -> None:
+        records = [
+            BatchRecord(batch=m.batch, samples=m.samples, bytes=m.bytes, sha256=m.sha256, flagged=m.flagged)
+            for m in made
+        ]
+        for record, ours in zip(records, self._ledger.record_batches(job_id, records), strict=True):
             if ours:
                 self.samples_done += record.samples
             else:
-                self._store.delete(batch_key(work.job_id, record.batch, record.sha256))
+                self._store.delete(batch_key(job_id, record.batch, record.sha256))
 
-    def _try_again(self, work: _Work, fault: EngineLostError) -> None:
+    def _try_again(self, fault: EngineLostError) -> None:
         """Whatever was in the engine counts as tried, for any of it may be at fault; what failed alone often enough is.
 
         From now on each of these batches is made alone.
         """
-        work.todo.extendleft(reversed(fault.batches))
-        work.tries.update(fault.batches)
-        first, most = fault.batches[0], self._settings.shard_tries
-        others = f" and {len(fault.batches) - 1} more" if len(fault.batches) > 1 else ""
-        _log.warning("%s batch %d%s, try %d of %d: %s", work.job_id, first, others, work.tries[first], most, fault)
-        if others or work.tries[first] < most:
-            return
-        self._fail(work, work.todo.popleft(), f"{fault} (tried {work.tries[first]} times)")
-        work.hopeless += 1
-        if work.hopeless == most:
-            for rest in work.todo:
-                self._fail(work, rest, f"not tried: the {most} batches before it failed, the last of them so: {fault}")
-            work.todo.clear()
+        lost = list(self._out.items())
+        self._out.clear()
+        for shard in dict.fromkeys(shard for _, shard in lost):
+            if not shard.held():  # we were paused, perhaps: what looks like a hang may be none
+                self.drop(shard)
+                shard.left.clear()
+        again = [(shard, batch) for (_, batch), shard in lost if batch in shard.left]
+        self._todo.extendleft(reversed(again))
+        for shard, batch in again:
+            shard.tries[batch] += 1
+            told = (shard.job_id, batch, shard.tries[batch], self._settings.shard_tries, fault)
+            _log.warning("%s batch %d, try %d of %d: %s", *told)
+        if len(lost) == len(again) == 1:
+            self._give_up(*again[0], fault)
 
-    def _fail(self, work: _Work, batch: int, error: str, sample: int | None = None) -> None:
-        _log.error("%s batch %d failed: %s", work.job_id, batch, error)
-        self._ledger.record_failure(work.job_id, BatchFailure(batch=batch, sample=sample, error=error))
+    def _give_up(self, shard: Shard, batch: int, fault: EngineLostError) -> None:
+        most = self._settings.shard_tries
+        if shard.tries[batch] < most:
+            return
+        self._todo.popleft()
+        self._fail(shard, [batch], f"{fault} (tried {shard.tries[batch]} times)")
+        shard.hopeless += 1
+        if shard.hopeless == most:
+            why = f"not tried: the {most} batches before it failed, the last of them so: {fault}"
+            self._fail(shard, sorted(shard.left), why)
+            self.drop(shard)
+
+    def _fail(self, shard: Shard, batches: Iterable[int], error: str, sample: int | None = None) -> None:
+        held = shard.held()
+        for batch in batches:
+            shard.left.discard(batch)
+            if held:
+                _log.error("%s batch %d failed: %s", shard.job_id, batch, error)
+                self._ledger.record_failure(shard.job_id, BatchFailure(batch=batch, sample=sample, error=error))

@@ -47,7 +47,9 @@ class Good:
     def write(self, make, batch):
         content = self.store.put_batch(make.job_id, batch, [f"{make.job_id} {batch}".encode()])
         samples = JobSpec.model_validate_json(make.spec).batch_size
-        return Made(batch=batch, samples=samples, bytes=content.bytes, sha256=content.sha256, flagged=0)
+        return Made(
+            job_id=make.job_id, batch=batch, samples=samples, bytes=content.bytes, sha256=content.sha256, flagged=0
+        )
 
     def work(self, batch):
         pass
