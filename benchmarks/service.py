@@ -26,7 +26,7 @@ from service.contract.settings import Settings
 from service.contract.store import dataset_key
 from worker.maker import Maker
 
-_POLL_SECONDS = 0.02
+_POLL_SECONDS = 0.05
 
 
 class Client:

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 
 from fastapi import Request, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
@@ -12,6 +13,7 @@ from service.contract.batch import MEDIA_TYPE
 from service.contract.errors import Gone
 from service.contract.status import BatchRecord
 from service.contract.store import Store, batch_key
+from service.zero_copy import EXTENSION, ZeroCopyResponse
 
 _ONE_RANGE = re.compile(r"bytes=[ \t]*([0-9]{0,18})-([0-9]{0,18})[ \t]*", re.ASCII | re.IGNORECASE)
 _TAG = re.compile(r'(W/)?("[^"]*")')
@@ -36,19 +38,20 @@ async def download(request: Request, store: Store, job_id: str, record: BatchRec
     else:
         headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{record.bytes}"
     headers["Content-Length"] = str(len(part))
-    chunks = store.stream(
-        batch_key(job_id, record.batch, record.sha256), part.start, part.start + 1 if head else part.stop
-    )
-    try:
-        first = await anext(chunks)  # before the headers leave: after them there is no way to say that it is lost
+    key = batch_key(job_id, record.batch, record.sha256)
+    try:  # before the headers leave: after them there is no way to say that the file is lost
+        if head:
+            await run_in_threadpool(store.check, key)
+            return Response(None, status, headers, MEDIA_TYPE)
+        if (path := store.path(key)) is not None and EXTENSION in request.scope.get("extensions", {}):
+            file = await run_in_threadpool(path.open, "rb")
+            return ZeroCopyResponse(file, part, status, headers, MEDIA_TYPE)
+        chunks = store.stream(key, part.start, part.stop)
+        return StreamingResponse(_joined(await anext(chunks), chunks), status, headers, MEDIA_TYPE)
     except FileNotFoundError:
         raise Gone(
             f"batch {record.batch} of {job_id} was made, but its file is no longer in the store; post the job again"
         ) from None
-    if head:
-        await chunks.aclose()
-        return Response(None, status, headers, MEDIA_TYPE)
-    return StreamingResponse(_joined(first, chunks), status, headers, MEDIA_TYPE)
 
 
 async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -12,6 +12,7 @@ from service.contract.ledger import Ledger
 from service.contract.queue import open_queue
 from service.contract.settings import Settings
 from service.contract.store import Store
+from service.zero_copy import ZeroCopyProtocol
 
 _GRACE_SECONDS = 30  # downloads get so long to end after SIGTERM
 
@@ -29,7 +30,7 @@ def run(settings: Settings) -> None:
         ) as redis,
     ):
         app = create_app(settings, Ledger(redis), Store(settings.store_url), open_queue(settings))
-        config = uvicorn.Config(app, timeout_graceful_shutdown=_GRACE_SECONDS, access_log=False)
+        config = uvicorn.Config(app, timeout_graceful_shutdown=_GRACE_SECONDS, access_log=False, http=ZeroCopyProtocol)
         host, port, *_ = listening.getsockname()
         logging.getLogger("uvicorn.error").info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
         uvicorn.Server(config).run(sockets=[listening])

@@ -3,9 +3,7 @@
 Objects are immutable and their keys say what they are; nothing else in the house makes up keys.
 """
 
-import asyncio
 import hashlib
-import os
 import secrets
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -114,20 +112,19 @@ class Store:
         """Read an object whole."""
         return bytes(obstore.get(self._store, key).bytes())
 
+    def check(self, key: str) -> None:
+        """Raise FileNotFoundError unless the object is there."""
+        obstore.head(self._store, key)
+
+    def path(self, key: str) -> Path | None:
+        """Where an object is, whether it exists or not; None in a bucket."""
+        return None if self._directory is None else self._directory / key
+
     async def stream(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Bytes [start, end) of an object, in chunks."""
-        if self._directory is None:
-            answer = await obstore.get_async(self._store, key, options={"range": (start, end)})
-            async for chunk in answer.stream(min_chunk_size=CHUNK_BYTES):
-                yield bytes(chunk)
-            return
-        # By ourselves: obstore reads local files in small pieces and puts them together, at fifteen times the cost.
-        file = await asyncio.to_thread(os.open, self._directory / key, os.O_RDONLY)
-        try:
-            for at in range(start, end, CHUNK_BYTES):
-                yield await asyncio.to_thread(os.pread, file, min(CHUNK_BYTES, end - at), at)
-        finally:
-            os.close(file)
+        answer = await obstore.get_async(self._store, key, options={"range": (start, end)})
+        async for chunk in answer.stream(min_chunk_size=CHUNK_BYTES):
+            yield bytes(chunk)
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""

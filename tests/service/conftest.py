@@ -19,6 +19,7 @@ from service.contract.queue import open_queue
 from service.contract.settings import Settings
 from service.contract.status import BatchRecord
 from service.contract.store import Store
+from service.zero_copy import ZeroCopyProtocol
 
 WATER = "3\nwater\nO 0.0 0.0 0.0 -0.8\nH 0.96 0.0 0.0 0.4\nH -0.24 0.93 0.0 0.4\n"
 BARE_WATER = "3\nwater\nO 0.0 0.0 0.0\nH 0.96 0.0 0.0\nH -0.24 0.93 0.0\n"
@@ -77,7 +78,7 @@ def serving(app) -> Iterator[str]:
     """The address of an application that runs on a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as service.main does
-        server = Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=2))
+        server = Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=2, http=ZeroCopyProtocol))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         assert server.up.wait(20)

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from service.contract.batch import pieces
+from service.contract.settings import Settings
 from service.contract.status import BatchFailure
 from service.contract.store import batch_key
 
-from .conftest import faults, problem
+from .conftest import faults, problem, running
 
 DATA = b"".join(pieces({"afm": np.random.default_rng(1).random((5, 5, 40_000), dtype=np.float32)}))  # some chunks long
 ETAG = f'"{hashlib.sha256(DATA).hexdigest()}"'
@@ -148,3 +149,41 @@ def test_no_such_job(house):
         answer = house.http.get(f"/v1/jobs/job-0000000000000000/batches{tail}")
         assert answer.status_code == 404
         assert "job" in problem(answer)["detail"]
+
+
+@pytest.fixture
+def bucket(redis_url):
+    """A service whose store is no directory."""
+    with running(Settings(redis_url=redis_url, store_url="memory:///")) as house:
+        house.redis.flushall()
+        yield house
+
+
+def test_a_batch_in_a_bucket(bucket):
+    job = bucket.job()
+    bucket.record(job, 1, DATA)
+    path = f"/v1/jobs/{job}/batches/1"
+    assert bucket.http.get(path).content == DATA
+    assert bucket.http.get(path, headers={"range": "bytes=7-1500006"}).content == DATA[7:1_500_007]
+    assert bucket.http.head(path).headers["content-length"] == str(len(DATA))
+    bucket.store.delete(batch_key(job, 1, ETAG.strip('"')))
+    assert [bucket.http.request(method, path).status_code for method in ("GET", "HEAD")] == [410, 410]
+
+
+def test_a_client_that_goes_away_in_the_middle(house):
+    """The service is none the worse: it answers the next one."""
+    job = house.job()
+    large = b"".join(pieces({"afm": np.zeros(30_000_000, dtype=np.float32)}))  # more than sockets hold
+    house.record(job, 1, large)
+    path = f"/v1/jobs/{job}/batches/1"
+    for _ in range(3):
+        with house.http.stream("GET", path) as answer:
+            next(answer.iter_raw())
+    assert house.http.get(path).content == large
+
+
+def test_requests_one_after_the_other_on_a_connection(house, path):
+    for _ in range(3):
+        assert house.http.get(path).content == DATA
+        assert house.http.get(path, headers={"range": "bytes=-5"}).content == DATA[-5:]
+        assert house.http.head(path).status_code == 200
