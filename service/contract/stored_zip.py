@@ -7,7 +7,8 @@ takes a piece hashes and writes it while it is in the processor's cache. Every f
 import struct
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
-from zlib import crc32
+
+from isal.isal_zlib import crc32  # eight times as fast as zlib's
 
 Piece: TypeAlias = bytes | memoryview  # of single bytes
 PIECE_BYTES = 1 << 20  # fits a core's cache
