@@ -104,8 +104,9 @@ class Consumer(SimpleWorker):
         """
         try:
             while not (stop.requested and (self._shards.idle or stop.overdue)):
-                if not stop.requested and self._shards.hungry and not any(task.lost for task in self._open):
-                    self._take()
+                while not stop.requested and self._shards.hungry and not any(task.lost for task in self._open):
+                    if not self._take():
+                        break
                 self._shards.step()
                 for task in [task for task in self._open if not task.shard.left]:
                     self._close(task)
@@ -117,20 +118,20 @@ class Consumer(SimpleWorker):
         for task in reversed(self._open):  # each comes to the front of the queue
             self._close(task)
 
-    def _take(self) -> None:
+    def _take(self) -> bool:
+        """Begin the next task; whether there may be another."""
         try:
             wait = None if self._open else _WAIT_SECONDS
             taken = Queue.dequeue_any([self._queue], wait, self.connection, serializer=self.serializer)
         except DequeueTimeout:
-            return
-        if taken is not None:
-            self._begin(taken[0])
+            return False
+        return taken is not None and self._begin(taken[0])
 
-    def _begin(self, job: Job) -> None:
+    def _begin(self, job: Job) -> bool:
         if job.func_name != RUN_SHARD:
             _log.error("task %s asks for %s, which is not ours: dropped", job.id, job.func_name)
             job.delete()
-            return
+            return True
         for task in [task for task in self._open if task.job.id == job.id]:
             self._close(task)  # while we were paused somebody took it over, and lost it
         lease = self._hold(job)
@@ -141,13 +142,14 @@ class Consumer(SimpleWorker):
         lost = Losses.befell(job)
         if lost and self._open:
             self._end(job, lease, put_back=True)  # until they are finished
-            return
+            return False
         job_id, number = job.args
         shard = self._shards.open(job_id, number, held, careful=lost)
         if shard is None:
             self._end(job, lease, put_back=False)
         else:
             self._open = [*self._open, _Task(job, lease, shard, lost)]
+        return True
 
     def _close(self, task: _Task) -> None:
         """The end of a task that is finished, or that we have to leave."""

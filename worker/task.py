@@ -67,12 +67,12 @@ class Shards:
     @property
     def hungry(self) -> bool:
         """Whether the engine could do more than there is to do."""
-        most = self._engine.ready.samples
+        most = (self._room(self._alone) - self._engine.waiting) * self._engine.ready.samples
         todo = accumulate(shard.plan.size(batch) for shard, batch in self._todo)
-        return self._engine.waiting < self._room(self._alone) and not any(samples >= most for samples in todo)
+        return most > 0 and not any(samples >= most for samples in todo)
 
     def open(self, job_id: str, number: int, held: Callable[[], bool], *, careful: bool) -> Shard | None:
-        """A shard whose missing batches `step` will make; None if the job is gone. `held`: whether it is still ours."""
+        """A shard whose missing batches `step` will make; None if there are none. `held`: whether it is still ours."""
         try:
             job = self._ledger.job(job_id)
         except NotFound:
@@ -81,6 +81,8 @@ class Shards:
         self._ledger.start(job_id)
         plan = Plan(job.spec, job.structures)
         missing = self._ledger.missing(job_id, plan.shard(number))
+        if not missing:
+            return None
         shard = Shard(job_id, number, plan, job.spec.model_dump_json(), held, careful, set(missing))
         self._todo.extend((shard, batch) for batch in missing)
         _log.info("%s shard %d: %d batches to make", job_id, number, len(missing))

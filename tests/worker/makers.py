@@ -3,7 +3,9 @@
 import ctypes
 import os
 import signal
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -53,6 +55,40 @@ class Good:
 
     def work(self, batch):
         pass
+
+
+class Together(Good):
+    """Likes 40 samples at once, whatever its batches."""
+
+    def describe(self):
+        return replace(super().describe(), ahead=3, samples=40)
+
+    def wait(self, make):
+        with self.diary.with_name("groups").open("a") as groups:
+            groups.write(f"{' '.join(map(str, make.batches))}\n")
+        return super().wait(make)
+
+
+class RefusesTogether(Together):
+    def prepare(self, make):
+        if BAD in make.batches:
+            raise SampleError(31, "two atoms coincide")
+        return make
+
+
+class CrashesTogether(Together):
+    def work(self, batch):
+        if batch == BAD:
+            os.kill(os.getpid(), signal.SIGSEGV)
+
+
+class OneNeverWritten(Together):
+    """The disk hangs over one file; all else goes on."""
+
+    def write(self, make, batch):
+        if batch == BAD:
+            threading.Event().wait()
+        return super().write(make, batch)
 
 
 class Slow(Good):

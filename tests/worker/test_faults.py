@@ -52,6 +52,33 @@ def test_a_sample_that_is_refused(rig):
     assert rig.begun().count(BAD) == 1
 
 
+def test_small_batches_are_made_together(rig):
+    job = rig.post(batches=25, batches_per_shard=5)
+    rig.worker("Together")
+    assert rig.finish(job).state is State.DONE
+    groups = [list(map(int, line.split())) for line in (rig.directory / "groups").read_text().splitlines()]
+    assert [batch for group in groups for batch in group] == list(range(25))
+    assert max(map(len, groups)) == 2  # of 20 samples
+    assert [4, 5] in groups  # of two shards: the first was still open when the second was begun
+
+
+@pytest.mark.parametrize(
+    ("maker", "sample", "told", "begun"),
+    [
+        ("RefusesTogether", 31, "two atoms coincide", 0),
+        ("CrashesTogether", None, "the engine was killed by SIGSEGV (tried 3 times)", 3),
+        ("OneNeverWritten", None, "no batch within 1 s (tried 3 times)", 3),
+    ],
+)
+def test_a_batch_at_fault_among_others_made_together(rig, maker, sample, told, begun):
+    job = rig.post(batches=40, batches_per_shard=20)
+    rig.worker(maker, AFMBATCH_BATCH_SECONDS="1")
+    status = rig.finish(job)
+    assert status.counts.batches_done == 39
+    assert [(f.batch, f.sample, f.error) for f in status.errors] == [(BAD, sample, told)]
+    assert rig.begun().count(BAD) == begun
+
+
 def test_a_shard_whose_every_batch_fails_is_given_up(rig):
     job = rig.post(batches=20)
     rig.worker("AlwaysExits", AFMBATCH_SHARD_TRIES="2")
