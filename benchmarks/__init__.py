@@ -1,0 +1,1 @@
+"""The engine against the peer, ppafm: same molecules, same recipe, same device."""
