@@ -38,8 +38,10 @@ static real inverse_root(real x)
 {
     return nearer_root(x, nearer_root(x, as_float8(0x5f375a86 - (as_int8(x) >> 1))));
 }
+static real inverse(real x) { return 1.0f / x; }
 #else
-static real inverse_root(real x) { return rsqrt(x); }
+static real inverse_root(real x) { return native_rsqrt(x); }
+static real inverse(real x) { return native_recip(x); }
 #endif
 
 static real larger(real a, real b) { return a > b ? a : b; }
