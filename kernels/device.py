@@ -102,6 +102,11 @@ class Device:
             raise BuildFailed(str(error)) from error
         return program
 
+    def finish(self) -> None:
+        """Wait for everything that was enqueued."""
+        for queue in (self.uploads, self.queue, self.downloads):
+            queue.finish()
+
     def launch(
         self, kernel: "cl.Kernel", size: Sequence[int], group: Sequence[int], *arguments: Any, first: int = 0
     ) -> None:

@@ -4,7 +4,7 @@
 #define NO_SURFACE 1.0e9f
 #define LAST_DEPTH 100
 #define REACH 1.6f  // Å that a stride covers at most
-#define SPOTS 8
+#define SPOTS 32
 #define NO_ISO_SURFACE 4
 
 // The longest stride, in steps, that surely finds no crossing: steep·g¹⁴ + gentle·g⁶ stays below iso.
@@ -69,8 +69,6 @@ kernel void height_bound(SEARCH_PARAMETERS, global const float *restrict spots, 
 {
     const int image = which[get_global_id(2)], molecule = molecules[image], spot = get_global_id(0) * WIDTH;
     const sample_t sample = sample_open(SAMPLE_ARGUMENTS, image);
-    if (spot >= SPOTS)
-        return;
     const image_t im = images[image];
     global const float *place = spots + 2 * SPOTS * molecule + spot;
     const real x = load_pixels(place, 0, SPOTS), y = load_pixels(place + SPOTS, 0, SPOTS);
@@ -92,13 +90,13 @@ kernel void height_search(SEARCH_PARAMETERS, const float zmin, const int channel
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     const int ix = get_global_id(1), iy = get_global_id(0) * WIDTH;
+    const image_t im = images[image];
+    const real x = pixel_x(im.step_x, ix, nx), y = pixel_y(im.step_y, iy, ny);
+    // One step more than the clip: a crossing counts from the step above it.
+    const float clip = as_float(levels[3 * molecule]) - zmin / im.step_z + 1.0f;
+    const float limit = clip < LAST_DEPTH ? clip : LAST_DEPTH;
+    const real depth = surface_depth(&sample, x, y, im.step_z * (nz - 1), im.step_z, iso, limit);
     if (ix < nx && iy < ny) {
-        const image_t im = images[image];
-        const real x = pixel_x(im.step_x, ix, nx), y = pixel_y(im.step_y, iy, ny);
-        // One step more than the clip: a crossing counts from the step above it.
-        const float clip = as_float(levels[3 * molecule]) - zmin / im.step_z + 1.0f;
-        const float limit = clip < LAST_DEPTH ? clip : LAST_DEPTH;
-        const real depth = surface_depth(&sample, x, y, im.step_z * (nz - 1), im.step_z, iso, limit);
         store_pixels(maps + map_row(molecule - first, channel, channels, ix, nx, ny), iy, ny, depth);
         atomic_min(extremes, least_bits(depth));
         atomic_max(extremes + 1, greatest_bits(depth));
