@@ -36,6 +36,10 @@ $(VENV)/test-ready: $(VENV)/demo-ready requirements-dev.txt
 	$(PIP) install --quiet --require-hashes --requirement requirements-dev.txt
 	touch $@
 
+$(VENV)/bench-ready: $(VENV)/demo-ready benchmarks/requirements.txt
+	$(PIP) install --quiet --require-hashes --requirement benchmarks/requirements.txt
+	touch $@
+
 lock: $(VENV)/bin/python  ## Pin anew what pyproject.toml asks for, by hash and without addresses
 	$(PIP) install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
@@ -43,6 +47,8 @@ lock: $(VENV)/bin/python  ## Pin anew what pyproject.toml asks for, by hash and 
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 pyproject.toml --group build --group dev --constraint requirements.txt \
 		--output-file requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 --group bench --constraint requirements.txt --output-file benchmarks/requirements.txt
 	echo ziglang | $(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url \
 		--no-annotate --no-header --python-version 3.11 - --output-file requirements-linker.txt
 

@@ -46,21 +46,18 @@ class Bonds(AtomMap):
 
 
 def bonded(atoms: Atoms) -> tuple[Ints, Ints]:
-    """Pairs of atoms (first < second) nearer than BOND times their covalent radii, molecule by molecule."""
-    pairs = [
-        _neighbours(atoms.xyz[begin:end], atoms.covalent_radius[begin:end]) + begin
-        for begin, end in zip(atoms.offsets[:-1], atoms.offsets[1:], strict=True)
-    ]
-    first, second = np.concatenate(pairs, axis=1)
-    return first, second
+    """Pairs of atoms (first < second) nearer than BOND times their covalent radii, by molecule, first and second.
 
-
-def _neighbours(xyz: Floats, radius: Floats) -> Ints:
-    """(2, P) pairs within one molecule; one atom against all at a time, so that memory stays linear in atoms."""
-    reach = BOND * radius
-    near = [
-        np.flatnonzero(((xyz[i + 1 :] - xyz[i]) ** 2).sum(axis=1) < (reach[i + 1 :] + reach[i]) ** 2) + i + 1
-        for i in range(len(xyz))
-    ]
-    first = np.repeat(np.arange(len(xyz)), [len(found) for found in near])
-    return np.stack((first, np.concatenate(near)))
+    Each atom is compared with the one `ahead` places later, for all molecules at once: memory stays linear in atoms.
+    """
+    molecule, reach = atoms.molecule, BOND * atoms.covalent_radius
+    x, y, z = np.ascontiguousarray(atoms.xyz.T)
+    found = []
+    for ahead in range(1, int(np.diff(atoms.offsets).max())):
+        square = (x[ahead:] - x[:-ahead]) ** 2 + (y[ahead:] - y[:-ahead]) ** 2 + (z[ahead:] - z[:-ahead]) ** 2
+        near = (square < (reach[ahead:] + reach[:-ahead]) ** 2) & (molecule[ahead:] == molecule[:-ahead])
+        found.append(np.flatnonzero(near))
+    first = np.concatenate([*found, np.zeros(0, np.int64)])
+    second = first + np.repeat(np.arange(1, len(found) + 1), [len(pairs) for pairs in found])
+    order = np.lexsort((second, first))
+    return first[order], second[order]

@@ -94,13 +94,18 @@ class Device:
     def build(self, source: str, **defines: int) -> "cl.Program":
         """A program from source text; raises BuildFailed with the compiler's words."""
         # The simulator does not know what its own compiler's inliner leaves behind.
-        how = "-cl-opt-disable" if self.info.kind == "other" else "-cl-mad-enable"
-        options = [how, f"-DWIDTH={self.lanes}", *(f"-D{name}={value}" for name, value in defines.items())]
+        how = ["-cl-opt-disable"] if self.info.kind == "other" else ["-cl-mad-enable", "-cl-denorms-are-zero"]
+        options = [*how, f"-DWIDTH={self.lanes}", *(f"-D{name}={value}" for name, value in defines.items())]
         try:
             program: cl.Program = cl.Program(self.context, source).build(options=options)
         except cl.RuntimeError as error:
             raise BuildFailed(str(error)) from error
         return program
+
+    def finish(self) -> None:
+        """Wait for everything that was enqueued."""
+        for queue in (self.uploads, self.queue, self.downloads):
+            queue.finish()
 
     def launch(
         self, kernel: "cl.Kernel", size: Sequence[int], group: Sequence[int], *arguments: Any, first: int = 0

@@ -4,7 +4,7 @@
 #define NO_SURFACE 1.0e9f
 #define LAST_DEPTH 100
 #define REACH 1.6f  // Å that a stride covers at most
-#define SPOTS 8
+#define SPOTS 32
 #define NO_ISO_SURFACE 4
 
 // The longest stride, in steps, that surely finds no crossing: steep·g¹⁴ + gentle·g⁶ stays below iso.
@@ -69,8 +69,6 @@ kernel void height_bound(SEARCH_PARAMETERS, global const float *restrict spots, 
 {
     const int image = which[get_global_id(2)], molecule = molecules[image], spot = get_global_id(0) * WIDTH;
     const sample_t sample = sample_open(SAMPLE_ARGUMENTS, image);
-    if (spot >= SPOTS)
-        return;
     const image_t im = images[image];
     global const float *place = spots + 2 * SPOTS * molecule + spot;
     const real x = load_pixels(place, 0, SPOTS), y = load_pixels(place + SPOTS, 0, SPOTS);
@@ -78,24 +76,36 @@ kernel void height_bound(SEARCH_PARAMETERS, global const float *restrict spots, 
     atomic_min(levels + 3 * molecule, least_bits(depth));
 }
 
-// All pixels; what lies more than −zmin below the highest crossing will be clipped and is not looked for.
-kernel void height_search(SEARCH_PARAMETERS, const float zmin, const int channel, const int channels,
-                          const int first, global int *restrict levels, global float *restrict maps)
+// All pixels; what lies more than −zmin below the highest crossing will be clipped and is not looked for. A group agrees on
+// its extremes before it tells all: thousands of pixels at one address would have to queue.
+kernel void height_search(SEARCH_PARAMETERS, const float zmin, const int channel, const int channels, const int first,
+                          global int *restrict levels, global float *restrict maps, local int *restrict extremes)
 {
     const int image = which[get_global_id(2)], molecule = molecules[image];
     const sample_t sample = sample_open(SAMPLE_ARGUMENTS, image);
+    const int leads = get_local_id(0) == 0 & get_local_id(1) == 0;
+    if (leads) {
+        extremes[0] = as_int(NO_SURFACE);
+        extremes[1] = 0;
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
     const int ix = get_global_id(1), iy = get_global_id(0) * WIDTH;
-    if (ix >= nx || iy >= ny)
-        return;
     const image_t im = images[image];
     const real x = pixel_x(im.step_x, ix, nx), y = pixel_y(im.step_y, iy, ny);
     // One step more than the clip: a crossing counts from the step above it.
     const float clip = as_float(levels[3 * molecule]) - zmin / im.step_z + 1.0f;
     const float limit = clip < LAST_DEPTH ? clip : LAST_DEPTH;
     const real depth = surface_depth(&sample, x, y, im.step_z * (nz - 1), im.step_z, iso, limit);
-    atomic_min(levels + 3 * molecule + 1, least_bits(depth));
-    atomic_max(levels + 3 * molecule + 2, greatest_bits(depth));
-    store_pixels(maps + map_row(molecule - first, channel, channels, ix, nx, ny), iy, ny, depth);
+    if (ix < nx && iy < ny) {
+        store_pixels(maps + map_row(molecule - first, channel, channels, ix, nx, ny), iy, ny, depth);
+        atomic_min(extremes, least_bits(depth));
+        atomic_max(extremes + 1, greatest_bits(depth));
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (leads) {
+        atomic_min(levels + 3 * molecule + 1, extremes[0]);
+        atomic_max(levels + 3 * molecule + 2, extremes[1]);
+    }
 }
 
 // Depths to heights above the lowest, which is −zmin below the highest at most.

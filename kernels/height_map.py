@@ -16,7 +16,7 @@ from kernels.parts import Part
 from kernels.scan import PixelGrid
 
 NO_SURFACE = np.float32(1e9)
-SPOTS = 8  # pixels of each molecule that are looked at first
+SPOTS = 32  # pixels of each molecule that are looked at first
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class HeightMap:
 
         xy (N, 2) are the atoms' lateral positions, grid the pixels of each molecule's window.
         """
-        order = np.lexsort((-(atoms.xyz[:, 2] + atoms.lj_radius), atoms.molecule))
+        height = atoms.xyz[:, 2] + atoms.lj_radius
+        order = np.argsort(atoms.molecule * (1 + np.ptp(height)) - height)
         rank = np.minimum(np.arange(SPOTS), np.diff(atoms.offsets)[:, None] - 1)
         highest = xy[order[atoms.offsets[:-1, None] + rank]]
         middle = (np.array([grid.nx, grid.ny]) - 1) / 2
@@ -80,7 +81,7 @@ class HeightMap:
             )
             start = chosen.start
             device.launch(bound, few, (few[0], 1, 1), *probe, nx, ny, nz, iso, spots, levels, first=start)
-            device.launch(search, size, device.tile, *probe, nx, ny, nz, iso, zmin, *place, levels, maps, first=start)
+            device.launch(search, size, device.tile, *probe, nx, ny, nz, iso, zmin, *place, levels, maps, cl.LocalMemory(8), first=start)
             device.launch(
                 finish, size, device.tile, *probe[-3:], nx, ny, zmin, *place, levels, maps, quality, first=start
             )

@@ -49,6 +49,6 @@ class HostMemory:
             return Block(np.empty(nbytes, np.uint8), None)
         flags = cl.mem_flags.READ_WRITE | cl.mem_flags.ALLOC_HOST_PTR
         buffer = cl.Buffer(self._context, flags, nbytes)
-        both = cl.map_flags(cl.map_flags.READ | cl.map_flags.WRITE)
+        both: Any = cl.map_flags.READ | cl.map_flags.WRITE  # an int, whatever the stubs say
         array, _ = cl.enqueue_map_buffer(self._queue, buffer, both, 0, (nbytes,), np.dtype(np.uint8))
         return Block(array, buffer)

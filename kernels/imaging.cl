@@ -31,7 +31,8 @@ static void record(cantilever_t *c, int k, real force)
     sum *= c->scale;
     c->lost = c->lost | !(size(sum) < INFINITY);
 #if WIDTH == 1
-    c->out[slice] = sum;
+    if (c->lanes > 0)
+        c->out[slice] = sum;
 #else
     for (int lane = 0; lane < c->lanes; ++lane)
         c->out[lane * c->n_out + slice] = ((const float *)&sum)[lane];
@@ -118,18 +119,16 @@ kernel void imaging(SAMPLE_PARAMETERS, global const int *restrict which, global 
 {
     const int image = which[get_global_id(2)];
     const sample_t sample = sample_open(SAMPLE_ARGUMENTS, image);
-    const int line = get_global_id(1), ix = row + line, iy = get_global_id(0) * WIDTH;
-    if (line >= rows || iy >= ny)
-        return;
+    const int line = get_global_id(1), iy = get_global_id(0) * WIDTH;
     const image_t im = images[image];
-    const real x = pixel_x(im.step_x, ix, nx), y = pixel_y(im.step_y, iy, ny);
+    const real x = pixel_x(im.step_x, row + line, nx), y = pixel_y(im.step_y, iy, ny);
     const int n_out = nz - n + 1;
     cantilever_t cantilever;
     cantilever.stride = get_local_size(0) * get_local_size(1);
     cantilever.force = history + get_local_id(1) * get_local_size(0) + get_local_id(0);
     cantilever.n = n;
     cantilever.n_out = n_out;
-    cantilever.lanes = min(ny - iy, WIDTH);
+    cantilever.lanes = line < rows ? min(ny - iy, WIDTH) : 0;
     cantilever.weight = weight;
     cantilever.scale = im.scale;
     cantilever.out = df + ((size_t)((image - first) * rows + line) * ny + iy) * n_out;

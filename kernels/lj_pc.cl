@@ -61,44 +61,44 @@ static sample_t sample_open(global const float4 *atoms, global const tip_t *tips
     return s;
 }
 
-// What an atom adds: gradient (dx g, dy g, vz), second derivatives (dx² k + g, dx dy k, dx d, …).
+// What an atom adds: gradient (dx g, dy g, dz g + e), second derivatives dx² k + g, dx dy k, dx (dz k − f).
 typedef struct {
-    real g, vz, d, k;
+    real g, e, k, f;
 } pair_t;
 
-// With s = (R/r)⁶, b = 1/r²: ∇E = 12ε b (s − s²) r and so on. A multipole P_l(cos)/r^(l+1) has, with w = z/r² and its
-// derivatives P', lateral gradient −(x, y) P'_{l+1}/r^{l+3}, vertical −(l+1) P_{l+1}/r^{l+2}, and second derivatives by
-// the same two rules; each is a polynomial in w and b. The Hessian only steers: its hexadecapole is left out.
+// With s = (R/r)⁶ and b = 1/r², Lennard-Jones has g = 12ε b (s − s²) and so on. A multipole's potential is m P_l(c)/r^(l+1)
+// with c = z/r. Its lateral derivatives bring P'_{l+1}/r^(l+3) and P''_{l+2}/r^(l+5); its vertical ones follow by
+// n P_n = c P'_n − P'_{n−1} from the same and what is one order lower, e and f. All are polynomials in w = z/r² and b.
+// The Hessian only steers: its hexadecapole is left out.
 static pair_t pair_field(const sample_t *s, float charge, float r6, float depth, real dz, real ri, real *trace)
 {
     const float m0 = s->m0, m1 = s->m1, m2 = s->m2, m3 = s->m3, m4 = s->m4;
     const real b = ri * ri;
-    const real s6 = r6 * b * b * b, es = depth * s6 * b;
+    const real s6 = r6 * b * (b * b), es = depth * b * s6;
     pair_t p;
     p.g = es - es * s6;
     p.k = es * b * (14.0f * s6 - 8.0f);
-    p.vz = dz * p.g;
-    p.d = dz * p.k;
+    p.e = p.f = 0.0f;
     *trace += es * (11.0f * s6 - 5.0f);
 #if MOMENTS
-    const real w = dz * b, w2 = w * w, q = charge * ri, qb = q * b;
-    real pa = 0.0f, pz = 0.0f, pd = 0.0f, pk = 0.0f;
-    if (HAS(0) | HAS(2) | HAS(4)) {
-        pa = m0 + b * (1.875f * m4 * b - 1.5f * m2) + w2 * (39.375f * m4 * w2 + (7.5f * m2 - 26.25f * m4 * b));
-        pz = w * (m0 + b * (9.375f * m4 * b - 4.5f * m2) + w2 * (39.375f * m4 * w2 + (7.5f * m2 - 43.75f * m4 * b)));
-        pd = w * (3.0f * m0 - 22.5f * m2 * b + 52.5f * m2 * w2);
-        pk = 3.0f * m0 - 7.5f * m2 * b + 52.5f * m2 * w2;
+    const real w = dz * b, w2 = w * w, qb = charge * (ri * b), qbb = qb * b;
+    real pa = m0, pk = 3.0f * m0, pe = 0.0f, pf = 0.0f;
+    if (HAS(2) | HAS(4)) {
+        pa += b * (1.875f * m4 * b - 1.5f * m2) + w2 * (39.375f * m4 * w2 + (7.5f * m2 - 26.25f * m4 * b));
+        pk += 52.5f * m2 * w2 - 7.5f * m2 * b;
+        pe += w * (17.5f * m4 * w2 + (3.0f * m2 - 7.5f * m4 * b));
+        pf += 15.0f * m2 * w;
     }
     if (HAS(1) | HAS(3)) {
-        pa += w * (3.0f * m1 - 7.5f * m3 * b + 17.5f * m3 * w2);
-        pz += w2 * (3.0f * m1 - 15.0f * m3 * b + 17.5f * m3 * w2) + b * (1.5f * m3 * b - m1);
-        pd += w2 * (15.0f * m1 - 105.0f * m3 * b + 157.5f * m3 * w2) + b * (7.5f * m3 * b - 3.0f * m1);
-        pk += w * (15.0f * m1 - 52.5f * m3 * b + 157.5f * m3 * w2);
+        pa += w * (17.5f * m3 * w2 + (3.0f * m1 - 7.5f * m3 * b));
+        pk += w * (157.5f * m3 * w2 + (15.0f * m1 - 52.5f * m3 * b));
+        pe += 7.5f * m3 * w2 + (m1 - 1.5f * m3 * b);
+        pf += 52.5f * m3 * w2 + (3.0f * m1 - 7.5f * m3 * b);
     }
     p.g -= qb * pa;
-    p.vz -= q * pz;
-    p.d += qb * pd;
-    p.k += qb * b * pk;
+    p.k += qbb * pk;
+    p.e = qb * pe;
+    p.f = qbb * pf;
 #endif
     return p;
 }
@@ -112,9 +112,9 @@ static void add_charges(const sample_t *s, float charge, real lateral2, real dz,
         const real ci = inverse_root(lateral2 + cz * cz), cb = ci * ci;
         const real q = at.x * charge * ci * cb;
         p->g -= q;
-        p->vz -= q * cz;
-        p->d += 3.0f * q * cb * cz;
+        p->e -= q * at.y;
         p->k += 3.0f * q * cb;
+        p->f -= 3.0f * q * cb * at.y;
     }
 }
 #endif
@@ -145,16 +145,17 @@ static field_t sample_field(const sample_t *s, real x, real y, real z)
         for (int i = 0; i < m; ++i) {
             const float4 at = atoms[2 * i];
             const pair_t p = pairs[i];
-            const real dx = x - at.x, dy = y - at.y, kx = dx * p.k, ky = dy * p.k;
+            const real dx = x - at.x, dy = y - at.y, dz = z - at.z;
+            const real kx = dx * p.k, ky = dy * p.k, kz = dz * p.k - p.f;
             sum += p.g;
             gx += dx * p.g;
             gy += dy * p.g;
-            gz += p.vz;
+            gz += dz * p.g + p.e;
             xx += dx * kx;
             xy += dy * kx;
             yy += dy * ky;
-            xz += dx * p.d;
-            yz += dy * p.d;
+            xz += dx * kz;
+            yz += dy * kz;
         }
     }
     field_t f;
@@ -182,8 +183,12 @@ static void add_rigid(const sample_t *s, float charge, float r6, float depth, re
     f->steep += es * (s6 * larger(dz, (real)(0.0f)) + larger(reach - dz, (real)(0.0f)));
 #if MOMENTS
     const real w = dz * b, w2 = w * w, q = charge * ri, strength = size(q) * ri;
-    real pz = w * (m0 + b * (9.375f * m4 * b - 4.5f * m2) + w2 * (39.375f * m4 * w2 + (7.5f * m2 - 43.75f * m4 * b)));
-    f->gentle += strength * (magnitude(m0) + b * (3.0f * magnitude(m2) + 5.0f * magnitude(m4) * b));
+    real pz = w * m0;
+    f->gentle += strength * magnitude(m0);
+    if (HAS(2) | HAS(4)) {
+        pz += w * (b * (9.375f * m4 * b - 4.5f * m2) + w2 * (39.375f * m4 * w2 + (7.5f * m2 - 43.75f * m4 * b)));
+        f->gentle += strength * b * (3.0f * magnitude(m2) + 5.0f * magnitude(m4) * b);
+    }
     if (HAS(1) | HAS(3)) {
         pz += w2 * (3.0f * m1 - 15.0f * m3 * b + 17.5f * m3 * w2) + b * (1.5f * m3 * b - m1);
         f->gentle += strength * ri * (2.0f * magnitude(m1) + 4.0f * magnitude(m3) * b);

@@ -46,12 +46,12 @@ class LjPc:
         one_by_one = (self.tips["charge_end"] > self.tips["charge_begin"])[images]
         powers = 1 << np.arange(ORDER)
         moments = (self.tips["moment"][images] != 0) @ powers * ~one_by_one
-        kinds = np.stack((staged, one_by_one, moments), axis=1)
+        kinds = staged + 2 * one_by_one + 4 * moments
         groups: list[Group] = []
         lists: Arrays = {}
-        for kind in np.unique(kinds, axis=0):
-            chosen = (kinds == kind).all(axis=1)
-            defines = dict(zip(("STAGED", "CHARGES", "MOMENTS"), kind.tolist(), strict=True))
+        for kind in np.unique(kinds).tolist():
+            chosen = kinds == kind
+            defines = {"STAGED": kind & 1, "CHARGES": kind >> 1 & 1, "MOMENTS": kind >> 2}
             name = f"{key}_{len(groups)}"
             lists[name] = images[chosen].astype(np.int32)
             atoms = int(count[chosen].max()) if defines["STAGED"] else 0

@@ -6,9 +6,9 @@
         const int nx, const int ny, const int first, const int channel, const int channels,                            \
         global float *restrict maps
 
-static real pixel_x(float step, int ix, int nx) { return step * (ix - 0.5f * (nx - 1)); }
+// Beyond the edge the last pixel is repeated.
+static real pixel_x(float step, int ix, int nx) { return step * (min(ix, nx - 1) - 0.5f * (nx - 1)); }
 
-// Lanes beyond the edge repeat its last pixel.
 static real pixel_y(float step, int iy, int ny)
 {
     return step * (smaller(iy + LANE_INDEX, (real)(ny - 1)) - 0.5f * (ny - 1));

@@ -20,7 +20,8 @@ static pull_t spring_pull(const spring_t *s, vec u)
     p.dx = s->d0x + u.x, p.dy = s->d0y + u.y, p.dz = s->d0z + u.z;
     const real l2 = p.dx * p.dx + p.dy * p.dy + p.dz * p.dz;
     const real li = inverse_root(l2);
-    const real stretch = (u.x * (s->d0x + p.dx) + u.y * (s->d0y + p.dy) + u.z * (s->d0z + p.dz)) / (l2 * li + s->r0);
+    const real stretch = (u.x * (s->d0x + p.dx) + u.y * (s->d0y + p.dy) + u.z * (s->d0z + p.dz)) *
+                         inverse(l2 * li + s->r0);
     p.a = s->kr * stretch * li;
     p.c = (s->kr - p.a) * li * li;
     p.gx = s->kx * u.x + p.a * p.dx;
@@ -66,9 +67,9 @@ static rest_t relax(const sample_t *sample, const spring_t *spring, real x, real
         limit = slope > 0.5f * decline ? 0.5f * limit : limit;
 
         mask bent = !ALL_LANES;
-        const real d1 = 1.0f / positive(xx, &bent), l2 = xy * d1, l3 = xz * d1;
-        const real d2 = 1.0f / positive(yy - l2 * xy, &bent), m3 = (yz - l3 * xy) * d2;
-        const real d3 = 1.0f / positive(zz - l3 * xz - m3 * (yz - l3 * xy), &bent);
+        const real d1 = inverse(positive(xx, &bent)), l2 = xy * d1, l3 = xz * d1;
+        const real d2 = inverse(positive(yy - l2 * xy, &bent)), m3 = (yz - l3 * xy) * d2;
+        const real d3 = inverse(positive(zz - l3 * xz - m3 * (yz - l3 * xy), &bent));
         const real b2 = l2 * gx - gy, b3 = l3 * gx - gz - m3 * b2;
         vec s;
         s.z = b3 * d3;

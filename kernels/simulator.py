@@ -64,14 +64,14 @@ class Prepared:
 class Pending:
     """A batch on its way."""
 
-    def __init__(self, result: Result, done: "cl.Event", kept: Any) -> None:
+    def __init__(self, result: Result, copies: "list[cl.Event]", kept: Any) -> None:
         self._result = result
-        self._done = done
+        self._copies = copies  # an event of a copy waits for it before it is forgotten
         self._kept = kept  # what the device still reads
 
     def wait(self) -> Result:
         """The result, once it is there; other threads run meanwhile."""
-        self._done.wait()
+        self._copies[-1].wait()
         return self._result
 
 
@@ -145,14 +145,14 @@ class Simulator:
         lane = self._take(self._inputs)
         buffers, uploaded = lane.memory.upload(batch.packed)
         cl.enqueue_barrier(device.queue, [uploaded])
+        copies = [uploaded]
         for part in parts:
-            self._start_part(batch, part, buffers, result)
+            copies += self._start_part(batch, part, buffers, result)
         cl.enqueue_barrier(device.downloads, [cl.enqueue_marker(device.queue)])
         device.queue.flush()
-        done = cl.enqueue_copy(device.downloads, result.quality, buffers["quality"], is_blocking=False)
+        lane.free = cl.enqueue_copy(device.downloads, result.quality, buffers["quality"], is_blocking=False)
         device.downloads.flush()
-        lane.free = done
-        return Pending(result, done, (batch, buffers))
+        return Pending(result, [*copies, lane.free], (batch, buffers))
 
     def _blank(self, batch: Prepared) -> Result:
         nx, ny, _ = batch.dim
@@ -173,7 +173,9 @@ class Simulator:
                 cl.enqueue_barrier(queue, [lanes[0].free])
         return lanes[0]
 
-    def _start_part(self, batch: Prepared, part: Part, buffers: "dict[str, cl.Buffer]", result: Result) -> None:
+    def _start_part(
+        self, batch: Prepared, part: Part, buffers: "dict[str, cl.Buffer]", result: Result
+    ) -> "list[cl.Event]":
         device = self.device
         lane = self._take(self._lanes)
         rows = result.df[part.images.start : part.images.stop, part.rows.start : part.rows.stop]
@@ -188,10 +190,14 @@ class Simulator:
             self._describe(batch, part, buffers, map_buffer)
         cl.enqueue_barrier(device.downloads, [cl.enqueue_marker(device.queue)])
         device.queue.flush()
-        for array, buffer in ((rows, df_buffer), (maps, map_buffer)):
-            if array.nbytes:
-                lane.free = cl.enqueue_copy(device.downloads, array, buffer, is_blocking=False)
+        copies = [
+            cl.enqueue_copy(device.downloads, array, buffer, is_blocking=False)
+            for array, buffer in ((rows, df_buffer), (maps, map_buffer))
+            if array.nbytes
+        ]
         device.downloads.flush()
+        lane.free = copies[-1] if copies else lane.free
+        return copies
 
     def _describe(self, batch: Prepared, part: Part, buffers: "dict[str, cl.Buffer]", maps: "cl.Buffer") -> None:
         device, channel = self.device, 0

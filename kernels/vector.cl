@@ -1,5 +1,8 @@
 // A work-item carries WIDTH pixels: 1 on GPUs, 8 (a vector register) on CPUs. The physics is written once, in
 // `real`. PoCL's fma, select, fmax and any are calls that do not inline: plain operators do.
+//
+// Lanes are what goes one way together: the pixels of a work-item or, on NVIDIA's GPUs, those of a warp, whose threads
+// would wait for each other anyway but not find together again. So every work-item of a group must come to any_lane.
 #if WIDTH == 8
 typedef float8 real;
 typedef int8 mask;
@@ -16,7 +19,17 @@ typedef float real;
 typedef int mask;
 #define ALL_LANES 1
 #define LANE_INDEX 0.0f
+#ifdef __NV_CL_C_VERSION
+static int any_lane(mask m)
+{
+    int any;
+    asm volatile("{ .reg .pred p, q; setp.ne.s32 p, %1, 0; vote.sync.any.pred q, p, 0xffffffff; selp.s32 %0, 1, 0, q; }"
+                 : "=r"(any) : "r"(m));
+    return any;
+}
+#else
 static int any_lane(mask m) { return m; }
+#endif
 #endif
 
 #if WIDTH == 8 && defined(__clang__) && defined(__AVX__)
@@ -38,8 +51,10 @@ static real inverse_root(real x)
 {
     return nearer_root(x, nearer_root(x, as_float8(0x5f375a86 - (as_int8(x) >> 1))));
 }
+static real inverse(real x) { return 1.0f / x; }
 #else
-static real inverse_root(real x) { return rsqrt(x); }
+static real inverse_root(real x) { return native_rsqrt(x); }
+static real inverse(real x) { return native_recip(x); }
 #endif
 
 static real larger(real a, real b) { return a > b ? a : b; }

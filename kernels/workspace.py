@@ -32,7 +32,7 @@ def pack(device: Device, arrays: Mapping[str, npt.NDArray[Any]]) -> Packed:
 
 
 class Workspace:
-    """Buffers by name. Whoever takes one knows that no command still uses what it held."""
+    """Buffers by name. Commands that use one are not waited for, unless it has to grow."""
 
     def __init__(self, device: Device) -> None:
         self._device = device
@@ -42,6 +42,8 @@ class Workspace:
         """The buffer of that name, at least nbytes long; its content is undefined."""
         held = self._buffers.get(name)
         if held is None or held.size < nbytes:
+            if held is not None:
+                self._device.finish()  # sub-buffers in use don't keep it
             held = cl.Buffer(self._device.context, cl.mem_flags.READ_WRITE, max(nbytes, 1))
             self._buffers[name] = held
         return held

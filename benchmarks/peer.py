@@ -1,0 +1,98 @@
+"""The peer, ppafm, as a black box: driven as its own trainer drives it, on a device of our choice."""
+
+import logging
+import warnings
+from functools import cache
+
+import numpy as np
+import pyopencl as cl
+from numpy.typing import NDArray
+from ppafm.ml.AuxMap import AuxMaps
+from ppafm.ocl import field, relax
+from ppafm.ocl.AFMulator import AFMulator
+from ppafm.ocl.oclUtils import OCLEnvironment
+
+from benchmarks.cases import Sample
+from service.contract.descriptors import Descriptor
+from service.contract.spec import JobSpec, Tip
+
+GRID = 10  # points per Å of its force grid: its default
+MAPS = {
+    "vdw_spheres": "vdwSpheres",
+    "atomic_disks": "AtomicDisks",
+    "height_map": "HeightMap",
+    "bonds": "Bonds",
+    "atom_rfunc": "AtomRfunc",
+}
+WORDS = {"r_pp": "Rpp", "r_max": "Rmax", "mode": "diskMode"}  # parameters with another name there
+
+
+class Peer:
+    """The peer's simulator and descriptors for samples of one job.
+
+    What its trainer makes once (buffers, programs, descriptor objects) is made here; what it does for each sample is
+    done in `simulate`. All peers of a process must be on one device.
+    """
+
+    def __init__(self, device: "cl.Device", spec: JobSpec) -> None:
+        _use(device)
+        self._spec = spec
+        self._window = np.array(spec.scan.window)
+        self._simulator = AFMulator(
+            pixPerAngstrome=GRID,
+            scan_dim=spec.scan.dim,
+            scan_window=spec.scan.window,
+            df_steps=spec.scan.df_steps,
+            tipR0=[*spec.tips[-1].tilt, spec.tips[-1].r0],
+            npbc=(0, 0, 0),
+        )
+        self._maps = [self._map(descriptor) for descriptor in spec.descriptors]
+
+    def simulate(self, sample: Sample) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """df (T, nx, ny, n_out) in Hz, slice 0 farthest; the spec's descriptors (D, nx, ny)."""
+        df = np.stack([self._image(sample, t, tip) for t, tip in enumerate(self._spec.tips)])
+        xyzq = np.column_stack((sample.xyz, sample.charge))
+        return df, np.stack([describe(xyzq, sample.number) for describe in self._maps])
+
+    def _image(self, sample: Sample, t: int, tip: Tip) -> NDArray[np.float32]:
+        """Its trainer moves the molecule, never the window, so that the force grid stays where it is."""
+        simulator = self._simulator
+        simulator.iZPP = tip.element
+        simulator.tipR0 = [*sample.tilt[t], tip.r0]
+        simulator.setStiffness(tip.stiffness)
+        simulator.setQs(_four(tip.charges), _four(tip.charge_z))
+        moved = sample.xyz + (self._window[0] - sample.window[t, 0])
+        image: NDArray[np.float32] = simulator(moved, sample.number, sample.charge)
+        return image
+
+    def _map(self, descriptor: Descriptor) -> AuxMaps:
+        given = {WORDS.get(name, name): value for name, value in descriptor.model_dump(exclude={"kind"}).items()}
+        if descriptor.kind == "height_map":
+            given["scanner"] = self._simulator.scanner
+        else:
+            given["scan_dim"] = self._spec.scan.dim[:2]
+            given["scan_window"] = tuple(corner[:2] for corner in self._spec.scan.window)
+        return AuxMaps(MAPS[descriptor.kind], given)
+
+
+class _Environment(OCLEnvironment):  # type: ignore[misc]
+    """The peer knows platforms by number and takes their first device; this is the device it is told."""
+
+    def __init__(self, device: "cl.Device") -> None:
+        super().__init__(cl.get_platforms().index(device.platform))
+        self.ctx = cl.Context([device])
+        self.queue = cl.CommandQueue(self.ctx)
+
+
+@cache
+def _use(device: "cl.Device") -> None:
+    """Build the peer's programs, which it keeps in its modules: once, so that earlier peers stay valid."""
+    logging.getLogger("ppafm").setLevel(logging.WARNING)
+    warnings.simplefilter("ignore", cl.RepeatedKernelRetrieval)
+    environment = _Environment(device)
+    field.init(environment)
+    relax.init(environment)
+
+
+def _four(values: tuple[float, ...]) -> list[float]:
+    return [*values, *[0.0] * (4 - len(values))]
