@@ -21,7 +21,7 @@ def test_a_batch_fits_its_file_limit_and_the_memory_of_a_worker(most, host, side
 
     def faults(size):
         spec = {"dataset": "ds-0", "batch_size": size, "scan": {"dim": (side, side, 19)}}
-        plan = Plan(JobSpec.model_validate(spec), 10**6)
+        plan = Plan(JobSpec.model_validate(spec), 10**5)  # times 30
         return over_limits(plan, settings), file_bytes(plan.spec, size)
 
     found, size = faults(batch_size)
