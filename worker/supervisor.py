@@ -36,6 +36,7 @@ class Engine:
         self._pipe: Connection
         self.ready: Ready
         self._waiting: deque[set[tuple[str, int]]] = deque()  # the batches of each Make that are not answered
+        self._unread: Message | None = None
         self._since = 0.0  # when the first of these Makes came to be the first, or one of its batches was answered
 
     @property
@@ -84,17 +85,18 @@ class Engine:
         """
         answers: list[Answer] = []
         left = self._since + self._settings.batch_seconds - time.monotonic()
-        while (message := self._read(0.0 if answers else max(0.0, min(seconds, left)))) is not None:
-            assert isinstance(message, Made | Refused)  # noqa: S101 - it says nothing else
+        message = self._read(max(0.0, min(seconds, left)))
+        while isinstance(message, Made | Refused):
             answers.append(message)
-            self._answered((message.job_id, message.batch))
-            if not self._waiting:
-                break
+            self._answered(message)
+            message = self._next()
+        self._unread = message  # a Fault: after what could be answered before it
         if not answers and left <= seconds:
             raise self._end(f"no batch within {self._settings.batch_seconds:g} s")
         return answers
 
-    def _answered(self, batch: tuple[str, int]) -> None:
+    def _answered(self, answer: Answer) -> None:
+        batch = answer.job_id, answer.batch
         group = next(group for group in self._waiting if batch in group)
         if group is self._waiting[0]:
             self._since = time.monotonic()
@@ -120,14 +122,18 @@ class Engine:
 
     def _read(self, seconds: float) -> Message | None:
         try:
-            if not self._pipe.poll(seconds):
-                return None
-            message = decode(self._pipe.recv_bytes())
+            message = self._unread or (decode(self._pipe.recv_bytes()) if self._pipe.poll(seconds) else None)
         except (EOFError, OSError):
             raise self._end(None) from None
         if isinstance(message, Fault):
             raise self._end(message.error)
         return message
+
+    def _next(self) -> Message | None:
+        """What is there already; of an engine that has ended the next `_read` tells."""
+        with contextlib.suppress(EOFError, OSError):
+            return decode(self._pipe.recv_bytes()) if self._pipe.poll() else None
+        return None
 
     def _end(self, reason: str | None) -> EngineLostError:
         """Make sure that it is dead, and say why; None: it ended by itself."""
@@ -139,6 +145,7 @@ class Engine:
             status = self._process.wait()
         self._pipe.close()
         self._process = None
+        self._unread = None
         self._waiting.clear()
         return EngineLostError(reason or _obituary(status))
 
