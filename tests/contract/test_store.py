@@ -1,4 +1,4 @@
-"""Batch files in a directory: under the key of their content, whole or not at all."""
+"""Batch files in a directory and in a bucket: under the key of their content, whole or not at all."""
 
 import hashlib
 
@@ -11,8 +11,13 @@ DATA = b"".join(PIECES)
 
 
 @pytest.fixture
-def store(tmp_path):
+def directory(tmp_path):
     return Store(tmp_path.as_uri())
+
+
+@pytest.fixture(params=["directory", "bucket"])
+def store(request, directory):
+    return directory if request.param == "directory" else Store("memory:///")
 
 
 def test_a_batch_is_kept_under_its_content(store):
@@ -39,12 +44,12 @@ def test_nothing_is_left_of_what_came_to_nothing(store):
     assert store.keys("") == []
 
 
-def test_a_job_removed_while_its_batch_is_written(store):
+def test_a_job_removed_while_its_batch_is_written(directory):
     def removing():
         yield b"begun"
-        store.delete_prefix(job_prefix("job-1"))
+        directory.delete_prefix(job_prefix("job-1"))
         yield b"ended"
 
     with pytest.raises(FileNotFoundError):
-        store.put_batch("job-1", 7, removing())
-    assert store.keys("") == []
+        directory.put_batch("job-1", 7, removing())
+    assert directory.keys("") == []
