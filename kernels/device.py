@@ -73,7 +73,6 @@ class Device:
         self.uploads, self.queue, self.downloads = (cl.CommandQueue(self.context) for _ in range(3))
         self.local_memory = int(device.local_mem_size)
         self.max_group = int(device.max_work_group_size)
-        self.align = max(int(device.mem_base_addr_align) // 8, 4)
         self.max_buffer = int(device.max_mem_alloc_size)
         self._programs: dict[_Recipe, cl.Program] = {}
         self._kernels: dict[tuple[_Recipe, str], cl.Kernel] = {}
@@ -94,7 +93,8 @@ class Device:
     def build(self, source: str, **defines: int) -> "cl.Program":
         """A program from source text; raises BuildFailed with the compiler's words."""
         # The simulator does not know what its own compiler's inliner leaves behind.
-        how = ["-cl-opt-disable"] if self.info.kind == "other" else ["-cl-mad-enable", "-cl-denorms-are-zero"]
+        faster = ["-cl-mad-enable", "-cl-denorms-are-zero", "-cl-no-signed-zeros"]
+        how = ["-cl-opt-disable"] if self.info.kind == "other" else faster
         options = [*how, f"-DWIDTH={self.lanes}", *(f"-D{name}={value}" for name, value in defines.items())]
         try:
             program: cl.Program = cl.Program(self.context, source).build(options=options)

@@ -7,38 +7,6 @@
 #define FINE_TOLERANCE 5.0e-7f    // and between those of fifth and seventh order
 #define TRUSTED 0.05f               // Å between predictions of where the probe comes to rest
 
-// F_z of the last `n` heights of this work-item, in local memory; a height that completes a window gives a slice of Δf.
-typedef struct {
-    local real *force;
-    int stride, n, n_out, lanes;
-    constant const float *weight;
-    float scale;
-    global float *out;
-    mask lost;
-} cantilever_t;
-
-static void record(cantilever_t *c, int k, real force)
-{
-    const int newest = k % c->n, slice = k - c->n + 1;
-    c->force[newest * c->stride] = force;
-    if (slice < 0)
-        return;
-    real sum = 0.0f;
-    for (int j = newest + 1; j < c->n; ++j)
-        sum += c->weight[j - newest - 1] * c->force[j * c->stride];
-    for (int j = 0; j <= newest; ++j)
-        sum += c->weight[j + c->n - newest - 1] * c->force[j * c->stride];
-    sum *= c->scale;
-    c->lost = c->lost | !(size(sum) < INFINITY);
-#if WIDTH == 1
-    if (c->lanes > 0)
-        c->out[slice] = sum;
-#else
-    for (int lane = 0; lane < c->lanes; ++lane)
-        c->out[lane * c->n_out + slice] = ((const float *)&sum)[lane];
-#endif
-}
-
 static real length2(vec v) { return v.x * v.x + v.y * v.y + v.z * v.z; }
 
 static vec difference(vec a, vec b)
@@ -113,7 +81,7 @@ static vec between(const rest_t *b, const rest_t *c, float h)
 }
 
 kernel void imaging(SAMPLE_PARAMETERS, global const int *restrict which, global const image_t *restrict images,
-                    constant const float *restrict weight, local real *restrict history, const int nx, const int ny,
+                    global const float *restrict weights, local real *restrict history, const int nx, const int ny,
                     const int nz, const int n, const int first, const int row, const int rows,
                     global float *restrict df, global int *restrict quality)
 {
@@ -122,17 +90,8 @@ kernel void imaging(SAMPLE_PARAMETERS, global const int *restrict which, global 
     const int line = get_global_id(1), iy = get_global_id(0) * WIDTH;
     const image_t im = images[image];
     const real x = pixel_x(im.step_x, row + line, nx), y = pixel_y(im.step_y, iy, ny);
-    const int n_out = nz - n + 1;
-    cantilever_t cantilever;
-    cantilever.stride = get_local_size(0) * get_local_size(1);
-    cantilever.force = history + get_local_id(1) * get_local_size(0) + get_local_id(0);
-    cantilever.n = n;
-    cantilever.n_out = n_out;
-    cantilever.lanes = line < rows ? min(ny - iy, WIDTH) : 0;
-    cantilever.weight = weight;
-    cantilever.scale = im.scale;
-    cantilever.out = df + ((size_t)((image - first) * rows + line) * ny + iy) * n_out;
-    cantilever.lost = !ALL_LANES;
+    local real *force = history + get_local_id(1) * get_local_size(0) + get_local_id(0);
+    const int items = get_local_size(0) * get_local_size(1);
 
     // Every second height is relaxed; the one between is interpolated, once the next one is known, where that is good
     // enough, else relaxed as well. b and c are the last two such nodes, a the one before; d comes next. Where the way down
@@ -149,7 +108,7 @@ kernel void imaging(SAMPLE_PARAMETERS, global const int *restrict which, global 
             r = relax(&sample, &im.spring, x, y, im.step_z * (nz - 1 - at), start);
         stuck = stuck | r.stuck;
         if (between_nodes) {
-            record(&cantilever, at, r.f);
+            force[at * items] = r.f;
             at = next;
             between_nodes = 0;
         } else {
@@ -160,7 +119,7 @@ kernel void imaging(SAMPLE_PARAMETERS, global const int *restrict which, global 
             }
             d = r;
             if (gap == 2) {
-                const real force = middle_force(&a, &b, &c, &d, gap_above == 2, at == last + 2, stride, &good);
+                const real between_force = middle_force(&a, &b, &c, &d, gap_above == 2, at == last + 2, stride, &good);
                 if (any_lane(!good)) {
                     next = at;
                     at = last - 1;
@@ -168,11 +127,11 @@ kernel void imaging(SAMPLE_PARAMETERS, global const int *restrict which, global 
                     between_nodes = 1;
                     continue;
                 }
-                record(&cantilever, last - 1, force);
+                force[(last - 1) * items] = between_force;
             }
         }
         if (last >= 0)
-            record(&cantilever, last, c.f);
+            force[last * items] = c.f;
         gap_above = gap;
         gap = at - last;
         last = at;
@@ -195,8 +154,11 @@ kernel void imaging(SAMPLE_PARAMETERS, global const int *restrict which, global 
             start = predict(&b, &c, gap * im.step_z, im.step_z, &sure);
         }
     }
+    const int n_out = nz - n + 1, lanes = line < rows ? min(ny - iy, WIDTH) : 0;
+    global float *out = df + ((size_t)((image - first) * rows + line) * ny + iy) * n_out;
+    const mask lost = frequency_shift(force, items, nz, n, weights, im.scale, lanes, out);
     const int flags = (any_lane(stuck) ? NOT_CONVERGED : 0) | (any_lane(away) ? LEFT_THE_BOX : 0) |
-                      (any_lane(cantilever.lost) ? NOT_FINITE : 0);
+                      (any_lane(lost) ? NOT_FINITE : 0);
     if (flags)
         atomic_or(quality + image, flags);
 }

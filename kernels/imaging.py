@@ -68,7 +68,7 @@ def launch_imaging(
 ) -> None:  # fmt: skip
     """Enqueue the part's images into df (images, rows, ny, n_out) f4, their flags into quality (M,) i4.
 
-    Raises DeviceLimit where not even one work-item's forces of one oscillation fit in local memory.
+    Raises DeviceLimit where not even one work-item's forces at all heights fit in local memory.
     """
     nx, ny, nz = dim
     n = max(df_steps, 2)
@@ -78,13 +78,13 @@ def launch_imaging(
         if not chosen:
             continue
         kernel = device.kernel(
-            "imaging", "vector", "pixels", "image", force.source, "relax", "imaging", **group.defines
+            "imaging", "vector", "pixels", "image", force.source, "relax", "frequency_shift", "imaging", **group.defines
         )
-        tile = _tile(device, 4 * device.lanes * n, group.local_bytes)
+        tile = _tile(device, 4 * device.lanes * nz, group.local_bytes)
         device.launch(
             kernel, (-(-ny // device.lanes), rows, len(chosen)), tile, *force.arguments(group, buffers),
             buffers[group.key], buffers["images"], buffers["weights"],
-            cl.LocalMemory(4 * device.lanes * n * tile[0] * tile[1]),
+            cl.LocalMemory(4 * device.lanes * nz * tile[0] * tile[1]),
             *(np.int32(i) for i in (nx, ny, nz, n, part.images.start, row, rows)), df, quality, first=chosen.start,
         )  # fmt: skip
 
@@ -94,6 +94,8 @@ def _tile(device: Device, item_bytes: int, group_bytes: int) -> tuple[int, int, 
     x, y, _ = device.tile
     while x * y * item_bytes + group_bytes > device.local_memory:
         if x * y == 1:
-            raise DeviceLimit(f"df_steps: {item_bytes} bytes a work-item exceed the device's local memory")
+            raise DeviceLimit(
+                f"scan.dim: the forces at all heights, {item_bytes} bytes a pixel, exceed the device's local memory"
+            )
         x, y = (x // 2, y) if x >= y else (x, y // 2)
     return x, y, 1

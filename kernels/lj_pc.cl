@@ -8,8 +8,10 @@
 #endif
 
 // MOMENTS says which axial multipole moments Σ Q (−ζ)^l about the probe's centre the images of this program have, bit l
-// for moment l; CHARGES that theirs are charges to be summed one by one.
+// for moment l; the atoms' charges are multiplied by the lowest of them, so that it is 1. CHARGES says that theirs are
+// charges to be summed one by one.
 #define HAS(l) (MOMENTS >> (l) & 1)
+#define MOMENT(l) (!HAS(l) ? 0.0f : MOMENTS & ((1 << (l)) - 1) ? tip->moment[l] : 1.0f)
 
 typedef struct {
     int atom_begin, atom_end;
@@ -53,11 +55,11 @@ static sample_t sample_open(global const float4 *atoms, global const tip_t *tips
 #endif
     s.charges = charges + tip->charge_begin;
     s.n_charges = tip->charge_end - tip->charge_begin;
-    s.m0 = HAS(0) ? tip->moment[0] : 0.0f;
-    s.m1 = HAS(1) ? tip->moment[1] : 0.0f;
-    s.m2 = HAS(2) ? tip->moment[2] : 0.0f;
-    s.m3 = HAS(3) ? tip->moment[3] : 0.0f;
-    s.m4 = HAS(4) ? tip->moment[4] : 0.0f;
+    s.m0 = MOMENT(0);
+    s.m1 = MOMENT(1);
+    s.m2 = MOMENT(2);
+    s.m3 = MOMENT(3);
+    s.m4 = MOMENT(4);
     return s;
 }
 
@@ -82,18 +84,20 @@ static pair_t pair_field(const sample_t *s, float charge, float r6, float depth,
     *trace += es * (11.0f * s6 - 5.0f);
 #if MOMENTS
     const real w = dz * b, w2 = w * w, qb = charge * (ri * b), qbb = qb * b;
+    // Factors of m3 and m4 are gathered, so that what stands in front of them are numbers, which cost no register.
+    const real b3 = m3 * b, w3 = m3 * w2, b4 = m4 * b, w4 = m4 * w2;
     real pa = m0, pk = 3.0f * m0, pe = 0.0f, pf = 0.0f;
     if (HAS(2) | HAS(4)) {
-        pa += b * (1.875f * m4 * b - 1.5f * m2) + w2 * (39.375f * m4 * w2 + (7.5f * m2 - 26.25f * m4 * b));
-        pk += 52.5f * m2 * w2 - 7.5f * m2 * b;
-        pe += w * (17.5f * m4 * w2 + (3.0f * m2 - 7.5f * m4 * b));
+        pa += b * (1.875f * b4 - 1.5f * m2) + w2 * (39.375f * w4 + (7.5f * m2 - 26.25f * b4));
+        pk += m2 * (52.5f * w2 - 7.5f * b);
+        pe += w * (17.5f * w4 + (3.0f * m2 - 7.5f * b4));
         pf += 15.0f * m2 * w;
     }
     if (HAS(1) | HAS(3)) {
-        pa += w * (17.5f * m3 * w2 + (3.0f * m1 - 7.5f * m3 * b));
-        pk += w * (157.5f * m3 * w2 + (15.0f * m1 - 52.5f * m3 * b));
-        pe += 7.5f * m3 * w2 + (m1 - 1.5f * m3 * b);
-        pf += 52.5f * m3 * w2 + (3.0f * m1 - 7.5f * m3 * b);
+        pa += w * (17.5f * w3 + (3.0f * m1 - 7.5f * b3));
+        pk += w * (157.5f * w3 + (15.0f * m1 - 52.5f * b3));
+        pe += 7.5f * w3 + (m1 - 1.5f * b3);
+        pf += 52.5f * w3 + (3.0f * m1 - 7.5f * b3);
     }
     p.g -= qb * pa;
     p.k += qbb * pk;
@@ -119,12 +123,18 @@ static void add_charges(const sample_t *s, float charge, real lateral2, real dz,
 }
 #endif
 
+#if CHUNK == 1
+#define UNROLL __attribute__((opencl_unroll_hint(4)))
+#else
+#define UNROLL
+#endif
+
 // A few atoms at a time, in three short loops: each keeps to the registers there are, and a processor that looks a few
 // hundred instructions ahead finds enough independent ones. A GPU has the registers, and other threads to turn to.
 static field_t sample_field(const sample_t *s, real x, real y, real z)
 {
     real gx = 0.0f, gy = 0.0f, gz = 0.0f, xx = 0.0f, xy = 0.0f, yy = 0.0f, xz = 0.0f, yz = 0.0f, trace = 0.0f, sum = 0.0f;
-    for (int begin = 0; begin < s->n; begin += CHUNK) {
+    UNROLL for (int begin = 0; begin < s->n; begin += CHUNK) {
         const int m = CHUNK == 1 ? 1 : min(CHUNK, s->n - begin);
         ATOM_SPACE const float4 *atoms = s->atoms + 2 * begin;
         real ri[CHUNK];
@@ -150,7 +160,8 @@ static field_t sample_field(const sample_t *s, real x, real y, real z)
             sum += p.g;
             gx += dx * p.g;
             gy += dy * p.g;
-            gz += dz * p.g + p.e;
+            gz += dz * p.g;
+            gz += p.e;
             xx += dx * kx;
             xy += dy * kx;
             yy += dy * ky;

@@ -15,6 +15,7 @@ from kernels.scan import Images
 COULOMB = 14.399644  # eV·Å/e²
 ORDER = 5  # moments kept: monopole to hexadecapole
 CLOSE = 2.5  # Å: as near as a probe particle comes to an atom
+ROUNDING = 1e-12  # of a float64 sum's terms
 FLOAT_ERROR = 6e-8
 LEFT_OUT = 1e-5  # of a force; what an atom this near adds is a fraction of the whole
 ATOM_BYTES = 32
@@ -70,22 +71,33 @@ def lj_pc(atoms: Atoms, images: Images, origin: Floats) -> LjPc:
     end = np.cumsum(count)
     image = np.repeat(np.arange(len(images)), count)
     atom = np.arange(end[-1]) - np.repeat(end - count, count) + np.repeat(atoms.offsets[images.molecule], count)
+    expand = expansion_is_better(images.charges, images.charge_z)
+    leading, moments = multipoles(images.charges * expand[:, None], images.charge_z)
+    summed = (images.charges != 0) & ~expand[:, None]
     table = np.zeros((len(atom), 8), np.float32)
     table[:, :3] = atoms.xyz[atom] - origin[image]
-    table[:, 3] = COULOMB * atoms.charge[atom]
+    table[:, 3] = COULOMB * atoms.charge[atom] * leading[image]
     table[:, 4] = (atoms.lj_radius[atom] + images.lj_radius[image]) ** 6
     table[:, 5] = 12 * np.sqrt(atoms.lj_epsilon[atom] * images.lj_epsilon[image])
 
     tips = np.zeros(len(images), TIP)
     tips["atom_begin"], tips["atom_end"] = end - count, end
-    moments = np.stack([(images.charges * (-images.charge_z) ** order).sum(axis=1) for order in range(ORDER)], axis=1)
-    expand = expansion_is_better(images.charges, images.charge_z)
-    tips["moment"] = moments * expand[:, None]
-    summed = (images.charges != 0) & ~expand[:, None]
+    tips["moment"] = moments
     tips["charge_end"] = np.cumsum(summed.sum(axis=1))
     tips["charge_begin"][1:] = tips["charge_end"][:-1]
     charges = np.stack((images.charges[summed], images.charge_z[summed]), axis=1).astype(np.float32)
     return LjPc(table, tips, charges)
+
+
+def multipoles(charges: Floats, charge_z: Floats) -> tuple[Floats, Floats]:
+    """The lowest axial moment Σ Q (−ζ)^l of each charge row that is not 0, (M,), 1 where there is none; and all moments
+    from l = 0 on over it, (M, ORDER). What is only the sum's rounding counts as 0."""
+    terms = np.stack([charges * (-charge_z) ** order for order in range(ORDER)], axis=1)
+    moments = terms.sum(axis=2)
+    moments[np.abs(moments) <= ROUNDING * np.abs(terms).sum(axis=2)] = 0
+    lowest = moments[np.arange(len(moments)), (moments != 0).argmax(axis=1)]
+    leading = np.where(lowest != 0, lowest, 1.0)
+    return leading, moments / leading[:, None]
 
 
 def expansion_is_better(charges: Floats, charge_z: Floats) -> npt.NDArray[np.bool_]:

@@ -5,7 +5,7 @@ Nothing waits but `Pending.wait`: while a part is downloaded the next one is com
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from kernels.imaging import force_origin, frequency_shift_weights, image_table, 
 from kernels.lj_pc import lj_pc
 from kernels.parts import Part, cut
 from kernels.scan import Images
-from kernels.workspace import Packed, Workspace, pack
+from kernels.workspace import Workspace
 
 Descriptor: TypeAlias = AtomMap | HeightMap
 MEMORY_BYTES = 512 << 20
@@ -44,7 +44,7 @@ class Result:
 class Prepared:
     """A batch ready for its device: everything that only the host does. Made by Simulator.prepare."""
 
-    packed: Packed
+    arrays: Arrays
     force: ForceModel
     imaging: list[Group]
     surface: list[Group]
@@ -64,10 +64,9 @@ class Prepared:
 class Pending:
     """A batch on its way."""
 
-    def __init__(self, result: Result, copies: "list[cl.Event]", kept: Any) -> None:
+    def __init__(self, result: Result, copies: "list[cl.Event]") -> None:
         self._result = result
-        self._copies = copies  # an event of a copy waits for it before it is forgotten
-        self._kept = kept  # what the device still reads
+        self._copies = copies  # a copy's event keeps the host's array, and waits before it is forgotten
 
     def wait(self) -> Result:
         """The result, once it is there; other threads run meanwhile."""
@@ -128,7 +127,7 @@ class Simulator:
                 records = descriptor.records(atoms, xy)
                 arrays[f"records_{index}"], arrays[f"offsets_{index}"] = records.rows, records.offsets
         return Prepared(
-            pack(self.device, arrays), force, imaging, surface, images.dim, df_steps, slices(images.dim[2], df_steps),
+            arrays, force, imaging, surface, images.dim, df_steps, slices(images.dim[2], df_steps),
             images.molecule, atoms.molecules, tuple(descriptors),
         )  # fmt: skip
 
@@ -143,16 +142,15 @@ class Simulator:
         parts = list(cut(batch.molecule, nx, row_bytes, map_bytes, self._part_bytes))
         result = self._blank(batch)
         lane = self._take(self._inputs)
-        buffers, uploaded = lane.memory.upload(batch.packed)
-        cl.enqueue_barrier(device.queue, [uploaded])
-        copies = [uploaded]
+        buffers, copies = lane.memory.upload(batch.arrays)
+        cl.enqueue_barrier(device.queue, copies[-1:])
         for part in parts:
             copies += self._start_part(batch, part, buffers, result)
         cl.enqueue_barrier(device.downloads, [cl.enqueue_marker(device.queue)])
         device.queue.flush()
         lane.free = cl.enqueue_copy(device.downloads, result.quality, buffers["quality"], is_blocking=False)
         device.downloads.flush()
-        return Pending(result, [*copies, lane.free], (batch, buffers))
+        return Pending(result, [*copies, lane.free])
 
     def _blank(self, batch: Prepared) -> Result:
         nx, ny, _ = batch.dim

@@ -6,7 +6,7 @@ import pytest
 
 from kernels.device import Device
 from kernels.lj_pc import expansion_is_better, lj_pc
-from kernels.workspace import Workspace, pack
+from kernels.workspace import Workspace
 from tests.kernels import oracle
 from tests.kernels.cases import CO_TIP, ELEMENTS, make_atoms, make_images, random_molecule, window
 
@@ -44,8 +44,8 @@ def evaluate(device: Device, atoms, images, points: np.ndarray) -> np.ndarray:
     (group,), lists = force.groups("all", np.arange(1), device.lanes)
     memory = Workspace(device)
     arrays = {**force.arrays(), **lists, "points": points.astype(np.float32)}
-    buffers, uploaded = memory.upload(pack(device, arrays))
-    uploaded.wait()
+    buffers, copies = memory.upload(arrays)
+    copies[-1].wait()
     program = device.build(device.source("vector", "lj_pc") + PROBE, **group.defines)
     out = np.empty((len(points), 13), np.float32)
     out_buffer = memory.buffer("probe_out", out.nbytes)

@@ -2,7 +2,7 @@ import numpy as np
 import pyopencl as cl
 
 from kernels.device import Device
-from kernels.workspace import Workspace, pack
+from kernels.workspace import Workspace
 
 
 def test_a_buffer_grows_and_is_kept(device: Device) -> None:
@@ -12,12 +12,14 @@ def test_a_buffer_grows_and_is_kept(device: Device) -> None:
     assert memory.buffer("growing", 1000).size >= 1000
 
 
-def test_packed_arrays_arrive_whole(device: Device) -> None:
-    arrays = {"a": np.arange(7, dtype=np.int32), "none": np.zeros(0, np.float32), "b": np.arange(3.0)}
-    buffers, done = Workspace(device).upload(pack(device, arrays))
-    done.wait()
-    for name, buffer in buffers.items():
-        back = np.empty_like(arrays[name])
-        if back.nbytes:
-            cl.enqueue_copy(device.queue, back, buffer)
-        assert np.array_equal(back, arrays[name])
+def test_arrays_arrive_whole(device: Device) -> None:
+    memory = Workspace(device)
+    for n in (3, 7, 5):
+        arrays = {"a": np.arange(n, dtype=np.int32), "none": np.zeros(0, np.float32), "b": np.arange(n, 0.0, -1.0)[::2]}
+        buffers, copies = memory.upload(arrays)
+        copies[-1].wait()
+        for name, array in arrays.items():
+            back = np.empty_like(array)
+            if back.nbytes:
+                cl.enqueue_copy(device.queue, back, buffers[name])
+            assert np.array_equal(back, array)
