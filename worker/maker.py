@@ -18,7 +18,7 @@ from service.contract.batch import ENGINE, FORMAT, Batch, file_bytes, pieces
 from service.contract.descriptors import channel_names
 from service.contract.errors import AfmbatchError, CannotStart
 from service.contract.plan import Draws, Plan, Rotations
-from service.contract.settings import Settings
+from service.contract.settings import GROUPS, Settings
 from service.contract.spec import JobSpec
 from service.contract.store import Store, dataset_key
 from service.contract.structures import Structures
@@ -26,7 +26,8 @@ from worker.bind import Bound, bind, bind_descriptor
 from worker.messages import Made, Make, Ready
 
 _JOBS_KEPT = 4  # jobs whose structures and rotations stay in memory
-_AT_BEST = {"gpu": (4, 120), "cpu": (3, 16), "other": (2, 1)}  # Ready.ahead and .samples by kind of device
+# Ready.ahead (GROUPS at most) and Ready.samples: on a GPU most groups are being hashed, each file by one core.
+_AT_BEST = {"gpu": (GROUPS, 120), "cpu": (3, 16), "other": (2, 1)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.contract.errors import CannotStart
 
-GROUPS = 4  # a worker has so many groups of batches in memory: one is prepared, computed, downloaded, written
+GROUPS = 8  # a worker has so many groups of batches in memory at most, prepared, computed, downloaded or written
 
 
 class Settings(BaseSettings):
@@ -34,9 +34,9 @@ class Settings(BaseSettings):
     device: str = Field(default="auto", description="OpenCL device of a worker: 'auto' or a part of its name.")
     device_memory_bytes: int = Field(default=512 << 20, gt=0, description="Most memory of images on a device, bytes.")
     host_memory_bytes: int = Field(
-        default=4 << 30,
+        default=8 << 30,
         gt=0,
-        description="Most memory of images in a worker, bytes; a batch may have a quarter.",
+        description="Most memory of images in a worker, bytes; a batch may have an eighth.",
     )
     lease_seconds: float = Field(default=15.0, gt=0, description="How long a silent worker keeps its shard, s.")
     heartbeat_seconds: float = Field(default=3.0, gt=0, description="How often a worker renews its lease, s.")
