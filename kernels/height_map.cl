@@ -7,14 +7,15 @@
 #define SPOTS 32
 #define NO_ISO_SURFACE 4
 
-// The longest stride, in steps, that surely finds no crossing: steep·g¹⁴ + gentle·g⁶ stays below iso.
+// The longest stride, in steps, that surely finds no crossing: all that may push the probe up stays below iso.
 static real safe_stride(rigid_t f, float iso, float step)
 {
     real stride = 1.0f;
     for (int m = 2; m <= 16 && m * step <= REACH; m += 1 + m / 4) {
-        const real left = 1.0f - m * step * f.closeness;
-        const real l2 = left * left, l4 = l2 * l2, l8 = l4 * l4;
-        const mask safe = left > 0.0f & f.steep + f.gentle * l8 < 0.9999f * iso * l8 * l4 * l2;
+        const float way = m * step;
+        const real left = 1.0f - way * f.closeness;
+        const real l2 = left * left, l3 = l2 * left, l7 = l2 * l2 * l3;
+        const mask safe = left > 0.0f & f.steep + (f.charges * l7 + way * f.slope) * l7 < 0.9999f * iso * (l7 * l7);
         stride = safe ? (real)(m) : stride;
     }
     return stride;

@@ -8,10 +8,10 @@
 #endif
 
 // MOMENTS says which axial multipole moments Σ Q (−ζ)^l about the probe's centre the images of this program have, bit l
-// for moment l; the atoms' charges are multiplied by the lowest of them, so that it is 1. CHARGES says that theirs are
-// charges to be summed one by one.
+// for moment l; the atoms' charges are multiplied by the lowest of them and by what makes its numbers round (lj_pc.py).
+// CHARGES says that theirs are charges to be summed one by one.
 #define HAS(l) (MOMENTS >> (l) & 1)
-#define MOMENT(l) (!HAS(l) ? 0.0f : MOMENTS & ((1 << (l)) - 1) ? tip->moment[l] : 1.0f)
+#define MOMENT(l) (!HAS(l) ? 0.0f : MOMENTS & ((1 << (l)) - 1) ? tip->moment[l] : (l) == 2 ? 1.0f / 7.5f : 1.0f)
 
 typedef struct {
     int atom_begin, atom_end;
@@ -84,20 +84,31 @@ static pair_t pair_field(const sample_t *s, float charge, float r6, float depth,
     *trace += es * (11.0f * s6 - 5.0f);
 #if MOMENTS
     const real w = dz * b, w2 = w * w, qb = charge * (ri * b), qbb = qb * b;
-    // Factors of m3 and m4 are gathered, so that what stands in front of them are numbers, which cost no register.
+#if WIDTH == 1
+    // Products of a number and a moment would each take a register: moment and variable come together first.
     const real b3 = m3 * b, w3 = m3 * w2, b4 = m4 * b, w4 = m4 * w2;
+#define M3B(number) (number) * b3
+#define M3W(number) (number) * w3
+#define M4B(number) (number) * b4
+#define M4W(number) (number) * w4
+#else
+#define M3B(number) (number) * m3 * b
+#define M3W(number) (number) * m3 * w2
+#define M4B(number) (number) * m4 * b
+#define M4W(number) (number) * m4 * w2
+#endif
     real pa = m0, pk = 3.0f * m0, pe = 0.0f, pf = 0.0f;
     if (HAS(2) | HAS(4)) {
-        pa += b * (1.875f * b4 - 1.5f * m2) + w2 * (39.375f * w4 + (7.5f * m2 - 26.25f * b4));
-        pk += m2 * (52.5f * w2 - 7.5f * b);
-        pe += w * (17.5f * w4 + (3.0f * m2 - 7.5f * b4));
+        pa += b * (M4B(1.875f) - 1.5f * m2) + w2 * (M4W(39.375f) + (7.5f * m2 - M4B(26.25f)));
+        pk += 52.5f * m2 * w2 - 7.5f * m2 * b;
+        pe += w * (M4W(17.5f) + (3.0f * m2 - M4B(7.5f)));
         pf += 15.0f * m2 * w;
     }
     if (HAS(1) | HAS(3)) {
-        pa += w * (17.5f * w3 + (3.0f * m1 - 7.5f * b3));
-        pk += w * (157.5f * w3 + (15.0f * m1 - 52.5f * b3));
-        pe += 7.5f * w3 + (m1 - 1.5f * b3);
-        pf += 52.5f * w3 + (3.0f * m1 - 7.5f * b3);
+        pa += w * (M3W(17.5f) + (3.0f * m1 - M3B(7.5f)));
+        pk += w * (M3W(157.5f) + (15.0f * m1 - M3B(52.5f)));
+        pe += M3W(7.5f) + (m1 - M3B(1.5f));
+        pf += M3W(52.5f) + (3.0f * m1 - M3B(7.5f));
     }
     p.g -= qb * pa;
     p.k += qbb * pk;
@@ -175,12 +186,12 @@ static field_t sample_field(const sample_t *s, real x, real y, real z)
     return f;
 }
 
-// F_z on a rigid probe, and how far down it surely stays low. What can push the probe up within `reach` below is at most
-// steep·g¹⁴ + gentle·g⁶, for g = 1 / (1 − way·closeness), closeness being 1/r of the nearest atom: repulsion by atoms below
-// (its vertical share falls on the way) and attraction by atoms that may come to lie above; any charge, up to a
-// hexadecapole.
+// F_z on a rigid probe, and how far down it surely stays low. With g = 1 / (1 − way·closeness), closeness being 1/r of the
+// nearest atom, what pushes the probe up within `reach` below is at most steep·g¹⁴ + charges + way·slope·g⁷: repulsion by
+// atoms below (its vertical share falls on the way) and attraction by atoms that may come to lie above; and the force of
+// all charges, with a bound of its change per Å, which is a multipole's of the next order.
 typedef struct {
-    real force, steep, gentle, closeness;
+    real force, steep, charges, slope, closeness;
 } rigid_t;
 
 static float magnitude(float a) { return a < 0.0f ? -a : a; }
@@ -193,18 +204,18 @@ static void add_rigid(const sample_t *s, float charge, float r6, float depth, re
     f->force += dz * (es * s6 - es);
     f->steep += es * (s6 * larger(dz, (real)(0.0f)) + larger(reach - dz, (real)(0.0f)));
 #if MOMENTS
-    const real w = dz * b, w2 = w * w, q = charge * ri, strength = size(q) * ri;
+    const real w = dz * b, w2 = w * w, q = charge * ri, strength = size(q) * b;
     real pz = w * m0;
-    f->gentle += strength * magnitude(m0);
+    f->slope += strength * (2.0f * magnitude(m0));
     if (HAS(2) | HAS(4)) {
         pz += w * (b * (9.375f * m4 * b - 4.5f * m2) + w2 * (39.375f * m4 * w2 + (7.5f * m2 - 43.75f * m4 * b)));
-        f->gentle += strength * b * (3.0f * magnitude(m2) + 5.0f * magnitude(m4) * b);
+        f->slope += strength * b * (12.0f * magnitude(m2) + 30.0f * magnitude(m4) * b);
     }
     if (HAS(1) | HAS(3)) {
         pz += w2 * (3.0f * m1 - 15.0f * m3 * b + 17.5f * m3 * w2) + b * (1.5f * m3 * b - m1);
-        f->gentle += strength * ri * (2.0f * magnitude(m1) + 4.0f * magnitude(m3) * b);
+        f->slope += strength * ri * (6.0f * magnitude(m1) + 20.0f * magnitude(m3) * b);
     }
-    f->force += q * pz;
+    f->charges += q * pz;
 #endif
 }
 
@@ -216,8 +227,8 @@ static void add_rigid_charges(const sample_t *s, float charge, real lateral2, re
         const real cz = dz + at.y;
         const real ci = inverse_root(lateral2 + cz * cz);
         const real q = at.x * charge * ci * ci;
-        f->force += q * ci * cz;
-        f->gentle += size(q);
+        f->charges += q * ci * cz;
+        f->slope += 2.0f * size(q) * ci;
         f->closeness = larger(f->closeness, ci);
     }
 }
@@ -226,7 +237,7 @@ static void add_rigid_charges(const sample_t *s, float charge, real lateral2, re
 static rigid_t sample_rigid(const sample_t *s, real x, real y, real z, float reach)
 {
     rigid_t f;
-    f.force = f.steep = f.gentle = f.closeness = 0.0f;
+    f.force = f.steep = f.charges = f.slope = f.closeness = 0.0f;
     for (int begin = 0; begin < s->n; begin += CHUNK) {
         const int m = CHUNK == 1 ? 1 : min(CHUNK, s->n - begin);
         ATOM_SPACE const float4 *atoms = s->atoms + 2 * begin;
@@ -246,5 +257,6 @@ static rigid_t sample_rigid(const sample_t *s, real x, real y, real z, float rea
 #endif
         }
     }
+    f.force += f.charges;
     return f;
 }

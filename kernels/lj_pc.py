@@ -16,6 +16,7 @@ COULOMB = 14.399644  # eV·Å/e²
 ORDER = 5  # moments kept: monopole to hexadecapole
 CLOSE = 2.5  # Å: as near as a probe particle comes to an atom
 ROUNDING = 1e-12  # of a float64 sum's terms
+QUADRUPOLE_UNIT = 7.5
 FLOAT_ERROR = 6e-8
 LEFT_OUT = 1e-5  # of a force; what an atom this near adds is a fraction of the whole
 ATOM_BYTES = 32
@@ -91,12 +92,14 @@ def lj_pc(atoms: Atoms, images: Images, origin: Floats) -> LjPc:
 
 def multipoles(charges: Floats, charge_z: Floats) -> tuple[Floats, Floats]:
     """The lowest axial moment Σ Q (−ζ)^l of each charge row that is not 0, (M,), 1 where there is none; and all moments
-    from l = 0 on over it, (M, ORDER). What is only the sum's rounding counts as 0."""
+    from l = 0 on over it, (M, ORDER). What is only the sum's rounding counts as 0; a lowest quadrupole is told as 7.5
+    times itself, so that moments[:, 2] is 1 / 7.5: its derivatives have whole numbers then."""
     terms = np.stack([charges * (-charge_z) ** order for order in range(ORDER)], axis=1)
     moments = terms.sum(axis=2)
     moments[np.abs(moments) <= ROUNDING * np.abs(terms).sum(axis=2)] = 0
-    lowest = moments[np.arange(len(moments)), (moments != 0).argmax(axis=1)]
-    leading = np.where(lowest != 0, lowest, 1.0)
+    order = (moments != 0).argmax(axis=1)
+    lowest = moments[np.arange(len(moments)), order]
+    leading = np.where(lowest != 0, lowest, 1.0) * np.where(order == 2, QUADRUPOLE_UNIT, 1.0)
     return leading, moments / leading[:, None]
 
 

@@ -62,10 +62,11 @@ static rest_t relax(const sample_t *sample, const spring_t *spring, real x, real
         const real yy = f.yy + (spring->ky + p.a) + ay * p.dy, yz = f.yz + ay * p.dz;
         const real zz = f.zz + (spring->kz + p.a) + p.c * p.dz * p.dz;
 
-        // Past the valley's floor along the last step: shorter ones from here.
-        const real slope = gx * last.x + gy * last.y + gz * last.z;
-        limit = slope > 0.5f * decline ? 0.5f * limit : limit;
-
+        if (step > 0) {
+            // Past the valley's floor along the last step: shorter ones from here.
+            const real slope = gx * last.x + gy * last.y + gz * last.z;
+            limit = slope > 0.5f * decline ? 0.5f * limit : limit;
+        }
         mask bent = !ALL_LANES;
         const real d1 = inverse(positive(xx, &bent)), l2 = xy * d1, l3 = xz * d1;
         const real d2 = inverse(positive(yy - l2 * xy, &bent)), m3 = (yz - l3 * xy) * d2;
@@ -88,7 +89,6 @@ static rest_t relax(const sample_t *sample, const spring_t *spring, real x, real
             const real damping = far ? limit * inverse_root(length2) : (real)(1.0f);
             last.x = damping * s.x, last.y = damping * s.y, last.z = damping * s.z;
         }
-        decline = -(gx * last.x + gy * last.y + gz * last.z);
         u.x = open ? u.x + last.x : u.x;
         u.y = open ? u.y + last.y : u.y;
         u.z = open ? u.z + last.z : u.z;
@@ -98,6 +98,7 @@ static rest_t relax(const sample_t *sample, const spring_t *spring, real x, real
         open = open & (bent | !(length2 < LAST_STEP * LAST_STEP));
         if (!any_lane(open))
             break;
+        decline = -(gx * last.x + gy * last.y + gz * last.z);
     }
     const pull_t p = spring_pull(spring, u);
     rest.stuck = open;
