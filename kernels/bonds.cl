@@ -3,16 +3,23 @@
 kernel void bonds(MAP_PARAMETERS, const float zmin, const float r_max, const float ellipticity)
 {
     MAP_PIXEL
-    real largest = 0.0f;
+    real largest = 0.0f, its_r = 0.0f, its_weight = 0.0f;
     for (int i = offsets[molecule]; i < offsets[molecule + 1]; ++i) {
         const float4 at = records[2 * i], along = records[2 * i + 1];
         const real dx = x - at.x, dy = y - at.y;
         const real c = dx * along.x + dy * along.y;
         const real px = dx - c * along.x, py = dy - c * along.y, e = ellipticity * (c - 0.5f * at.w);
-        const real r2 = px * px + py * py + e * e;
-        const real height = at.z + along.z * c;
-        const real value = exponential(-5.0f * root(r2)) * (1.0f - height / zmin);
-        largest = r2 < r_max * r_max && height > zmin ? larger(largest, value) : largest;
+        const real r2 = px * px + py * py + e * e, r = root(r2);
+        const real weight = 1.0f - (at.z + along.z * c) / zmin;
+        // An exponential only where this bond may win: ln x ≤ x − 1.
+        const mask may = r2 < r_max * r_max & weight > 0.0f & 5.0f * (r - its_r) * its_weight < weight - its_weight;
+        if (any_lane(may)) {
+            const real value = exponential(-5.0f * r) * weight;
+            const mask wins = may & value > largest;
+            largest = wins ? value : largest;
+            its_r = wins ? r : its_r;
+            its_weight = wins ? weight : its_weight;
+        }
     }
     store_pixels(row, iy, ny, largest);
 }

@@ -3,7 +3,7 @@
 // surface, the highest, the deepest.
 #define NO_SURFACE 1.0e9f
 #define LAST_DEPTH 100
-#define REACH 1.6f  // Å that a stride covers at most
+#define REACH 2.4f  // Å that a stride covers at most
 #define SPOTS 32
 #define NO_ISO_SURFACE 4
 
@@ -11,7 +11,7 @@
 static real safe_stride(rigid_t f, float iso, float step)
 {
     real stride = 1.0f;
-    for (int m = 2; m <= 16 && m * step <= REACH; m += 1 + m / 4) {
+    for (int m = 2; m <= 24 && m * step <= REACH; m += 1 + m / 3) {
         const float way = m * step;
         const real left = 1.0f - way * f.closeness;
         const real l2 = left * left, l3 = l2 * left, l7 = l2 * l2 * l3;

@@ -68,20 +68,27 @@ typedef struct {
     real g, e, k, f;
 } pair_t;
 
+// Lennard-Jones alone has a trace: 11 of the second sum less 5 of the first. (Sums go beside the multiplications on CPUs.)
+typedef struct {
+    real attraction, repulsion;
+} lj_sums_t;
+
 // With s = (R/r)⁶ and b = 1/r², Lennard-Jones has g = 12ε b (s − s²) and so on. A multipole's potential is m P_l(c)/r^(l+1)
 // with c = z/r. Its lateral derivatives bring P'_{l+1}/r^(l+3) and P''_{l+2}/r^(l+5); its vertical ones follow by
 // n P_n = c P'_n − P'_{n−1} from the same and what is one order lower, e and f. All are polynomials in w = z/r² and b.
 // The Hessian only steers: its hexadecapole is left out.
-static pair_t pair_field(const sample_t *s, float charge, float r6, float depth, real dz, real ri, real *trace)
+static pair_t pair_field(const sample_t *s, float charge, float r6, float depth, real dz, real ri, lj_sums_t *sums)
 {
     const float m0 = s->m0, m1 = s->m1, m2 = s->m2, m3 = s->m3, m4 = s->m4;
     const real b = ri * ri;
     const real s6 = r6 * b * (b * b), es = depth * b * s6;
+    const real repulsion = es * s6;
     pair_t p;
-    p.g = es - es * s6;
+    p.g = es - repulsion;
     p.k = es * b * (14.0f * s6 - 8.0f);
     p.e = p.f = 0.0f;
-    *trace += es * (11.0f * s6 - 5.0f);
+    sums->attraction += es;
+    sums->repulsion += repulsion;
 #if MOMENTS
     const real w = dz * b, w2 = w * w, qb = charge * (ri * b), qbb = qb * b;
 #if WIDTH == 1
@@ -144,7 +151,9 @@ static void add_charges(const sample_t *s, float charge, real lateral2, real dz,
 // hundred instructions ahead finds enough independent ones. A GPU has the registers, and other threads to turn to.
 static field_t sample_field(const sample_t *s, real x, real y, real z)
 {
-    real gx = 0.0f, gy = 0.0f, gz = 0.0f, xx = 0.0f, xy = 0.0f, yy = 0.0f, xz = 0.0f, yz = 0.0f, trace = 0.0f, sum = 0.0f;
+    real gx = 0.0f, gy = 0.0f, gz = 0.0f, xx = 0.0f, xy = 0.0f, yy = 0.0f, xz = 0.0f, yz = 0.0f, sum = 0.0f;
+    lj_sums_t sums;
+    sums.attraction = sums.repulsion = 0.0f;
     UNROLL for (int begin = 0; begin < s->n; begin += CHUNK) {
         const int m = CHUNK == 1 ? 1 : min(CHUNK, s->n - begin);
         ATOM_SPACE const float4 *atoms = s->atoms + 2 * begin;
@@ -157,7 +166,7 @@ static field_t sample_field(const sample_t *s, real x, real y, real z)
         pair_t pairs[CHUNK];
         for (int i = 0; i < m; ++i) {
             const float4 at = atoms[2 * i], lj = atoms[2 * i + 1];
-            pairs[i] = pair_field(s, at.w, lj.x, lj.y, z - at.z, ri[i], &trace);
+            pairs[i] = pair_field(s, at.w, lj.x, lj.y, z - at.z, ri[i], &sums);
 #if CHARGES
             const real dx = x - at.x, dy = y - at.y;
             add_charges(s, at.w, dx * dx + dy * dy, z - at.z, pairs + i);
@@ -182,7 +191,8 @@ static field_t sample_field(const sample_t *s, real x, real y, real z)
     }
     field_t f;
     f.gx = gx, f.gy = gy, f.gz = gz;
-    f.xx = xx + sum, f.xy = xy, f.xz = xz, f.yy = yy + sum, f.yz = yz, f.zz = trace - f.xx - f.yy;
+    f.xx = xx + sum, f.xy = xy, f.xz = xz, f.yy = yy + sum, f.yz = yz;
+    f.zz = 11.0f * sums.repulsion - 5.0f * sums.attraction - f.xx - f.yy;
     return f;
 }
 

@@ -41,8 +41,8 @@ static real root(real x) { return native_sqrt(x); }
 #endif
 
 #if WIDTH == 8
-// From the exponent halved, which is right to 3.5 %, by the polynomial that fits 1/√(1 − e) best there: what is left is rounding. Square root
-// and division cost more, and the processors' own estimates differ from maker to maker.
+// From the exponent halved, which is right to 3.5 %, by the polynomial that fits 1/√(1 − e) best there: what is left is
+// rounding. Square root and division cost more, and the processors' own estimates differ from maker to maker.
 static real inverse_root(real x)
 {
     const real y = as_float8(0x5f375a86 - (as_int8(x) >> 1));
