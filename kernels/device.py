@@ -68,6 +68,8 @@ class Device:
         self.lanes = lanes if lanes is not None else 8 if self.info.kind == "cpu" else 1
         # y and x: a group's pixels, a warp's still more, are near each other, so that they need the same steps.
         self.tile = (8, 16, 1) if self.lanes == 1 else (4, 4, 1)
+        # Pixels of a warp, 8 × 4 of the tile, go one way together: where it begins must not depend on anything.
+        self.rows_together = 4 if self.lanes == 1 else 1
         self._linker = Linker() if POCL in self.info.platform.casefold() else None
         self.context = cl.Context([device])
         self.uploads, self.queue, self.downloads = (cl.CommandQueue(self.context) for _ in range(3))

@@ -18,17 +18,17 @@ class Part:
     molecules: range
 
 
-def cut(molecule: Ints, nx: int, row_bytes: int, map_bytes: int, limit: int) -> Iterator[Part]:
+def cut(molecule: Ints, nx: int, together: int, row_bytes: int, map_bytes: int, limit: int) -> Iterator[Part]:
     """Parts of at most `limit` bytes, in the order of the images.
 
-    molecule: (M,) ascending, which molecule each image shows; row_bytes: a row of an image; map_bytes: all maps of a
-    molecule. Raises DeviceLimit where a row of an image or the maps of a molecule do not fit.
+    molecule: (M,) ascending, which molecule each image shows; together: rows of an image that must not be parted;
+    row_bytes: a row of an image; map_bytes: all maps of a molecule. Raises DeviceLimit where so many rows of an image
+    or the maps of a molecule do not fit.
     """
-    if max(row_bytes, map_bytes) > limit:
-        what = "one row of an image" if row_bytes > limit else "the descriptors of one molecule"
-        raise DeviceLimit(
-            f"scan.dim: {what} needs {max(row_bytes, map_bytes)} bytes on the device, {limit} are allowed"
-        )
+    least = min(together, nx)
+    for what, size in ((f"{least} rows of an image", least * row_bytes), ("the maps of one molecule", map_bytes)):
+        if size > limit:
+            raise DeviceLimit(f"scan.dim: {what} take {size} bytes on the device, {limit} are allowed")
     bounds = np.concatenate(([0], np.flatnonzero(np.diff(molecule)) + 1, [len(molecule)])).tolist()
     begin = 0
     while begin < len(bounds) - 1:
@@ -42,7 +42,7 @@ def cut(molecule: Ints, nx: int, row_bytes: int, map_bytes: int, limit: int) -> 
         if len(images) * nx * row_bytes + (end - begin) * map_bytes <= limit:
             yield Part(images, range(nx), range(begin, end))
         else:
-            yield from _rows(images, nx, limit // row_bytes)
+            yield from _rows(images, nx, limit // row_bytes // together * together)
             yield Part(range(images.stop - 1, images.stop), range(0), range(begin, end))
         begin = end
 

@@ -139,7 +139,7 @@ class Simulator:
         """The device's share of `run`: enqueue all of it. Raises DeviceLimit, BuildFailed."""
         device, (nx, ny, _) = self.device, batch.dim
         row_bytes, map_bytes = 4 * ny * batch.n_out, 4 * batch.channels * nx * ny
-        parts = list(cut(batch.molecule, nx, row_bytes, map_bytes, self._part_bytes))
+        parts = list(cut(batch.molecule, nx, device.rows_together, row_bytes, map_bytes, self._part_bytes))
         result = self._blank(batch)
         lane = self._take(self._inputs)
         buffers, copies = lane.memory.upload(batch.arrays)

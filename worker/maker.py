@@ -26,8 +26,9 @@ from worker.bind import Bound, bind, bind_descriptor
 from worker.messages import Made, Make, Ready
 
 _JOBS_KEPT = 4  # jobs whose structures and rotations stay in memory
-# Ready.ahead (GROUPS at most) and Ready.samples: on a GPU most groups are being hashed, each file by one core.
-_AT_BEST = {"gpu": (GROUPS, 120), "cpu": (3, 16), "other": (2, 1)}
+# Ready.ahead and Ready.samples. A GPU is full with 120 samples; preparing 480 at once costs half as much a sample, and
+# while they are hashed, each file by one core, sixteen cores are busy.
+_AT_BEST = {"gpu": (GROUPS, 480), "cpu": (GROUPS - 1, 16), "other": (2, 1)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.contract.errors import CannotStart
 
-GROUPS = 8  # a worker has so many groups of batches in memory at most, prepared, computed, downloaded or written
+GROUPS = 4  # a worker has so many groups of batches in memory at most, prepared, computed, downloaded or written
 
 
 class Settings(BaseSettings):

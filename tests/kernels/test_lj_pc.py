@@ -95,8 +95,10 @@ def test_one_atom_below_the_probe(device: Device) -> None:
     r = np.array([2.8, 3.0, radius, 4.0])
     got = evaluate(device, atoms, images, np.column_stack((0 * r, 0 * r, r)))
     force = 12 * depth / r * ((radius / r) ** 12 - (radius / r) ** 6)
-    assert got[:, 9] == pytest.approx(force, abs=1e-7)
-    assert -got[:, 2] == pytest.approx(force, abs=1e-7)
+    # The twelfth power of a reciprocal root to float32's rounding, of which GPUs' native one leaves a little more.
+    close = pytest.approx(force, rel=3e-6, abs=1e-7)
+    assert got[:, 9] == close
+    assert -got[:, 2] == close
     assert got[:, 13] == pytest.approx(1 / r, rel=1e-6)
 
 

@@ -12,32 +12,33 @@ from tests.kernels.test_simulator import DESCRIPTORS, join
 
 
 @given(
-    tips=st.lists(st.integers(1, 4), min_size=1, max_size=8), nx=st.integers(1, 9), row=st.integers(1, 50),
-    maps=st.integers(0, 200), more=st.integers(0, 3000),
+    tips=st.lists(st.integers(1, 4), min_size=1, max_size=8), nx=st.integers(1, 9), together=st.integers(1, 4),
+    row=st.integers(1, 50), maps=st.integers(0, 200), more=st.integers(0, 3000),
 )  # fmt: skip
-def test_parts_are_the_batch_and_fit(tips: list[int], nx: int, row: int, maps: int, more: int) -> None:
-    limit = max(row, maps) + more
+def test_parts_are_the_batch_and_fit(tips: list[int], nx: int, together: int, row: int, maps: int, more: int) -> None:
+    limit = max(together * row, maps) + more
     molecule = np.repeat(np.arange(len(tips)), tips)
-    parts = list(cut(molecule, nx, row, maps, limit))
+    parts = list(cut(molecule, nx, together, row, maps, limit))
     rows = [(image, r) for part in parts for image in part.images for r in part.rows]
     assert rows == [(image, r) for image in range(len(molecule)) for r in range(nx)]
     assert [m for part in parts for m in part.molecules] == list(range(len(tips)))
     for part in parts:
         assert len(part.images) * len(part.rows) * row + len(part.molecules) * maps <= limit
         assert len(part.images) == 1 or len(part.rows) == nx  # one piece of the result
+        assert part.rows.start % together == 0
         if part.molecules:
             assert molecule[part.images[-1]] == part.molecules[-1]  # whose force field the height map needs
 
 
 def test_what_can_not_be_cut_is_refused() -> None:
-    with pytest.raises(DeviceLimit, match="one row"):
-        list(cut(np.array([0]), 4, 100, 10, 99))
-    with pytest.raises(DeviceLimit, match="descriptors"):
-        list(cut(np.array([0]), 4, 10, 100, 99))
+    with pytest.raises(DeviceLimit, match="2 rows"):
+        list(cut(np.array([0]), 4, 2, 50, 10, 99))
+    with pytest.raises(DeviceLimit, match="the maps"):
+        list(cut(np.array([0]), 4, 1, 10, 100, 99))
 
 
 @pytest.mark.parametrize("lanes", ["device", "scalar_device"])
-@pytest.mark.parametrize("memory_bytes", [2 * 5 * 7 * 5 * 4, 2 * 2500, 2 * 9000])
+@pytest.mark.parametrize("memory_bytes", [2 * 4 * 5 * 9 * 4, 2 * 2500, 2 * 9000])
 def test_little_memory_makes_the_same_images(lanes: str, memory_bytes: int, request: pytest.FixtureRequest) -> None:
     device: Device = request.getfixturevalue(lanes)
     atoms = make_atoms(*(random_molecule(seed, 3 + seed) for seed in range(4)))
