@@ -17,6 +17,7 @@ from service.contract.settings import Settings
 from service.contract.spec import Disk, JobSpec, Randomise, Tip, Uniform
 from service.contract.structures import Structures
 from worker.bind import Bound, bind
+from worker.bonding import Bonding
 
 SHIPPED = files("afmbatch") / "molecules"
 LARGER = Path(__file__).with_name("molecules")
@@ -50,7 +51,11 @@ class Case:
     def batch(self, size: int, number: int = 0) -> Bound:
         """The job's batch of that number, if its batches had `size` samples, as the worker hands it to the kernels."""
         plan = Plan(self.spec.model_copy(update={"batch_size": size}), len(self.structures))
-        return bind(self.spec, self.structures, self._rotations, plan.draw(plan.numbers(number)))
+        return bind(self.spec, self.structures, self._rotations, self._bonding, plan.draw(plan.numbers(number)))
+
+    @cached_property
+    def _bonding(self) -> Bonding:
+        return Bonding(self.structures)
 
     @cached_property
     def _rotations(self) -> Rotations:

@@ -32,6 +32,7 @@ from service.contract.status import BatchFailure, BatchRecord, DatasetRecord
 from service.contract.store import Store, batch_key
 from service.contract.structures import Structures
 from worker.bind import bind
+from worker.bonding import Bonding
 
 RECORDED = 100_000  # batches, of a job of 10⁶ samples
 TOGETHER = 5  # of them are recorded at once
@@ -77,7 +78,7 @@ def measure_host(table: Table) -> None:
     table.add_row("best 30 of 100 directions, 10⁵ molecules", f"{time.perf_counter() - began:.2f} s", "seconds")
 
     spec = JobSpec.model_validate({"dataset": "ds-0", "batch_size": 120, "randomise": RANDOMISE})
-    plan, rotations = Plan(spec, len(structures)), Rotations(spec, structures)
+    plan, rotations, bonding = Plan(spec, len(structures)), Rotations(spec, structures), Bonding(structures)
     table.add_row("120 samples: their numbers", timed(lambda: plan.numbers(3), 200), "≪ 1 ms")
     sample = plan.numbers(3)
     table.add_row("120 samples: all draws", timed(lambda: plan.draw(sample), 200), "≪ 1 ms")
@@ -85,7 +86,7 @@ def measure_host(table: Table) -> None:
     unseen = timed(lambda: Rotations(spec, structures).of(draws.structure, draws.rank), 50)
     table.add_row("120 samples: rotations, structures not seen before", unseen, "")
     table.add_row("120 samples: rotations", timed(lambda: rotations.of(draws.structure, draws.rank), 200), "≪ 1 ms")
-    table.add_row("120 samples: bind", timed(lambda: bind(spec, structures, rotations, draws), 200), "≤ 1 ms")
+    table.add_row("120 samples: bind", timed(lambda: bind(spec, structures, rotations, bonding, draws), 200), "≤ 1 ms")
 
 
 # Over HTTP: posting and polling

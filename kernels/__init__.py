@@ -3,7 +3,7 @@
 from kernels.atom_rfunc import AtomRfunc
 from kernels.atomic_disks import AtomicDisks
 from kernels.atoms import Atoms
-from kernels.bonds import Bonds
+from kernels.bonds import Bonds, bonded
 from kernels.device import Device, DeviceInfo, list_devices, open_device
 from kernels.errors import BuildFailed, DeviceLimit, DeviceNotFound, InvalidInput, KernelError
 from kernels.height_map import HeightMap
@@ -31,6 +31,7 @@ __all__ = [
     "Result",
     "Simulator",
     "VdwSpheres",
+    "bonded",
     "list_devices",
     "open_device",
 ]

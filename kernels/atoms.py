@@ -1,6 +1,7 @@
 """The molecules of a batch: a ragged list of atoms."""
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -38,9 +39,10 @@ class Atoms:
     """All atoms of a batch of B molecules, one molecule after the other; N atoms in all.
 
     xyz (N, 3) Å; charge (N,) e; lj_radius (N,) Å and lj_epsilon (N,) eV (physics.md §2); covalent_radius and
-    vdw_radius (N,) Å (§7); molecule b is offsets[b]:offsets[b + 1], offsets (B + 1,).
-    Raises InvalidInput where a shape does not fit, a number is not finite, a radius or depth is negative or a
-    molecule is empty.
+    vdw_radius (N,) Å (§7); molecule b is offsets[b]:offsets[b + 1], offsets (B + 1,); bonds (P, 2) pairs of bonded
+    atoms, molecule by molecule, where they are known: they need not be looked for again in each orientation.
+    Raises InvalidInput where a shape does not fit, a number is not finite, a radius or depth is negative, a molecule is
+    empty or a bond leads out of it.
     """
 
     xyz: Floats
@@ -50,6 +52,7 @@ class Atoms:
     covalent_radius: Floats
     vdw_radius: Floats
     offsets: Ints
+    bonds: Ints | None = None
 
     def __post_init__(self) -> None:
         offsets = as_ints("offsets", self.offsets)
@@ -58,18 +61,27 @@ class Atoms:
         object.__setattr__(self, "offsets", offsets)
         n = int(offsets[-1])
         object.__setattr__(self, "xyz", as_floats("xyz", self.xyz, (n, 3)))
-        for field in fields(self)[1:-1]:
+        for field in fields(self)[1:-2]:
             array = as_floats(field.name, getattr(self, field.name), (n,))
             if field.name != "charge" and (array < 0).any():
                 raise InvalidInput(f"{field.name}: must not be negative")
             object.__setattr__(self, field.name, array)
+        if self.bonds is not None:
+            self._check_bonds(n, self.bonds)
+
+    def _check_bonds(self, n: int, bonds: Ints) -> None:
+        if bonds.ndim != 2 or bonds.shape[1] != 2 or (bonds < 0).any() or (bonds >= n).any():
+            raise InvalidInput(f"bonds: pairs of atoms from 0 to {n - 1}, got shape {bonds.shape}")
+        first, second = self.molecule[bonds].T
+        if (first != second).any() or (np.diff(first) < 0).any():
+            raise InvalidInput("bonds: each within a molecule, molecule by molecule")
 
     @property
     def molecules(self) -> int:
         """B, the number of molecules."""
         return len(self.offsets) - 1
 
-    @property
+    @cached_property
     def molecule(self) -> Ints:
         """(N,): the molecule each atom belongs to."""
         return np.repeat(np.arange(self.molecules), np.diff(self.offsets))

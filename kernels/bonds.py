@@ -26,7 +26,8 @@ class Bonds(AtomMap):
 
     def records(self, atoms: Atoms, xy: Floats) -> Records:
         """x1, y1, z1 below the top, projected length; direction x, y, rise per Å, 0."""
-        first, second = bonded(atoms)
+        bonds = bonded(atoms.xyz, atoms.covalent_radius, atoms.offsets) if atoms.bonds is None else atoms.bonds
+        first, second = bonds.T
         z = atoms.xyz[:, 2] - atoms.top(atoms.xyz[:, 2])[atoms.molecule]
         along = xy[second] - xy[first]
         length = np.hypot(along[:, 0], along[:, 1])
@@ -45,19 +46,20 @@ class Bonds(AtomMap):
         return (self.zmin, self.r_max, self.ellipticity)
 
 
-def bonded(atoms: Atoms) -> tuple[Ints, Ints]:
-    """Pairs of atoms (first < second) nearer than BOND times their covalent radii, by molecule, first and second.
+def bonded(xyz: Floats, covalent_radius: Floats, offsets: Ints) -> Ints:
+    """(P, 2) pairs of atoms nearer than BOND times their covalent radii, first < second, by molecule and first.
 
-    Each atom is compared with the one `ahead` places later, for all molecules at once: memory stays linear in atoms.
+    xyz (N, 3) and covalent_radius (N,) Å of molecules offsets[b]:offsets[b + 1]. Each atom is compared with the one
+    `ahead` places later, for all molecules at once: memory stays linear in atoms.
     """
-    molecule, reach = atoms.molecule, BOND * atoms.covalent_radius
-    x, y, z = np.ascontiguousarray(atoms.xyz.T)
+    molecule, reach = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)), BOND * covalent_radius
+    x, y, z = np.ascontiguousarray(xyz.T)
     found = []
-    for ahead in range(1, int(np.diff(atoms.offsets).max())):
+    for ahead in range(1, int(np.diff(offsets).max())):
         square = (x[ahead:] - x[:-ahead]) ** 2 + (y[ahead:] - y[:-ahead]) ** 2 + (z[ahead:] - z[:-ahead]) ** 2
         near = (square < (reach[ahead:] + reach[:-ahead]) ** 2) & (molecule[ahead:] == molecule[:-ahead])
         found.append(np.flatnonzero(near))
     first = np.concatenate([*found, np.zeros(0, np.int64)])
     second = first + np.repeat(np.arange(1, len(found) + 1), [len(pairs) for pairs in found])
     order = np.lexsort((second, first))
-    return first[order], second[order]
+    return np.stack((first[order], second[order]), axis=1)

@@ -4,7 +4,6 @@
 #define NO_SURFACE 1.0e9f
 #define LAST_DEPTH 100
 #define REACH 2.4f  // Å that a stride covers at most
-#define SPOTS 32
 #define NO_ISO_SURFACE 4
 
 // The longest stride, in steps, that surely finds no crossing: all that may push the probe up stays below iso.
@@ -64,17 +63,16 @@ static int greatest_bits(real depth)
     SAMPLE_PARAMETERS, global const int *restrict which, global const int *restrict molecules,                         \
         global const image_t *restrict images, const int nx, const int ny, const int nz, const float iso
 
-// A few pixels first, over the highest atoms (x of all SPOTS of a molecule, then y): how high the surface reaches at least
-// says how deep the others need to go.
-kernel void height_bound(SEARCH_PARAMETERS, global const float *restrict spots, global int *restrict levels)
+// The pixel over the highest atom first: how high the surface reaches there says how deep the others need to go.
+kernel void height_bound(SEARCH_PARAMETERS, global const float2 *restrict spots, global int *restrict levels)
 {
-    const int image = which[get_global_id(2)], molecule = molecules[image], spot = get_global_id(0) * WIDTH;
+    const int image = which[get_global_id(2)], molecule = molecules[image];
     const sample_t sample = sample_open(SAMPLE_ARGUMENTS, image);
     const image_t im = images[image];
-    global const float *place = spots + 2 * SPOTS * molecule + spot;
-    const real x = load_pixels(place, 0, SPOTS), y = load_pixels(place + SPOTS, 0, SPOTS);
+    const real x = spots[molecule].x, y = spots[molecule].y;
     const real depth = surface_depth(&sample, x, y, im.step_z * (nz - 1), im.step_z, iso, LAST_DEPTH);
-    atomic_min(levels + 3 * molecule, least_bits(depth));
+    if (get_global_id(0) == 0)
+        levels[3 * molecule] = least_bits(depth);
 }
 
 // All pixels; what lies more than −zmin below the highest crossing will be clipped and is not looked for. A group agrees on

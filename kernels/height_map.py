@@ -16,7 +16,7 @@ from kernels.parts import Part
 from kernels.scan import PixelGrid
 
 NO_SURFACE = np.float32(1e9)
-SPOTS = 32  # pixels of each molecule that are looked at first
+WARP = 32  # work-items that look at the same pixel first, so that all of a GPU's warp are there
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,16 @@ class HeightMap:
 
     @staticmethod
     def spots(atoms: Atoms, xy: Floats, grid: PixelGrid) -> npt.NDArray[np.float32]:
-        """(B, 2, SPOTS): x and y, from the middle of the window, of the pixels over each molecule's highest atoms.
+        """(B, 2): x and y, from the middle of the window, of the pixel over each molecule's highest atom.
 
         xy (N, 2) are the atoms' lateral positions, grid the pixels of each molecule's window.
         """
         height = atoms.xyz[:, 2] + atoms.lj_radius
-        order = np.argsort(atoms.molecule * (1 + np.ptp(height)) - height)
-        rank = np.minimum(np.arange(SPOTS), np.diff(atoms.offsets)[:, None] - 1)
-        highest = xy[order[atoms.offsets[:-1, None] + rank]]
+        highest = np.flatnonzero(height == atoms.top(height)[atoms.molecule])
+        first = highest[np.searchsorted(atoms.molecule[highest], np.arange(atoms.molecules))]
         middle = (np.array([grid.nx, grid.ny]) - 1) / 2
-        step = grid.step[:, None]
-        pixel = np.rint(highest / np.where(step > 0, step, 1.0) + middle).clip(0, 2 * middle)
-        return np.asarray(((pixel - middle) * step).transpose(0, 2, 1), np.float32)
+        pixel = np.rint(xy[first] / np.where(grid.step > 0, grid.step, 1.0) + middle).clip(0, 2 * middle)
+        return np.asarray((pixel - middle) * grid.step, np.float32)
 
     def launch(
         self, device: Device, force: ForceModel, groups: list[Group], buffers: "Mapping[str, cl.Buffer]",
@@ -74,7 +72,7 @@ class HeightMap:
                 continue
             probe = [*force.arguments(group, buffers), buffers[group.key], buffers["molecules"], buffers["images"]]
             size = (items_y, dim[0], len(chosen))
-            few = (-(-SPOTS // device.lanes), 1, len(chosen))
+            few = (1 if device.lanes > 1 else WARP, 1, len(chosen))
             bound, search, finish = (
                 device.kernel(name, "vector", "pixels", "image", force.source, "height_map", **group.defines)
                 for name in ("height_bound", "height_search", "height_finish")

@@ -12,6 +12,7 @@ from service.contract.plan import Draws, Rotations
 from service.contract.rotations import rotate
 from service.contract.spec import JobSpec
 from service.contract.structures import Structures
+from worker.bonding import Bonding
 from worker.placement import place
 
 
@@ -26,7 +27,7 @@ class Bound:
     window: NDArray[np.float64]
 
 
-def bind(spec: JobSpec, structures: Structures, rotations: Rotations, draws: Draws) -> Bound:
+def bind(spec: JobSpec, structures: Structures, rotations: Rotations, bonding: Bonding, draws: Draws) -> Bound:
     """The molecules of these samples, rotated and placed, and their images: sample by sample, tip by tip."""
     table = elements()
     index, offsets = structures.gather(draws.structure)
@@ -51,6 +52,7 @@ def bind(spec: JobSpec, structures: Structures, rotations: Rotations, draws: Dra
         covalent_radius=table.covalent_radius[number],
         vdw_radius=table.vdw_radius[number],
         offsets=offsets,
+        bonds=bonding.of(draws.structure, offsets),
     )
     samples, tips = draws.distance.shape
     tip_of = np.tile(np.arange(tips), samples)

@@ -23,6 +23,7 @@ from service.contract.spec import JobSpec
 from service.contract.store import Store, dataset_key
 from service.contract.structures import Structures
 from worker.bind import Bound, bind, bind_descriptor
+from worker.bonding import Bonding
 from worker.messages import Made, Make, Ready
 
 _JOBS_KEPT = 4  # jobs whose structures and rotations stay in memory
@@ -37,6 +38,7 @@ class _Job:
     plan: Plan
     structures: Structures
     rotations: Rotations
+    bonding: Bonding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +83,7 @@ class Maker:
         if (size := file_bytes(job.spec, bounds[-1])) > (most := self._settings.group_bytes):
             raise AfmbatchError(f"batch_size: a batch needs {size} bytes of this worker's memory, it may use {most}")
         draws = job.plan.draw(job.plan.numbers(*make.batches))
-        bound = bind(job.spec, job.structures, job.rotations, draws)
+        bound = bind(job.spec, job.structures, job.rotations, job.bonding, draws)
         prepared = self._simulator.prepare(
             bound.atoms, bound.images, job.spec.scan.df_steps, [bind_descriptor(d) for d in job.spec.descriptors]
         )
@@ -129,7 +131,9 @@ class Maker:
         if make.job_id not in self._jobs:
             spec = JobSpec.model_validate_json(make.spec)
             structures = Structures.from_bytes(self._store.get(dataset_key(spec.dataset)))
-            self._jobs[make.job_id] = _Job(spec, Plan(spec, len(structures)), structures, Rotations(spec, structures))
+            self._jobs[make.job_id] = _Job(
+                spec, Plan(spec, len(structures)), structures, Rotations(spec, structures), Bonding(structures)
+            )
             if len(self._jobs) > _JOBS_KEPT:
                 self._jobs.popitem(last=False)
         self._jobs.move_to_end(make.job_id)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -45,5 +47,21 @@ def test_no_bonds_no_map(device: Device) -> None:
 
 def test_pairs_stay_within_their_molecule() -> None:
     chain = np.array([[0.0, 0, 0], [1.3, 0, 0], [2.6, 0, 0]]), np.zeros(3), np.array([6, 6, 6])
-    first, second = bonded(make_atoms(chain, chain))
-    assert list(zip(first.tolist(), second.tolist(), strict=True)) == [(0, 1), (1, 2), (3, 4), (4, 5)]
+    atoms = make_atoms(chain, chain)
+    assert bonded(atoms.xyz, atoms.covalent_radius, atoms.offsets).tolist() == [[0, 1], [1, 2], [3, 4], [4, 5]]
+
+
+def test_known_bonds_are_not_looked_for(device: Device) -> None:
+    atoms, images, _, _ = small_scene(3, 9)
+    found = bonded(atoms.xyz, atoms.covalent_radius, atoms.offsets)
+    assert len(found) > 2
+    everything = describe(device, atoms, images, Bonds())
+    assert np.array_equal(describe(device, replace(atoms, bonds=found), images, Bonds()), everything)
+    assert not describe(device, replace(atoms, bonds=found[:0]), images, Bonds()).any()
+
+
+@pytest.mark.parametrize("bonds", [[[0, 3]], [[0, 6]], [[-1, 0]], [[3, 4], [0, 1]], [0, 1]])
+def test_bonds_that_can_not_be_are_refused(bonds: list) -> None:
+    chain = np.array([[0.0, 0, 0], [1.3, 0, 0], [2.6, 0, 0]]), np.zeros(3), np.array([6, 6, 6])
+    with pytest.raises(InvalidInput, match="bonds"):
+        replace(make_atoms(chain, chain), bonds=np.array(bonds))

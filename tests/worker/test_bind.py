@@ -9,6 +9,7 @@ from service.contract.plan import Plan, Rotations
 from service.contract.spec import JobSpec
 from service.contract.structures import Structures
 from worker.bind import bind
+from worker.bonding import Bonding
 
 RNG = np.random.default_rng(3)
 OFFSETS = np.array([0, 3, 4, 11, 30])
@@ -54,7 +55,7 @@ specs = st.builds(
 def test_binds_as_one_at_a_time(spec, batch):
     plan, table = Plan(spec, len(STRUCTURES)), elements()
     draws, rotations = plan.draw(plan.numbers(batch)), Rotations(spec, STRUCTURES)
-    bound = bind(spec, STRUCTURES, rotations, draws)
+    bound = bind(spec, STRUCTURES, rotations, Bonding(STRUCTURES), draws)
     atoms, images = bound.atoms, bound.images
     assert images.dim == spec.scan.dim
     assert len(images) == len(draws.sample) * len(spec.tips)
@@ -91,8 +92,8 @@ def test_binds_as_one_at_a_time(spec, batch):
 def test_a_sample_is_bound_alone_as_among_others(spec):
     plan = Plan(spec, len(STRUCTURES))
     numbers = plan.numbers(0)
-    together = bind(spec, STRUCTURES, Rotations(spec, STRUCTURES), plan.draw(numbers))
+    together = bind(spec, STRUCTURES, Rotations(spec, STRUCTURES), Bonding(STRUCTURES), plan.draw(numbers))
     for b in range(len(numbers)):
-        alone = bind(spec, STRUCTURES, Rotations(spec, STRUCTURES), plan.draw(numbers[b : b + 1]))
+        alone = bind(spec, STRUCTURES, Rotations(spec, STRUCTURES), Bonding(STRUCTURES), plan.draw(numbers[b : b + 1]))
         assert np.array_equal(alone.atoms.xyz, together.atoms.xyz[slice(*together.atoms.offsets[b : b + 2])])
         assert np.array_equal(alone.window[0], together.window[b])

@@ -1,0 +1,173 @@
+"""Our kernels beside the peer, from arrays in host memory to arrays in host memory: `python -m benchmarks.kernels`.
+
+Both image and describe the same samples in the same run on the same device, turn by turn. For each case: seconds a
+sample of the peer, and of ours in batches of 20 and of 120, medians of several runs; what imaging makes of the device;
+and how far both are from float64 on the reference cases.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from itertools import chain
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import kernels
+from benchmarks import roofline
+from benchmarks.accuracy import Accuracy, references
+from benchmarks.cases import Case, cases, samples
+from benchmarks.peer import Peer
+from kernels import Atoms, Device, Images, Result, Simulator
+from kernels.simulator import Prepared
+from service.contract.spec import JobSpec
+from worker.bind import Bound, bind_descriptor
+
+SIZES = (120, 20)  # samples of our batches
+BATCHES = {"gpu": 16, "cpu": 3}  # that a run makes, one beside the other
+
+
+def repeated(bound: Bound, times: int) -> tuple[Atoms, Images]:
+    """A batch's samples over and over: `times` as many, the same on average."""
+    atoms, images, n = bound.atoms, bound.images, bound.atoms.molecules
+    plain = [name for name in Atoms.__dataclass_fields__ if name not in ("offsets", "bonds")]
+    every = {name: np.concatenate([getattr(atoms, name)] * times) for name in plain}
+    every["offsets"] = np.concatenate(([0], np.cumsum(np.tile(np.diff(atoms.offsets), times))))
+    if atoms.bonds is not None:
+        every["bonds"] = np.concatenate([atoms.bonds + len(atoms.xyz) * i for i in range(times)])
+    fields = [name for name in Images.__dataclass_fields__ if name not in ("dim", "molecule")]
+    tiled = {name: np.concatenate([getattr(images, name)] * times) for name in fields}
+    molecule = np.concatenate([images.molecule + n * i for i in range(times)])
+    return Atoms(**every), Images(molecule=molecule, dim=images.dim, **tiled)
+
+
+class Ours:
+    """The kernels on batches of one size: the next is prepared and the last one read while one is computed."""
+
+    def __init__(self, simulator: Simulator, preparing: ThreadPoolExecutor, spec: JobSpec, bound: Bound, size: int):
+        self._simulator = simulator
+        self._preparing = preparing
+        self._spec = spec
+        self._descriptors = [bind_descriptor(d) for d in spec.descriptors]
+        self._atoms, self._images = repeated(bound, size // bound.atoms.molecules)
+        self._size = size
+        self._batches = BATCHES[simulator.device.info.kind]
+
+    def prepare(self) -> Prepared:
+        """The host's share of a batch."""
+        return self._simulator.prepare(self._atoms, self._images, self._spec.scan.df_steps, self._descriptors)
+
+    def seconds(self) -> float:
+        """A sample, over several batches."""
+        began = time.perf_counter()
+        coming = [self._preparing.submit(self.prepare) for _ in range(self._batches)]
+        running = []
+        for prepared in coming:
+            running.append(self._simulator.start(prepared.result()))
+            if len(running) > 1:
+                self._simulator.recycle(running.pop(0).wait())
+        for pending in running:
+            self._simulator.recycle(pending.wait())
+        return (time.perf_counter() - began) / (self._batches * self._size)
+
+
+def compare(device: Device, case: Case, runs: int, taken: int, peak: float | None, table: Table) -> None:
+    """A row of the table."""
+    bound = case.batch(taken)
+    peer, alone = Peer(device.context.devices[0], case.spec), samples(bound)
+    simulator = Simulator(device)
+    with ThreadPoolExecutor(1) as preparing:
+        ours = {size: Ours(simulator, preparing, case.spec, bound, size) for size in SIZES}
+
+        def peer_seconds() -> float:
+            began = time.perf_counter()
+            for sample in alone:
+                peer.simulate(sample)
+            return (time.perf_counter() - began) / len(alone)
+
+        turns: list[Callable[[], float]] = [peer_seconds, *(engine.seconds for engine in ours.values())]
+        for turn in turns:
+            turn()
+        times = [[turn() for turn in turns] for _ in range(runs)]
+        theirs, large, small = (statistics.median(column) for column in zip(*times, strict=True))
+        prepared = ours[SIZES[0]].prepare()
+        imaging = roofline.measure(device, prepared, len(prepared.arrays["force_atoms"]), runs)
+    rate = imaging.operations / imaging.seconds / 1e9
+    one_tip = len(case.spec.tips) == 1  # operations are counted for the CO tip
+    table.add_row(
+        case.name,
+        f"{len(bound.atoms.xyz) / taken:.0f}",
+        _short(theirs),
+        _short(large),
+        _short(small),
+        f"{theirs / large:.0f}",
+        _short(imaging.seconds / SIZES[0]),
+        f"{imaging.steps:.1f}",
+        f"{rate:,.0f}" + (f" ({rate / peak:.0%})" if peak else "") if one_tip else "",
+    )
+
+
+def accuracy(device: Device) -> Table:
+    """Both against float64."""
+    columns = "reference case", "peer RMS", "peer largest", "our RMS", "our largest", "peer maps", "our maps"
+    table = Table(*columns, title="Errors of Δf, parts of the largest |Δf|; of height map and other maps, the largest")
+    simulator = Simulator(device)
+    for reference in references():
+        bound, spec = reference.case.batch(1), reference.case.spec
+        descriptors = [bind_descriptor(d) for d in spec.descriptors]
+        ours: Result = simulator.run(bound.atoms, bound.images, spec.scan.df_steps, descriptors)
+        peer = Peer(device.context.devices[0], spec).simulate(samples(bound)[0])
+        errors = [reference.compare(*peer), reference.compare(ours.df, ours.descriptors[0])]
+        table.add_row(
+            reference.case.name,
+            *chain.from_iterable((f"{e.rms:.1e}", f"{e.largest:.1e}") for e in errors),
+            *(_maps(e) for e in errors),
+        )
+    return table
+
+
+def _maps(error: Accuracy) -> str:
+    others = max(value for name, value in error.descriptors.items() if name != "height_map")
+    return f"{error.descriptors['height_map']:.0e} Å, {others:.0e}"
+
+
+def _short(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.2f} ms" if seconds >= 1e-3 else (
+        f"{seconds * 1e6:.1f} µs"
+    )  # fmt: skip
+
+
+def main(
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each; the median counts.")] = 5,
+    taken: Annotated[int, typer.Option("--samples", help="Different samples of a case; a divisor of 20.")] = 4,
+    device: Annotated[str, typer.Option(help="'auto' or a part of its name.")] = "auto",
+    peak: Annotated[float | None, typer.Option(help="The device's float32 peak, Gflop/s.")] = None,
+    only: Annotated[str, typer.Option(help="Cases whose name has this in it.")] = "",
+) -> None:
+    """Print both tables."""
+    if any(size % taken for size in SIZES):
+        raise typer.BadParameter(f"a divisor of {' and '.join(map(str, SIZES))}", param_hint="--samples")
+    opened = kernels.open_device(device)
+    console = Console(width=150)
+    about = opened.info
+    versions = ", ".join(f"{name} {version(name)}" for name in ("ppafm", "pyopencl", "numpy"))
+    console.print(f"{about.name} ({about.platform}, driver {about.driver}); {versions}")
+    console.print(accuracy(opened))
+    ours = [f"ours, {size}" for size in SIZES]
+    table = Table(
+        "case", "atoms", "peer", *ours, "times faster", "imaging alone", "Newton steps a pixel", "Gflop/s of it",
+        title=f"A sample, from host arrays to host arrays: median of {runs} runs",
+    )  # fmt: skip
+    for case in cases():
+        if only in case.name:
+            compare(opened, case, runs, taken, peak, table)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
