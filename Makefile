@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test lint up lock clean
+.PHONY: demo test lint up bench lock clean
 
 demo: $(VENV)/demo-ready  ## Run the common job on embedded defaults and draw a contact sheet
 	$(BIN)/afmbatch demo
@@ -20,6 +20,12 @@ lint: $(VENV)/test-ready
 
 up: $(VENV)/demo-ready  ## Redis, the HTTP service and a worker on this machine
 	$(BIN)/afmbatch up
+
+bench: $(VENV)/bench-ready  ## Rates of every stage, beside the peer and the roofline: minutes (benchmarks/README.md)
+	$(BIN)/python -W ignore -m benchmarks.kernels
+	$(BIN)/python -m benchmarks.worker
+	$(BIN)/python -m benchmarks.service
+	$(BIN)/python -m benchmarks.planning
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed: make PYTHON=python3.11"'

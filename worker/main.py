@@ -1,88 +1,18 @@
-"""A worker: opens Redis, the store and the engine, and runs shards until it is told to stop. No OpenCL in here."""
+"""A worker: the engine's process is launched first, so that it opens its device while we import Redis and RQ."""
 
-import logging
-import os
-import socket
-import sys
-import time
-
-from redis import Redis
-from redis.backoff import ExponentialBackoff
-from redis.retry import Retry
-
-from service.contract.batch import ENGINE
-from service.contract.ledger import Ledger
-from service.contract.queue import open_queue
 from service.contract.settings import Settings
-from service.contract.status import WorkerRecord
-from service.contract.store import Store
-from worker.consumer import Consumer
-from worker.heart import Heart
-from worker.losses import Losses
-from worker.messages import Ready
-from worker.stop import Stop
 from worker.supervisor import Engine
-from worker.task import Shards
 
 _MAKER = "worker.maker:open_maker"
-_log = logging.getLogger("worker")
 
 
 def run(settings: Settings, maker: str = _MAKER) -> None:
-    """Work until SIGTERM or SIGINT. `maker`: see worker.engine.
-
-    Raises CannotStart, EngineNotStartedError, and redis.RedisError if Redis is not there or stays away for minutes.
-    """
-    _log_to_stderr()
-    stop = Stop()
-    stop.listen()
-    with Redis.from_url(settings.redis_url, socket_connect_timeout=2) as redis:
-        redis.ping()  # a wrong address is to be told now
-    # From here on Redis may be restarted under us: every command waits for it, some minutes in all.
-    patience = {"retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), 180), "socket_timeout": 10}
-    store = Store(settings.store_url)
+    """Work until SIGTERM or SIGINT. `maker`: see worker.engine. Raises what worker.parent.work raises."""
     engine = Engine(settings, maker)
-    with Redis.from_url(settings.redis_url, decode_responses=True, **patience) as redis:
-        ledger = Ledger(redis)
-        shards = Shards(settings, ledger, store, engine, stop)
-        queue = open_queue(settings, **patience)
-        consumer = Consumer(settings, queue, shards, Losses(settings, ledger))
-        try:
-            record = _describe(consumer.name, engine.start())
-            _log.info("worker %s on %s (%s)", record.name, record.device, record.device_kind)
+    engine.launch()
+    try:
+        from worker.parent import work
 
-            def announce() -> None:
-                now = {"shard": consumer.task, "samples_done": shards.samples_done}
-                ledger.announce(record.model_copy(update=now), settings.lease_seconds)
-
-            with consumer, Heart([consumer.beat, announce], settings.heartbeat_seconds, stop):
-                consumer.serve(stop)
-            ledger.retire(record.name)
-        finally:
-            engine.stop()
-            queue.connection.close()
-    _log.info("worker %s stopped", record.name)
-
-
-def _describe(name: str, device: Ready) -> WorkerRecord:
-    return WorkerRecord(
-        name=name,
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        device=device.device,
-        device_kind=device.device_kind,
-        compute_units=device.compute_units,
-        memory_bytes=device.memory_bytes,
-        engine=ENGINE,
-        started_at=time.time(),
-    )
-
-
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s worker %(levelname)s: %(message)s"))
-    ours = logging.getLogger("worker")
-    ours.addHandler(handler)
-    ours.setLevel(logging.INFO)
-    for theirs in ("rq", "rq.worker"):  # the second has a level of its own
-        logging.getLogger(theirs).setLevel(logging.WARNING)
+        work(settings, engine)
+    finally:
+        engine.stop()

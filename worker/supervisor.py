@@ -44,8 +44,8 @@ class Engine:
         """How many Makes it has that are not answered in full."""
         return len(self._waiting)
 
-    def start(self) -> Ready:
-        """Start the process and wait until its device is open: `ready` from then on. Raises EngineNotStartedError."""
+    def launch(self) -> None:
+        """Start the process; it opens its device while we do something else."""
         ours, its = Pipe()
         with its:
             self._pipe = ours
@@ -56,6 +56,9 @@ class Engine:
                 stdout=sys.stderr.fileno(),
             )
         self._send(self._settings.model_dump_json().encode())
+
+    def open(self) -> Ready:
+        """Wait until the device of a launched process is open: `ready` from then on. Raises EngineNotStartedError."""
         try:
             message = self._read(_START_SECONDS)
         except EngineLostError as error:
@@ -69,7 +72,8 @@ class Engine:
         """Start the process if there is none. Raises EngineNotStartedError."""
         if self._process is None or self._process.poll() is not None:
             self.stop()
-            self.start()
+            self.launch()
+            self.open()
 
     def send(self, make: Make) -> None:
         """Hand it batches of one job; the device makes them in this order."""

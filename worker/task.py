@@ -46,7 +46,7 @@ class Shard:
 
 
 class Shards:
-    """The open shards; all they need was opened by worker.main."""
+    """The open shards; all they need was opened by worker.parent."""
 
     def __init__(self, settings: Settings, ledger: Ledger, store: Store, engine: Engine, stop: Stop) -> None:
         self._settings = settings

@@ -1,0 +1,85 @@
+"""A worker's parent process: opens Redis and the store, and runs shards in its engine. No OpenCL in here."""
+
+import logging
+import os
+import socket
+import sys
+import time
+
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from service.contract.batch import ENGINE
+from service.contract.ledger import Ledger
+from service.contract.queue import open_queue
+from service.contract.settings import Settings
+from service.contract.status import WorkerRecord
+from service.contract.store import Store
+from worker.consumer import Consumer
+from worker.heart import Heart
+from worker.losses import Losses
+from worker.messages import Ready
+from worker.stop import Stop
+from worker.supervisor import Engine
+from worker.task import Shards
+
+_log = logging.getLogger("worker")
+
+
+def work(settings: Settings, engine: Engine) -> None:
+    """Run shards in an engine that was launched, until SIGTERM or SIGINT.
+
+    Raises CannotStart, EngineNotStartedError, and redis.RedisError if Redis is not there or stays away for minutes.
+    """
+    _log_to_stderr()
+    stop = Stop()
+    stop.listen()
+    with Redis.from_url(settings.redis_url, socket_connect_timeout=2) as redis:
+        redis.ping()  # a wrong address is to be told now
+    # From here on Redis may be restarted under us: every command waits for it, some minutes in all.
+    patience = {"retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), 180), "socket_timeout": 10}
+    store = Store(settings.store_url)
+    with Redis.from_url(settings.redis_url, decode_responses=True, **patience) as redis:
+        ledger = Ledger(redis)
+        shards = Shards(settings, ledger, store, engine, stop)
+        queue = open_queue(settings, **patience)
+        consumer = Consumer(settings, queue, shards, Losses(settings, ledger))
+        try:
+            record = _describe(consumer.name, engine.open())
+            _log.info("worker %s on %s (%s)", record.name, record.device, record.device_kind)
+
+            def announce() -> None:
+                now = {"shard": consumer.task, "samples_done": shards.samples_done}
+                ledger.announce(record.model_copy(update=now), settings.lease_seconds)
+
+            with consumer, Heart([consumer.beat, announce], settings.heartbeat_seconds, stop):
+                consumer.serve(stop)
+            ledger.retire(record.name)
+        finally:
+            queue.connection.close()
+    _log.info("worker %s stopped", record.name)
+
+
+def _describe(name: str, device: Ready) -> WorkerRecord:
+    return WorkerRecord(
+        name=name,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        device=device.device,
+        device_kind=device.device_kind,
+        compute_units=device.compute_units,
+        memory_bytes=device.memory_bytes,
+        engine=ENGINE,
+        started_at=time.time(),
+    )
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s worker %(levelname)s: %(message)s"))
+    ours = logging.getLogger("worker")
+    ours.addHandler(handler)
+    ours.setLevel(logging.INFO)
+    for theirs in ("rq", "rq.worker"):  # the second has a level of its own
+        logging.getLogger(theirs).setLevel(logging.WARNING)
