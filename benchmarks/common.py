@@ -69,7 +69,7 @@ def engine_seconds(maker: Maker, spec: JobSpec, structures: int) -> float:
         group = range(first, min(first + together, plan.batches))
         for _ in group:
             room.acquire()
-        pipeline.make(Make("job-benchmark", spec.model_dump_json(), group))
+        pipeline.make(Make(f"job-{spec.digest[:16]}", spec.model_dump_json(), group))
     for _ in range(ready.ahead * together):
         room.acquire()
     return time.perf_counter() - began
