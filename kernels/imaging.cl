@@ -67,7 +67,9 @@ static real middle_force(const rest_t *a, const rest_t *b, const rest_t *c, cons
     const real slopes = above ? a->df + c->df : b->df + d->df;
     const real turn = 0.046875f * outer + h * (0.015625f * slopes + 0.0625f * (above ? b->df : c->df));
     const real quintic = above ? upper : lower;
-    *good = (size(quintic - cubic) < COARSE_TOLERANCE) & (size(turn) < 0.5f * COARSE_TOLERANCE) & (above | below ? ALL_LANES : !ALL_LANES);
+    *good = (size(quintic - cubic) < COARSE_TOLERANCE) & (size(turn) < 0.5f * COARSE_TOLERANCE);
+    if (!(above | below))
+        *good = !ALL_LANES;
     return quintic;
 }
 

@@ -54,8 +54,13 @@ static rest_t relax(const sample_t *sample, const spring_t *spring, real x, real
     real limit = STEP_LIMIT, decline = 0.0f;
     mask open = ALL_LANES;
     for (int step = 0; step < MAX_STEPS; ++step) {
+#if WIDTH == 1
         const field_t f = sample_field(sample, x + u.x, y + u.y, z + u.z);
         const pull_t p = spring_pull(spring, u);
+#else  // a CPU works on the spring's root and division while it begins with the atoms
+        const pull_t p = spring_pull(spring, u);
+        const field_t f = sample_field(sample, x + u.x, y + u.y, z + u.z);
+#endif
         const real gx = f.gx + p.gx, gy = f.gy + p.gy, gz = f.gz + p.gz;
         const real ax = p.c * p.dx, ay = p.c * p.dy;
         const real xx = f.xx + (spring->kx + p.a) + ax * p.dx, xy = f.xy + ax * p.dy, xz = f.xz + ax * p.dz;
@@ -67,20 +72,36 @@ static rest_t relax(const sample_t *sample, const spring_t *spring, real x, real
             const real slope = gx * last.x + gy * last.y + gz * last.z;
             limit = slope > 0.5f * decline ? 0.5f * limit : limit;
         }
-        mask bent = !ALL_LANES;
+        // Cofactors give the whole inverse with one division: on CPUs elimination's three would wait for each other. It is
+        // needed where the Hessian is not surely positive, and then keeps its pivots so.
+        const real c11 = yy * zz - yz * yz, c12 = xz * yz - xy * zz, c13 = xy * yz - xz * yy;
+        const real c22 = xx * zz - xz * xz, c23 = xy * xz - xx * yz, c33 = xx * yy - xy * xy;
+        const real det = xx * c11 + xy * c12 + xz * c13;
+        mask bent = (xx < PIVOT_FLOOR) | (c33 < PIVOT_FLOOR * xx) | (det < PIVOT_FLOOR * c33);
+        vec s, t;
+        if (WIDTH > 1 && !any_lane(bent)) {
+            const real i = inverse(det);
+            s.x = -i * (c11 * gx + c12 * gy + c13 * gz);
+            s.y = -i * (c12 * gx + c22 * gy + c23 * gz);
+            s.z = -i * (c13 * gx + c23 * gy + c33 * gz);
+            t.x = i * (c11 * f.xz + c12 * f.yz + c13 * f.zz);
+            t.y = i * (c12 * f.xz + c22 * f.yz + c23 * f.zz);
+            t.z = i * (c13 * f.xz + c23 * f.yz + c33 * f.zz);
+        } else {
+        bent = !ALL_LANES;
         const real d1 = inverse(positive(xx, &bent)), l2 = xy * d1, l3 = xz * d1;
         const real d2 = inverse(positive(yy - l2 * xy, &bent)), m3 = (yz - l3 * xy) * d2;
         const real d3 = inverse(positive(zz - l3 * xz - m3 * (yz - l3 * xy), &bent));
         const real b2 = l2 * gx - gy, b3 = l3 * gx - gz - m3 * b2;
-        vec s;
         s.z = b3 * d3;
         s.y = b2 * d2 - m3 * s.z;
         s.x = -gx * d1 - l2 * s.y - l3 * s.z;
         const real c2 = f.yz - l2 * f.xz, c3 = f.zz - l3 * f.xz - m3 * c2;
-        vec t;
         t.z = c3 * d3;
         t.y = c2 * d2 - m3 * t.z;
         t.x = f.xz * d1 - l2 * t.y - l3 * t.z;
+
+        }
 
         const real length2 = s.x * s.x + s.y * s.y + s.z * s.z;
         const mask far = length2 > limit * limit;

@@ -141,7 +141,7 @@ class Simulator:
         row_bytes, map_bytes = 4 * ny * batch.n_out, 4 * batch.channels * nx * ny
         parts = list(cut(batch.molecule, nx, device.rows_together, row_bytes, map_bytes, self._part_bytes))
         result = self._blank(batch)
-        lane = self._take(self._inputs)
+        lane = self._take(self._inputs, device.uploads)
         buffers, copies = lane.memory.upload(batch.arrays)
         cl.enqueue_barrier(device.queue, copies[-1:])
         for part in parts:
@@ -163,19 +163,18 @@ class Simulator:
             np.empty(len(batch.molecule), np.int32), block,
         )  # fmt: skip
 
-    def _take(self, lanes: list[_Lane]) -> _Lane:
-        """The lane that is free first; whatever is enqueued from now on waits until it is."""
+    def _take(self, lanes: list[_Lane], queue: "cl.CommandQueue") -> _Lane:
+        """The lane that is free first; what the queue does from now on waits until it is."""
         lanes.reverse()
         if lanes[0].free is not None:
-            for queue in (self.device.uploads, self.device.queue):
-                cl.enqueue_barrier(queue, [lanes[0].free])
+            cl.enqueue_barrier(queue, [lanes[0].free])
         return lanes[0]
 
     def _start_part(
         self, batch: Prepared, part: Part, buffers: "dict[str, cl.Buffer]", result: Result
     ) -> "list[cl.Event]":
         device = self.device
-        lane = self._take(self._lanes)
+        lane = self._take(self._lanes, device.queue)
         rows = result.df[part.images.start : part.images.stop, part.rows.start : part.rows.stop]
         maps = result.descriptors[part.molecules.start : part.molecules.stop]
         df_buffer, map_buffer = lane.memory.buffer("df", rows.nbytes), lane.memory.buffer("maps", maps.nbytes)
