@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     host_memory_bytes: int = Field(
         default=8 << 30,
         gt=0,
-        description="Most memory of images in a worker, bytes; a batch may have an eighth.",
+        description="Most memory of images in a worker, bytes; a batch may have a quarter.",
     )
     lease_seconds: float = Field(default=15.0, gt=0, description="How long a silent worker keeps its shard, s.")
     heartbeat_seconds: float = Field(default=3.0, gt=0, description="How often a worker renews its lease, s.")
