@@ -27,6 +27,7 @@ from worker.bonding import Bonding
 from worker.messages import Made, Make, Ready
 
 _JOBS_KEPT = 4  # jobs whose structures and rotations stay in memory
+_ATOM_BYTES = 300  # about what an atom under a tip takes until it is on the device, all arrays together
 # Ready.ahead and Ready.samples. A GPU is full with 120 samples; preparing 480 at once costs half as much a sample, and
 # while they are hashed, each file by one core, sixteen cores are busy.
 _AT_BEST = {"gpu": (GROUPS, 480), "cpu": (GROUPS - 1, 16), "other": (2, 1)}
@@ -80,9 +81,11 @@ class Maker:
         """
         job = self._job(make)
         bounds = [0, *accumulate(map(job.plan.size, make.batches))]
-        if (size := file_bytes(job.spec, bounds[-1])) > (most := self._settings.group_bytes):
-            raise AfmbatchError(f"batch_size: a batch needs {size} bytes of this worker's memory, it may use {most}")
         draws = job.plan.draw(job.plan.numbers(*make.batches))
+        atoms = int(np.diff(job.structures.offsets)[draws.structure].sum())
+        size = file_bytes(job.spec, bounds[-1]) + atoms * len(job.spec.tips) * _ATOM_BYTES
+        if size > (most := self._settings.group_bytes):
+            raise AfmbatchError(f"batch_size: a batch needs {size} bytes of this worker's memory, it may use {most}")
         bound = bind(job.spec, job.structures, job.rotations, job.bonding, draws)
         prepared = self._simulator.prepare(
             bound.atoms, bound.images, job.spec.scan.df_steps, [bind_descriptor(d) for d in job.spec.descriptors]
