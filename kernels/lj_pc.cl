@@ -141,7 +141,7 @@ static void add_charges(const sample_t *s, float charge, real lateral2, real dz,
 }
 #endif
 
-#if CHUNK == 1
+#ifdef __NV_CL_C_VERSION
 #define UNROLL __attribute__((opencl_unroll_hint(4)))
 #else
 #define UNROLL
