@@ -12,10 +12,11 @@ kernel void bonds(MAP_PARAMETERS, const float zmin, const float r_max, const flo
         const real r2 = px * px + py * py + e * e, r = root(r2);
         const real weight = 1.0f - (at.z + along.z * c) / zmin;
         // An exponential only where this bond may win: ln x ≤ x − 1.
-        const mask may = r2 < r_max * r_max & weight > 0.0f & 5.0f * (r - its_r) * its_weight < weight - its_weight;
+        const mask may = (r2 < r_max * r_max) & (weight > 0.0f) &
+                         (5.0f * (r - its_r) * its_weight < weight - its_weight);
         if (any_lane(may)) {
             const real value = exponential(-5.0f * r) * weight;
-            const mask wins = may & value > largest;
+            const mask wins = may & (value > largest);
             largest = wins ? value : largest;
             its_r = wins ? r : its_r;
             its_weight = wins ? weight : its_weight;

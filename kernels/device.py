@@ -74,7 +74,6 @@ class Device:
         self.context = cl.Context([device])
         self.uploads, self.queue, self.downloads = (cl.CommandQueue(self.context) for _ in range(3))
         self.local_memory = int(device.local_mem_size)
-        self.max_group = int(device.max_work_group_size)
         self.max_buffer = int(device.max_mem_alloc_size)
         self._programs: dict[_Recipe, cl.Program] = {}
         self._kernels: dict[tuple[_Recipe, str], cl.Kernel] = {}

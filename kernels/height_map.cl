@@ -14,7 +14,8 @@ static real safe_stride(rigid_t f, float iso, float step)
         const float way = m * step;
         const real left = 1.0f - way * f.closeness;
         const real l2 = left * left, l3 = l2 * left, l7 = l2 * l2 * l3;
-        const mask safe = left > 0.0f & f.steep + (f.charges * l7 + way * f.slope) * l7 < 0.9999f * iso * (l7 * l7);
+        const mask safe = (left > 0.0f) &
+                          (f.steep + (f.charges * l7 + way * f.slope) * l7 < 0.9999f * iso * (l7 * l7));
         stride = safe ? (real)(m) : stride;
     }
     return stride;
@@ -82,7 +83,7 @@ kernel void height_search(SEARCH_PARAMETERS, const float zmin, const int channel
 {
     const int image = which[get_global_id(2)], molecule = molecules[image];
     const sample_t sample = sample_open(SAMPLE_ARGUMENTS, image);
-    const int leads = get_local_id(0) == 0 & get_local_id(1) == 0;
+    const int leads = get_local_id(0) == 0 && get_local_id(1) == 0;
     if (leads) {
         extremes[0] = as_int(NO_SURFACE);
         extremes[1] = 0;

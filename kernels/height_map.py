@@ -80,21 +80,9 @@ class HeightMap:
             start = chosen.start
             device.launch(bound, few, (few[0], 1, 1), *probe, nx, ny, nz, iso, spots, levels, first=start)
             device.launch(
-                search,
-                size,
-                device.tile,
-                *probe,
-                nx,
-                ny,
-                nz,
-                iso,
-                zmin,
-                *place,
-                levels,
-                maps,
-                cl.LocalMemory(8),
+                search, size, device.tile, *probe, nx, ny, nz, iso, zmin, *place, levels, maps, cl.LocalMemory(8),
                 first=start,
-            )
+            )  # fmt: skip
             device.launch(
                 finish, size, device.tile, *probe[-3:], nx, ny, zmin, *place, levels, maps, quality, first=start
             )

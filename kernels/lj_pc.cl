@@ -63,6 +63,13 @@ static sample_t sample_open(global const float4 *atoms, global const tip_t *tips
     return s;
 }
 
+// 1/r to an atom.
+static real nearness(float4 at, real x, real y, real z)
+{
+    const real dx = x - at.x, dy = y - at.y, dz = z - at.z;
+    return inverse_root(dx * dx + dy * dy + dz * dz);
+}
+
 // What an atom adds: gradient (dx g, dy g, dz g + e), second derivatives dx² k + g, dx dy k, dx (dz k − f).
 typedef struct {
     real g, e, k, f;
@@ -159,9 +166,7 @@ static field_t sample_field(const sample_t *s, real x, real y, real z)
         ATOM_SPACE const float4 *atoms = s->atoms + 2 * begin;
         real ri[CHUNK];
         for (int i = 0; i < m; ++i) {
-            const float4 at = atoms[2 * i];
-            const real dx = x - at.x, dy = y - at.y, dz = z - at.z;
-            ri[i] = inverse_root(dx * dx + dy * dy + dz * dz);
+            ri[i] = nearness(atoms[2 * i], x, y, z);
         }
         pair_t pairs[CHUNK];
         for (int i = 0; i < m; ++i) {
@@ -253,9 +258,7 @@ static rigid_t sample_rigid(const sample_t *s, real x, real y, real z, float rea
         ATOM_SPACE const float4 *atoms = s->atoms + 2 * begin;
         real ri[CHUNK];
         for (int i = 0; i < m; ++i) {
-            const float4 at = atoms[2 * i];
-            const real dx = x - at.x, dy = y - at.y, dz = z - at.z;
-            ri[i] = inverse_root(dx * dx + dy * dy + dz * dz);
+            ri[i] = nearness(atoms[2 * i], x, y, z);
             f.closeness = larger(f.closeness, ri[i]);
         }
         for (int i = 0; i < m; ++i) {
