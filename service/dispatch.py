@@ -15,6 +15,7 @@ from service.contract.errors import Conflict, Fault, InvalidInput, NotFound, Not
 from service.contract.ledger import Ledger
 from service.contract.plan import Plan
 from service.contract.queue import enqueue_shards, remove_shards
+from service.contract.recipe import Recipe
 from service.contract.settings import Settings
 from service.contract.spec import JobSpec
 from service.contract.status import BatchRecord, DatasetRecord, JobRecord, JobStatus, State
@@ -107,7 +108,7 @@ class Dispatch:
 
     def _add_job(self, job_id: str, spec: JobSpec) -> JobStatus:
         plan = self._plan(spec)
-        record = JobRecord(id=job_id, spec=spec, structures=plan.structures, created_at=time.time())
+        record = JobRecord(**dict(plan.recipe), id=job_id, created_at=time.time())
         with self.queue.connection.pipeline() as together:  # a job is known with all its tasks, or not at all
             self.ledger.add_job(record, together)
             enqueue_shards(self.queue, job_id, plan.shards, self.settings, together)
@@ -121,7 +122,7 @@ class Dispatch:
 
     def _plan(self, spec: JobSpec) -> Plan:
         dataset = self._dataset_of(spec)
-        plan = Plan(spec, dataset.structures)
+        plan = Plan(Recipe.of(spec, dataset.structures))
         faults = over_limits(plan, self.settings)
         if spec.force_field.charges == "dataset" and dataset.charged < dataset.structures:
             faults.append(_charge_fault(dataset))
@@ -142,14 +143,14 @@ class Dispatch:
         if status.state.final:
             return status
         self.ledger.cancel(job_id)
-        remove_shards(self.queue, job_id, Plan(status.spec, status.structures).shards)
+        remove_shards(self.queue, job_id, Plan(status).shards)
         return self.ledger.status(job_id)
 
     def remove_job(self, job_id: str) -> None:
         """Remove a job with its tasks and batches. Raises NotFound."""
         job = self.ledger.job(job_id)
         self.ledger.cancel(job_id)
-        remove_shards(self.queue, job_id, Plan(job.spec, job.structures).shards)
+        remove_shards(self.queue, job_id, Plan(job).shards)
         self.store.delete_prefix(job_prefix(job_id))  # before the ledger forgets: a delete that failed can be repeated
         self.ledger.remove_job(job_id)
         self.store.delete_prefix(job_prefix(job_id))  # what a worker recorded in between
@@ -159,7 +160,7 @@ class Dispatch:
     def batches(self, job_id: str, start: int, limit: int) -> tuple[int, int, list[BatchRecord]]:
         """How many batches a job has, how many are recorded, and those of a range. Raises NotFound."""
         job = self.ledger.job(job_id)
-        plan = Plan(job.spec, job.structures)
+        plan = Plan(job)
         return plan.batches, *self.ledger.batches(job_id, plan, start, limit)
 
     def batch(self, job_id: str, number: int) -> BatchRecord:

@@ -15,7 +15,7 @@ def _sample_faults(plan: Plan, settings: Settings) -> list[Fault]:
     asked = plan.spec.samples
     most = min(plan.available, settings.max_samples)
     if asked is not None and asked > plan.available:
-        reason = f"{plan.structures} structures in {plan.spec.rotations.n} rotations make {plan.available} samples"
+        reason = f"{plan.recipe.structures} structures make {plan.available} samples"
         return [Fault("samples", str(asked), reason, f"at most {most}, or null for all")]
     if plan.samples > settings.max_samples:
         value = "null" if asked is None else str(asked)

@@ -44,7 +44,7 @@ class Losses:
         except NotFound:
             missing = []  # one more try removes what the lost worker has stored
         else:
-            batches = Plan(job.spec, job.structures).shard(shard)
+            batches = Plan(job).shard(shard)
             missing = self._ledger.missing(job_id, batches)
             if len(missing) < task.meta.get("missing", len(batches)):
                 left = self._retries

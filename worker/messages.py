@@ -14,7 +14,7 @@ class Make:
     """Parent to engine: make these batches of this job together and put each in the store."""
 
     job_id: str
-    spec: str  # JSON of a JobSpec
+    recipe: str  # JSON of a Recipe
     batches: Sequence[int]
 
 

@@ -10,7 +10,7 @@ from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from service.contract.batch import ENGINE
+from service.contract.recipe import ENGINE
 from service.contract.ledger import Ledger
 from service.contract.queue import open_queue
 from service.contract.settings import Settings

@@ -33,7 +33,7 @@ class Shard:
     job_id: str
     number: int
     plan: Plan
-    spec: str
+    recipe: str
     held: Callable[[], bool]
     careful: bool
     left: set[int]  # batches that are neither recorded nor given up
@@ -79,11 +79,11 @@ class Shards:
             self._store.delete_prefix(job_prefix(job_id))  # what another worker stored, but lived not to record
             return None
         self._ledger.start(job_id)
-        plan = Plan(job.spec, job.structures)
+        plan = Plan(job)
         missing = self._ledger.missing(job_id, plan.shard(number))
         if not missing:
             return None
-        shard = Shard(job_id, number, plan, job.spec.model_dump_json(), held, careful, set(missing))
+        shard = Shard(job_id, number, plan, job.recipe.model_dump_json(), held, careful, set(missing))
         self._todo.extend((shard, batch) for batch in missing)
         _log.info("%s shard %d: %d batches to make", job_id, number, len(missing))
         return shard
@@ -122,7 +122,7 @@ class Shards:
             if self.idle:
                 self._engine.ensure()
             self._alone = shard.alone(batch)
-            self._engine.send(Make(shard.job_id, shard.spec, self._group()))
+            self._engine.send(Make(shard.job_id, shard.recipe, self._group()))
 
     def _has_room(self) -> bool:
         if not self._todo:

@@ -14,7 +14,6 @@ from service.contract.spec import JobSpec
 from service.contract.stored_zip import Piece
 
 FORMAT = 1
-ENGINE = "2"  # raised whenever the bytes of any sample change: it is part of what makes a batch what it is
 _NOT_BY_SAMPLE = {"desc_names", "mols", "mol_offsets", "meta"}
 MEDIA_TYPE = "application/vnd.numpy.npz"
 

@@ -287,7 +287,7 @@ class Ledger:
 
 def _derive(job: dict[str, str], done: int, failed: int, errors: list[str], now: float) -> JobStatus:
     record = JobRecord.model_validate_json(job["record"])
-    plan = Plan(record.spec, record.structures)
+    plan = Plan(record)
     started = float(job["started"]) if "started" in job else None
     last = float(job["last"]) if "last" in job else None
     cancelled = float(job["cancelled"]) if "cancelled" in job else None

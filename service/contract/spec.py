@@ -6,93 +6,20 @@ Lengths in Å, charges in e, stiffness in N/m, as in physics.md.
 import hashlib
 from typing import Annotated, Literal, Self, TypeAlias
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from service.contract.descriptors import AtomicDisks, AtomRfunc, Bonds, Descriptor, HeightMap, VdwSpheres
-from service.contract.elements import elements
-from service.contract.model import MAX_INT, Finite, Model, refusal
+from service.contract.distributions import reach
+from service.contract.model import MAX_INT, Model, refusal
+from service.contract.noise import Noise
+from service.contract.randomise import Randomise
+from service.contract.rotation import BestDirections, Rotation
+from service.contract.scan import Point, Scan
+from service.contract.sweep import Sweep
+from service.contract.tip import AtomicNumber, Tip
 
-Point: TypeAlias = tuple[Finite, Finite, Finite]
-Charge: TypeAlias = Annotated[float, Field(ge=-1000, le=1000)]
-Spring: TypeAlias = Annotated[float, Field(ge=0, le=10_000)]
-Pixels: TypeAlias = Annotated[int, Field(ge=2, le=4096)]
-
-
-class Scan(Model):
-    """The scan window and how it is sampled (physics.md §1)."""
-
-    window: tuple[Point, Point] = Field(
-        default=((2.0, 2.0, 5.0), (18.0, 18.0, 6.9)),
-        description="Corners (x0, y0, z0), (x1, y1, z1) of the tip's positions, Å.",
-    )
-    dim: tuple[Pixels, Pixels, Annotated[int, Field(ge=2, le=4096)]] = Field(
-        default=(128, 128, 19), description="Pixels along x and y, and tip heights."
-    )
-    df_steps: int = Field(
-        default=10,
-        ge=1,
-        le=4096,
-        description="Oscillation amplitude, peak to peak, in vertical steps; 1 acts as 2.",
-    )
-
-    @property
-    def n_out(self) -> int:
-        """Slices of the Δf image (physics.md §4)."""
-        return self.dim[2] - max(self.df_steps, 2) + 1
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        for axis, low, high in zip("xyz", *self.window, strict=True):
-            if not high > low:
-                raise refusal(
-                    "window",
-                    self.window,
-                    f"the window is empty along {axis}",
-                    f"{axis}1 greater than {axis}0 = {low:g}",
-                )
-        if self.df_steps > self.dim[2]:
-            raise refusal(
-                "df_steps",
-                self.df_steps,
-                f"the oscillation needs {self.df_steps} heights, the scan has {self.dim[2]}",
-                f"an integer from 1 to dim[2] = {self.dim[2]}",
-            )
-        return self
-
-
-class Tip(Model):
-    """A probe particle on its spring (physics.md §2 and §3). The default is CO."""
-
-    element: int = Field(default=8, ge=1, le=elements().last, description="Atomic number of the probe particle.")
-    charges: Annotated[tuple[Charge, ...], Field(max_length=4)] = Field(
-        default=(-10.0, 20.0, -10.0, 0.0), description="Up to four point charges on the probe particle, e."
-    )
-    charge_z: Annotated[tuple[Finite, ...], Field(max_length=4)] = Field(
-        default=(0.1, 0.0, -0.1, 0.0), description="Heights of these charges above its centre, Å."
-    )
-    tilt: tuple[Finite, Finite] = Field(
-        default=(0.0, 0.0), description="Equilibrium offset (t_x, t_y) from the tip, Å."
-    )
-    r0: float = Field(default=3.0, gt=0, le=100, description="Bond length between tip and probe particle, Å.")
-    stiffness: tuple[Spring, Spring, Spring, Spring] = Field(
-        default=(0.25, 0.25, 0.0, 30.0), description="Spring constants (k_x, k_y, k_z, k_r), N/m."
-    )
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if len(self.charge_z) != len(self.charges):
-            raise refusal("charge_z", self.charge_z, "one height a charge is needed", f"{len(self.charges)} numbers")
-        if not self.tilt[0] ** 2 + self.tilt[1] ** 2 < self.r0**2:
-            raise refusal("tilt", self.tilt, "the tilt is as long as the bond", f"a length below r0 = {self.r0:g} Å")
-        k_x, k_y, k_z, k_r = self.stiffness
-        if not (k_x > 0 and k_y > 0 and k_z + k_r > 0):
-            raise refusal(
-                "stiffness",
-                self.stiffness,
-                "nothing holds the probe particle",
-                "k_x > 0, k_y > 0 and k_z + k_r > 0",
-            )
-        return self
+Images: TypeAlias = Annotated[int, Field(ge=0, le=20)]
 
 
 class LennardJonesPointCharges(Model):
@@ -105,62 +32,21 @@ class LennardJonesPointCharges(Model):
     )
 
 
-class Unrotated(Model):
-    """Each structure once, as posted."""
+class Periodic(Model):
+    """Periodic images of a sample (physics.md §2), in its force field and its descriptors."""
 
-    kind: Literal["none"]
-
-    @property
-    def n(self) -> int:
-        """Rotations of each structure."""
-        return 1
-
-
-class BestDirections(Model):
-    """Directions spread over the sphere by the golden angle, the best of them by entropy (physics.md §6)."""
-
-    kind: Literal["directions"]  # required, as in every union: it says which one is meant
-    directions: int = Field(default=100, ge=1, le=100_000, description="Directions to choose from.")
-    best: int = Field(default=30, ge=1, le=100_000, description="How many are kept for each structure.")
-
-    @property
-    def n(self) -> int:
-        """Rotations of each structure."""
-        return self.best
+    npbc: tuple[Images, Images, Images] = Field(
+        default=(1, 1, 0), description="How many images each way along the lattice vectors a, b, c."
+    )
+    lattice: tuple[Point, Point, Point] | None = Field(
+        default=None, description="Lattice vectors a, b, c of every structure, Å; null: each structure's own."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.best > self.directions:
-            raise refusal("best", self.best, "more than there are directions", f"at most {self.directions}")
+        if self.lattice is not None and np.linalg.det(np.array(self.lattice)) == 0:
+            raise refusal("lattice", self.lattice, "the vectors span no volume", "three independent vectors")
         return self
-
-
-class Uniform(Model):
-    """Uniform on [low, high)."""
-
-    kind: Literal["uniform"] = "uniform"
-    low: Finite
-    high: Finite
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.high < self.low:
-            raise refusal("high", self.high, "below low", f"at least {self.low:g}")
-        return self
-
-
-class Disk(Model):
-    """Uniform on a disk."""
-
-    kind: Literal["disk"] = "disk"
-    radius: float = Field(ge=0, le=100, description="Å")
-
-
-class Randomise(Model):
-    """What is drawn for each sample and added to the value given, the same for all its tips; null: nothing."""
-
-    distance: Uniform | None = Field(default=None, description="Added to the tip-sample distance, Å.")
-    tilt: Disk | None = Field(default=None, description="Added to each tip's tilt, Å.")
 
 
 def common_descriptors() -> tuple[Descriptor, ...]:
@@ -182,6 +68,10 @@ class JobSpec(Model):
     )
     scan: Scan = Scan()
     force_field: LennardJonesPointCharges = LennardJonesPointCharges()
+    periodic: Periodic | None = Field(default=None, description="Periodic images of the sample; null: it is isolated.")
+    ignored_elements: Annotated[tuple[AtomicNumber, ...], Field(max_length=200)] = Field(
+        default=(), description="Elements that take no part in centring and in the sample's height: a slab's."
+    )
     tips: Annotated[tuple[Tip, ...], Field(min_length=1, max_length=64)] = Field(
         default=(Tip(),), description="Each sample is imaged with every tip, in this order."
     )
@@ -189,30 +79,72 @@ class JobSpec(Model):
         default=4.5, ge=-10, le=100, description="Tip-sample distance (physics.md §5), Å.", examples=[4.5]
     )
     descriptors: Annotated[tuple[Descriptor, ...], Field(max_length=64)] = Field(
-        default_factory=common_descriptors, description="Image descriptors, one channel each, in this order."
+        default_factory=common_descriptors, description="Image descriptors, in this order."
     )
-    rotations: Annotated[BestDirections | Unrotated, Field(discriminator="kind")] = BestDirections(kind="directions")
+    rotations: Rotation = BestDirections(kind="directions")
     randomise: Randomise = Randomise()
-    shuffle: bool = Field(default=True, description="Whether samples come in a random order, fixed by the seed.")
+    sweep: Sweep = Sweep()
+    noise: Noise = Noise()
+    epochs: int = Field(
+        default=1, ge=1, le=1_000_000, description="How often all structures are passed through, with fresh draws."
+    )
+    shuffle: bool = Field(
+        default=True, description="Whether the samples of an epoch come in a random order, fixed by the seed."
+    )
     seed: int = Field(default=0, ge=0, le=MAX_INT, description="Everything drawn follows from it.")
     batch_size: int = Field(default=20, ge=1, le=100_000, description="Samples in a batch; the last may be smaller.")
     samples: Annotated[int, Field(ge=1, le=MAX_INT)] | None = Field(
-        default=None, description="Stop after so many samples; null: every rotation of every structure."
+        default=None, description="Stop after so many samples; null: every rotation of every structure in every epoch."
     )
+
+    @property
+    def tip_pool(self) -> tuple[Tip, ...]:
+        """All tips that a sample may be imaged with: the given, the swept, the drawn."""
+        drawn = self.randomise.tip
+        return (*self.tips, *self.sweep.tip, *(() if drawn is None else drawn.values))
+
+    @property
+    def image_dim(self) -> tuple[int, int]:
+        """Pixels of an image along x and y."""
+        return self.noise.crop or self.scan.dim[:2]
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        drawn = self.randomise.tilt.radius if self.randomise.tilt else 0.0
-        for i, tip in enumerate(self.tips):
-            room = tip.r0 - (tip.tilt[0] ** 2 + tip.tilt[1] ** 2) ** 0.5
-            if drawn >= room:
-                raise refusal(
-                    "randomise.tilt.radius",
-                    drawn,
-                    f"a drawn tilt could be as long as the bond of tip {i}",
-                    f"a radius below {room:g} Å",
-                )
+        self._check_tilt()
+        self._check_overlap()
+        self._check_crop()
         return self
+
+    def _check_tilt(self) -> None:
+        """Whatever is drawn, a tip's tilt must stay shorter than its bond."""
+        added = reach(self.randomise.tilt)
+        shortened = 0.0 if self.randomise.r0 is None else min(0.0, self.randomise.r0.bounds[0])
+        for tip in self.tip_pool:
+            r0 = min(self.sweep.r0, default=tip.r0) + shortened
+            tilt = max((x * x + y * y) ** 0.5 for x, y in self.sweep.tilt or (tip.tilt,))
+            if tilt + added < r0:
+                continue
+            field, value = ("randomise.tilt", added) if self.randomise.tilt else ("tilt", tilt)
+            if self.randomise.tilt is None and self.randomise.r0 is not None:
+                field, value = "randomise.r0", shortened
+            elif self.randomise.tilt is None:
+                field, value = ("sweep.tilt", tilt) if self.sweep.tilt else ("sweep.r0", r0)
+            reason = f"a tip's tilt could be as long as its bond: {tilt + added:g} Å of {r0:g} Å"
+            raise refusal(field, value, reason, f"together less than the shortest bond, {r0:g} Å")
+
+    def _check_overlap(self) -> None:
+        for name in ("df_steps", "lateral_stiffness", "radial_stiffness", "tip"):
+            if getattr(self.sweep, name) and getattr(self.randomise, name) is not None:
+                given = list(getattr(self.sweep, name))
+                shown = len(given) if name == "tip" else given
+                raise refusal(f"sweep.{name}", shown, f"randomise.{name} draws it instead", "one of the two")
+
+    def _check_crop(self) -> None:
+        crop, dim = self.noise.crop, self.scan.dim[:2]
+        if crop is None:
+            return
+        if crop[0] > dim[0] or crop[1] > dim[1]:
+            raise refusal("noise.crop", crop, "larger than the scan", f"at most {list(dim)}")
 
     @property
     def digest(self) -> str:

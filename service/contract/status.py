@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from service.contract.model import Model
-from service.contract.spec import JobSpec
+from service.contract.recipe import Recipe
 
 
 class State(StrEnum):
@@ -51,12 +51,10 @@ class Counts(Model):
     batches_failed: int = Field(description="Batches that could not be made.")
 
 
-class JobRecord(Model):
-    """A job as it was posted."""
+class JobRecord(Recipe):
+    """A job as it was posted, and extended."""
 
     id: str = Field(examples=["job-1f0c6f5e"])
-    spec: JobSpec = Field(description="The spec with its defaults filled in.")
-    structures: int = Field(description="Structures in its dataset.")
     created_at: float = Field(description="Unix time, s.")
 
 

@@ -1,0 +1,83 @@
+"""The recipe: a spec with the datasets and the passes through them that it is applied to. All of a job follows from it.
+
+A job begins with one extent, its dataset passed through spec.epochs times. Extending it appends extents: what exists
+keeps its numbers and its batches.
+"""
+
+import hashlib
+from typing import Self
+
+from pydantic import Field
+
+from service.contract.model import MAX_INT, Model
+from service.contract.spec import JobSpec
+
+ENGINE = "3"  # raised whenever the bytes of any sample change: it is part of what makes a batch what it is
+
+
+class Source(Model):
+    """A dataset of a job; its structures are numbered on from those of the ones before."""
+
+    dataset: str = Field(description="Id of the dataset.", examples=["ds-0"])
+    structures: int = Field(ge=1, le=MAX_INT, description="How many structures it has.")
+
+
+class Extent(Model):
+    """Some of a job's structures, passed through a number of times."""
+
+    first_structure: int = Field(ge=0, le=MAX_INT)
+    structures: int = Field(ge=1, le=MAX_INT)
+    first_epoch: int = Field(ge=0, le=MAX_INT)
+    epochs: int = Field(ge=1, le=MAX_INT)
+
+
+class Recipe(Model):
+    """All that a job's samples follow from, besides the kind of device."""
+
+    spec: JobSpec = Field(description="The spec with its defaults filled in.")
+    sources: tuple[Source, ...] = Field(description="The datasets: the spec's, then those it was extended by.")
+    extents: tuple[Extent, ...] = Field(description="What is passed through, one after the other.")
+    only: tuple[int, ...] | None = Field(
+        default=None, description="Numbers of the samples that are made, in this order; null: all."
+    )
+
+    @classmethod
+    def of(cls, spec: JobSpec, structures: int) -> Self:
+        """The recipe of a new job on a dataset of so many structures."""
+        extent = Extent(first_structure=0, structures=structures, first_epoch=0, epochs=spec.epochs)
+        return cls(spec=spec, sources=(Source(dataset=spec.dataset, structures=structures),), extents=(extent,))
+
+    @property
+    def structures(self) -> int:
+        """Structures of all its datasets."""
+        return sum(source.structures for source in self.sources)
+
+    @property
+    def epochs(self) -> int:
+        """How often the first dataset is passed through."""
+        return max(extent.first_epoch + extent.epochs for extent in self.extents)
+
+    def with_molecules(self, dataset: str, structures: int) -> "Recipe":
+        """The recipe extended by a dataset, passed through as often as the others were."""
+        extent = Extent(first_structure=self.structures, structures=structures, first_epoch=0, epochs=self.epochs)
+        sources = (*self.sources, Source(dataset=dataset, structures=structures))
+        return self.model_copy(update={"sources": sources, "extents": (*self.extents, extent)})
+
+    def with_epochs(self, epochs: int) -> "Recipe":
+        """The recipe extended by further passes through all its structures."""
+        extent = Extent(first_structure=0, structures=self.structures, first_epoch=self.epochs, epochs=epochs)
+        return self.model_copy(update={"extents": (*self.extents, extent)})
+
+    def of_samples(self, *numbers: int) -> "Recipe":
+        """The recipe of these samples alone."""
+        return self.model_copy(update={"only": numbers})
+
+    @property
+    def recipe(self) -> "Recipe":
+        """This alone, of a record that says more."""
+        return Recipe(spec=self.spec, sources=self.sources, extents=self.extents, only=self.only)
+
+    @property
+    def recipe_id(self) -> str:
+        """Hash of spec, seed, datasets (their ids follow from their content) and engine version."""
+        return f"rc-{hashlib.sha256(f'{ENGINE} {self.recipe.model_dump_json()}'.encode()).hexdigest()[:32]}"
