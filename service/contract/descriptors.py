@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from service.contract.model import Finite, Model, refusal
+from service.contract.model import Model, refusal
 from service.contract.scan import Pixels
 from service.contract.tip import AtomicNumber, Pair
 

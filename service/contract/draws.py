@@ -121,8 +121,7 @@ def pair(distribution: Disk | Uniform | Normal | PairChoice, units: Floats) -> F
     angle = 2.0 * np.pi * v
     match distribution:
         case Disk():
-            out = distribution.radius * np.sqrt(u)[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-            return np.asarray(np.round(out, _DIGITS))
+            return on_disk(distribution.radius, units)
         case Uniform():
             return np.asarray(distribution.low + (distribution.high - distribution.low) * np.stack([u, v], axis=-1))
         case Normal():
@@ -130,6 +129,14 @@ def pair(distribution: Disk | Uniform | Normal | PairChoice, units: Floats) -> F
             return _clipped(distribution, both)
         case PairChoice():
             return np.array(distribution.values)[chosen(len(distribution.values), distribution.weights, u)]
+
+
+def on_disk(radius: float, units: Floats) -> Floats:
+    """Pairs uniform on a disk around 0: (2, …) to (…, 2)."""
+    u, v = units
+    angle = 2.0 * np.pi * v
+    out = radius * np.sqrt(u)[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    return np.asarray(np.round(out, _DIGITS))
 
 
 def integer(distribution: Integers | IntegerChoice, units: Floats) -> Ints:

@@ -63,6 +63,12 @@ class Noise(Model):
         """Whether images are worked on after the simulation."""
         return bool(self.drift or self.normalise or self.gradient or self.white or self.cutouts)
 
+    @property
+    def by_batch(self) -> bool:
+        """Whether anything is drawn for whole batches."""
+        drawn = self.gradient, None if self.white is None else self.white.amplitude
+        return any(d is not None and d.scope == "batch" for d in drawn)
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         white = None if self.white is None else self.white.amplitude

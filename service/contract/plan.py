@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from service.contract import draws
 from service.contract.draws import Floats, Ints, Keys, Stream, Wanted
 from service.contract.elements import elements
+from service.contract.noise_draws import NoiseDraws, draw_noise
 from service.contract.recipe import Extent, Recipe
-from service.contract.rotation import GivenRotations, RandomRotations
+from service.contract.rotation import BestDirections, GivenRotations, RandomRotations
 from service.contract.rotations import best, directions
 from service.contract.shuffle import Permutation
-from service.contract.spec import BestDirections, JobSpec
+from service.contract.spec import JobSpec
 from service.contract.structures import Structures
 from service.contract.tip import CHARGES
 
@@ -216,8 +217,13 @@ class Plan:
         ]
 
     def draw(self, sample: Ints) -> Draws:
-        """Everything drawn for the samples with these numbers."""
+        """Everything drawn for the samples with these numbers, but for their noise."""
         return _Drawing(self, sample).result()
+
+    def draw_noise(self, sample: Ints) -> NoiseDraws:
+        """What is drawn of their noise."""
+        batch = self.batch_of(sample) if self.spec.noise.by_batch else sample
+        return draw_noise(self.spec, Keys(self.spec.seed, sample, batch, len(self.spec.tips)))
 
 
 class _Drawing:
