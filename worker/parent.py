@@ -10,9 +10,9 @@ from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from service.contract.recipe import ENGINE
 from service.contract.ledger import Ledger
 from service.contract.queue import open_queue
+from service.contract.recipe import ENGINE
 from service.contract.settings import Settings
 from service.contract.status import WorkerRecord
 from service.contract.store import Store
