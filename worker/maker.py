@@ -87,9 +87,8 @@ class Maker:
         if size > (most := self._settings.group_bytes):
             raise AfmbatchError(f"batch_size: a batch needs {size} bytes of this worker's memory, it may use {most}")
         bound = bind(job.spec, job.structures, job.rotations, job.bonding, draws)
-        prepared = self._simulator.prepare(
-            bound.atoms, bound.images, job.spec.scan.df_steps, [bind_descriptor(d) for d in job.spec.descriptors]
-        )
+        maps = [kernels.Map(bind_descriptor(d)) for d in job.spec.descriptors]
+        prepared = self._simulator.prepare(bound.atoms, bound.images, job.spec.scan.df_steps, maps)
         return _Group(make, bounds, self._known(job.spec, draws, bound), prepared)
 
     def start(self, group: _Group) -> tuple[_Group, Pending]:
