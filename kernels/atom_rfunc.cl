@@ -8,9 +8,12 @@ kernel void atom_rfunc(MAP_PARAMETERS, RADIAL_PARAMETERS, const float r_max)
     for (int i = offsets[molecule]; i < offsets[molecule + 1]; ++i) {
         const float4 at = records[i];
         const real dx = x - at.x, dy = y - at.y;
-        const real r2 = dx * dx + dy * dy;
-        const real value = radial(samples, count, per_step, root(r2)) * at.w;
-        largest = r2 < r_max * r_max ? larger(largest, value) : largest;
+        const real r2 = dx * dx + dy * dy, r = root(r2);
+        const mask counts = r2 < r_max * r_max;
+        if (any_lane(counts & ends_beyond(count, per_step, r))) {
+            const real value = radial(samples, count, per_step, r) * at.w;
+            largest = counts ? larger(largest, value) : largest;
+        }
     }
     store_pixels(row, iy, ny, largest);
 }

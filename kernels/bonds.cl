@@ -18,8 +18,10 @@ kernel void bonds(MAP_PARAMETERS, const float zmin, const float r_max, const flo
         const real weight = 1.0f - (at.z + along.z * c) / zmin;
         const mask counts = (r2 < r_max * r_max) & (weight > 0.0f);
 #if RADIAL
-        const real value = radial(samples, count, per_step, r) * weight;
-        largest = counts ? larger(largest, value) : largest;
+        if (any_lane(counts & ends_beyond(count, per_step, r))) {
+            const real value = radial(samples, count, per_step, r) * weight;
+            largest = counts ? larger(largest, value) : largest;
+        }
 #else
         // An exponential only where this bond may win: ln x ≤ x − 1.
         const mask may = counts & (5.0f * (r - its_r) * its_weight < weight - its_weight);

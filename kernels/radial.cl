@@ -2,6 +2,8 @@
 // last.
 #define RADIAL_PARAMETERS global const float *restrict samples, const int count, const float per_step
 
+static mask ends_beyond(int count, float per_step, real r) { return r * per_step <= (real)(count - 1); }
+
 static real radial(global const float *samples, int count, float per_step, real r)
 {
     const real t = r * per_step, last = count - 1;
@@ -15,5 +17,5 @@ static real radial(global const float *samples, int count, float per_step, real 
         ((float *)&value)[lane] = samples[i] + ((const float *)&part)[lane] * (samples[i + 1] - samples[i]);
     }
 #endif
-    return t > last ? (real)(0.0f) : value;
+    return ends_beyond(count, per_step, r) ? value : (real)(0.0f);
 }
