@@ -29,8 +29,10 @@ class Map:
     dim: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        if self.dim is not None and (len(self.dim) != 2 or any(int(n) != n or n < 1 for n in self.dim)):
-            raise InvalidInput(f"dim: two integers of at least 1, got {self.dim}")
+        if self.dim is not None:
+            if len(self.dim) != 2 or any(int(n) != n or n < 1 for n in self.dim):
+                raise InvalidInput(f"dim: two integers of at least 1, got {self.dim}")
+            object.__setattr__(self, "dim", tuple(int(n) for n in self.dim))
         if self.window is not None:
             as_floats("window", self.window, (2, 2) if np.ndim(self.window) == 2 else (-1, 2, 2))
 
