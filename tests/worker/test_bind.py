@@ -239,7 +239,7 @@ def test_every_descriptor_of_the_contract_has_a_kernel_of_the_same_defaults():
         assert (bound.window, bound.dim) == (None, None)
         assert bound.descriptor == type(bound.descriptor)()
         assert asked.kind == bound.descriptor.NAME
-        assert len(asked.channels) == bound.descriptor.CHANNELS
+        assert len(asked.channels) == bound.descriptor.channels
 
 
 def test_descriptors_are_bound_with_what_was_asked():
@@ -251,11 +251,11 @@ def test_descriptors_are_bound_with_what_was_asked():
     spec = JobSpec.model_validate({"dataset": "ds-1", "descriptors": asked})
     elements_, bonds, spheres = map(bind_descriptor, spec.descriptors)
     assert isinstance(elements_.descriptor, kernels.MultimapSpheresElements)
-    assert (elements_.dim, elements_.descriptor.CHANNELS, elements_.descriptor.occlusion) == ((9, 8), 2, True)
+    assert (elements_.dim, elements_.descriptor.channels, elements_.descriptor.occlusion) == ((9, 8), 2, True)
     assert np.array_equal(bonds.window, [[0, 1], [2, 4]])
-    assert np.array_equal(bonds.descriptor.function.samples, [1, 0.25, 0])
-    assert bonds.descriptor.function.step == 0.5
-    assert spheres.descriptor.CHANNELS == len(spec.descriptors[2].channels) == 5
+    assert np.array_equal(bonds.descriptor.radial.samples, [1, 0.25, 0])
+    assert bonds.descriptor.radial.step == 0.5
+    assert spheres.descriptor.channels == len(spec.descriptors[2].channels) == 5
 
 
 def test_noise_is_bound_image_by_image():
