@@ -45,10 +45,10 @@ class AtomMap(ABC):
 
     def launch(
         self, device: Device, records: "cl.Buffer", offsets: "cl.Buffer", steps: "cl.Buffer",
-        dim: tuple[int, int, int], part: Part, channel: int, channels: int, maps: "cl.Buffer",
+        dim: tuple[int, int], part: Part, channel: int, channels: int, maps: "cl.Buffer",
     ) -> None:  # fmt: skip
         """Enqueue the map of the part's molecules into channel `channel` of maps (B, channels, nx, ny)."""
-        nx, ny, _ = dim
+        nx, ny = dim
         molecules = part.molecules
         kernel = device.kernel(self.NAME, "vector", "pixels", self.NAME)
         scalars: list[Any] = [np.int32(n) for n in (nx, ny, molecules.start, channel, channels)]

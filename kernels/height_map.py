@@ -55,14 +55,14 @@ class HeightMap:
 
     def launch(
         self, device: Device, force: ForceModel, groups: list[Group], buffers: "Mapping[str, cl.Buffer]",
-        spots: "cl.Buffer", levels: "cl.Buffer", dim: tuple[int, int, int], part: Part, channel: int, channels: int,
+        spots: "cl.Buffer", levels: "cl.Buffer", dim: tuple[int, int], part: Part, channel: int, channels: int,
         maps: "cl.Buffer", quality: "cl.Buffer",
     ) -> None:  # fmt: skip
         """Enqueue the map of the part's molecules into channel `channel` of maps (B, channels, nx, ny).
 
         The groups are those of the molecules' last images.
         """
-        nx, ny, nz = (np.int32(n) for n in dim)
+        nx, ny = (np.int32(n) for n in dim)
         place = np.int32(channel), np.int32(channels), np.int32(part.molecules.start)
         iso, zmin = np.float32(self.iso), np.float32(self.zmin)
         items_y = -(-dim[1] // device.lanes)
@@ -78,9 +78,9 @@ class HeightMap:
                 for name in ("height_bound", "height_search", "height_finish")
             )
             start = chosen.start
-            device.launch(bound, few, (few[0], 1, 1), *probe, nx, ny, nz, iso, spots, levels, first=start)
+            device.launch(bound, few, (few[0], 1, 1), *probe, nx, ny, iso, spots, levels, first=start)
             device.launch(
-                search, size, device.tile, *probe, nx, ny, nz, iso, zmin, *place, levels, maps, cl.LocalMemory(8),
+                search, size, device.tile, *probe, nx, ny, iso, zmin, *place, levels, maps, cl.LocalMemory(8),
                 first=start,
             )  # fmt: skip
             device.launch(

@@ -17,8 +17,9 @@ from kernels.device import Device
 from kernels.force import Arrays, ForceModel, Group
 from kernels.height_map import HeightMap
 from kernels.host import Block, HostMemory
-from kernels.imaging import force_origin, frequency_shift_weights, image_table, launch_imaging, slices
+from kernels.imaging import Launch, force_origin, image_arrays, launch_imaging, launches
 from kernels.lj_pc import lj_pc
+from kernels.pairs import Pairs
 from kernels.parts import Part, cut
 from kernels.scan import Images
 from kernels.workspace import Workspace
@@ -46,10 +47,9 @@ class Prepared:
 
     arrays: Arrays
     force: ForceModel
-    imaging: list[Group]
+    imaging: list[Launch]
     surface: list[Group]
-    dim: tuple[int, int, int]
-    df_steps: int
+    dim: tuple[int, int]
     n_out: int
     molecule: Ints
     molecules: int
@@ -95,26 +95,28 @@ class Simulator:
         self._lanes = [_Lane(device), _Lane(device)]
         self._host = HostMemory(device.context, device.downloads, locked=device.info.kind == "gpu")
 
-    def run(self, atoms: Atoms, images: Images, df_steps: int, descriptors: Sequence[Descriptor] = ()) -> Result:
+    def run(
+        self, atoms: Atoms, images: Images, descriptors: Sequence[Descriptor] = (), pairs: Pairs | None = None
+    ) -> Result:
         """Simulate every image, and describe every molecule over its last image's lateral window.
 
-        Images come molecule by molecule. df_steps is the oscillation's heights (n = max(df_steps, 2), physics.md §4),
-        common to the batch. Raises InvalidInput, DeviceLimit, BuildFailed.
+        Images come molecule by molecule. pairs is what their tips see of the atoms, where that differs from the atoms'
+        own. Raises InvalidInput, DeviceLimit, BuildFailed.
         """
-        return self.start(self.prepare(atoms, images, df_steps, descriptors)).wait()
+        return self.start(self.prepare(atoms, images, descriptors, pairs)).wait()
 
-    def prepare(self, atoms: Atoms, images: Images, df_steps: int, descriptors: Sequence[Descriptor] = ()) -> Prepared:
+    def prepare(
+        self, atoms: Atoms, images: Images, descriptors: Sequence[Descriptor] = (), pairs: Pairs | None = None
+    ) -> Prepared:
         """The host's share of `run`; a thread may prepare one batch while the device computes another."""
         last = images.last_of(atoms.molecules)
-        force = lj_pc(atoms, images, force_origin(images))
-        imaging, lists = force.groups("imaging", np.arange(len(images)), self.device.lanes)
+        force = lj_pc(atoms, images, force_origin(images), pairs)
+        imaging, lists = launches(self.device, force, images)
         surface, more = force.groups("surface", last, self.device.lanes)
         grid = images.grid.of(last)
         arrays: Arrays = {
-            **force.arrays(), **lists, **more,
-            "images": image_table(images),
+            **force.arrays(), **lists, **more, **image_arrays(images),
             "molecules": images.molecule.astype(np.int32),
-            "weights": frequency_shift_weights(df_steps).astype(np.float32),
             "steps": grid.step.astype(np.float32),
             "quality": np.zeros(len(images), np.int32),
         }  # fmt: skip
@@ -127,7 +129,7 @@ class Simulator:
                 records = descriptor.records(atoms, xy)
                 arrays[f"records_{index}"], arrays[f"offsets_{index}"] = records.rows, records.offsets
         return Prepared(
-            arrays, force, imaging, surface, images.dim, df_steps, slices(images.dim[2], df_steps),
+            arrays, force, imaging, surface, images.dim, images.n_out,
             images.molecule, atoms.molecules, tuple(descriptors),
         )  # fmt: skip
 
@@ -137,7 +139,7 @@ class Simulator:
 
     def start(self, batch: Prepared) -> Pending:
         """The device's share of `run`: enqueue all of it. Raises DeviceLimit, BuildFailed."""
-        device, (nx, ny, _) = self.device, batch.dim
+        device, (nx, ny) = self.device, batch.dim
         row_bytes, map_bytes = 4 * ny * batch.n_out, 4 * batch.channels * nx * ny
         parts = list(cut(batch.molecule, nx, device.rows_together, row_bytes, map_bytes, self._part_bytes))
         result = self._blank(batch)
@@ -153,7 +155,7 @@ class Simulator:
         return Pending(result, [*copies, lane.free])
 
     def _blank(self, batch: Prepared) -> Result:
-        nx, ny, _ = batch.dim
+        nx, ny = batch.dim
         df_shape, map_shape = (len(batch.molecule), nx, ny, batch.n_out), (batch.molecules, batch.channels, nx, ny)
         df_bytes, map_bytes = 4 * int(np.prod(df_shape)), 4 * int(np.prod(map_shape))
         block = self._host.take(df_bytes + map_bytes)
@@ -180,8 +182,7 @@ class Simulator:
         df_buffer, map_buffer = lane.memory.buffer("df", rows.nbytes), lane.memory.buffer("maps", maps.nbytes)
         if part.rows:
             launch_imaging(
-                device, batch.force, batch.imaging, buffers, batch.dim, batch.df_steps, part, df_buffer,
-                buffers["quality"],
+                device, batch.force, batch.imaging, buffers, batch.dim, part, df_buffer, buffers["quality"],
             )  # fmt: skip
         if part.molecules:
             self._describe(batch, part, buffers, map_buffer)

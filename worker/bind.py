@@ -59,7 +59,9 @@ def bind(spec: JobSpec, structures: Structures, rotations: Rotations, bonding: B
     images = kernels.Images(
         molecule=np.repeat(np.arange(samples), tips),
         window=placed.window.reshape(-1, 2, 3),
-        dim=spec.scan.dim,
+        dim=spec.scan.dim[:2],
+        n_out=spec.scan.n_out,
+        df_steps=np.full(len(tip_of), spec.scan.df_steps),
         tilt=draws.tilt.reshape(-1, 2),
         r0=np.array([tip.r0 for tip in spec.tips])[tip_of],
         stiffness=np.array([tip.stiffness for tip in spec.tips])[tip_of],

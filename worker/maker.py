@@ -88,7 +88,7 @@ class Maker:
             raise AfmbatchError(f"batch_size: a batch needs {size} bytes of this worker's memory, it may use {most}")
         bound = bind(job.spec, job.structures, job.rotations, job.bonding, draws)
         prepared = self._simulator.prepare(
-            bound.atoms, bound.images, job.spec.scan.df_steps, [bind_descriptor(d) for d in job.spec.descriptors]
+            bound.atoms, bound.images, [bind_descriptor(d) for d in job.spec.descriptors]
         )
         return _Group(make, bounds, self._known(job.spec, draws, bound), prepared)
 

@@ -12,7 +12,7 @@ from tests.kernels.cases import load, make_atoms, make_images, random_molecule, 
 
 def describe(device: Device, atoms: Atoms, images: Images, descriptor: Descriptor) -> np.ndarray:
     """The descriptor's map (nx, ny) of the first molecule."""
-    return Simulator(device).run(atoms, images, 1, [descriptor]).descriptors[0, 0]
+    return Simulator(device).run(atoms, images, [descriptor]).descriptors[0, 0]
 
 
 def reference_error(device: Device, name: str, descriptor: Descriptor) -> float:

@@ -23,8 +23,8 @@ TIPS = [
 def simulate(device: Device):
     """Two molecules under four tips each, 7 × 5 pixels, 5 heights."""
     atoms = make_atoms(random_molecule(1, 5), random_molecule(2, 3))
-    images = join(*(make_images([m], [window()], (7, 5, 5), tip) for m in (0, 1) for tip in TIPS))
-    return Simulator(device).run(atoms, images, 3, DESCRIPTORS)
+    images = join(*(make_images([m], [window()], (7, 5, 5), tip, df_steps=3) for m in (0, 1) for tip in TIPS))
+    return Simulator(device).run(atoms, images, DESCRIPTORS)
 
 
 if __name__ == "__main__":

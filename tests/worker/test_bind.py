@@ -57,7 +57,8 @@ def test_binds_as_one_at_a_time(spec, batch):
     draws, rotations = plan.draw(plan.numbers(batch)), Rotations(spec, STRUCTURES)
     bound = bind(spec, STRUCTURES, rotations, Bonding(STRUCTURES), draws)
     atoms, images = bound.atoms, bound.images
-    assert images.dim == spec.scan.dim
+    assert (*images.dim, images.n_out) == (*spec.scan.dim[:2], spec.scan.n_out)
+    assert (images.df_steps == spec.scan.df_steps).all()
     assert len(images) == len(draws.sample) * len(spec.tips)
     for b, (structure, rank) in enumerate(zip(draws.structure, draws.rank, strict=True)):
         mine, posted = slice(*atoms.offsets[b : b + 2]), STRUCTURES.atoms(structure)
