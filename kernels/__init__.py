@@ -8,6 +8,7 @@ from kernels.device import Device, DeviceInfo, list_devices, open_device
 from kernels.errors import BuildFailed, DeviceLimit, DeviceNotFound, InvalidInput, KernelError
 from kernels.height_map import HeightMap
 from kernels.imaging import Quality
+from kernels.noise import Noise
 from kernels.pairs import Pairs
 from kernels.scan import Images
 from kernels.simulator import Descriptor, Result, Simulator
@@ -28,6 +29,7 @@ __all__ = [
     "Images",
     "InvalidInput",
     "KernelError",
+    "Noise",
     "Pairs",
     "Quality",
     "Result",

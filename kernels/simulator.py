@@ -14,11 +14,13 @@ import pyopencl as cl
 from kernels.atoms import Atoms, Ints
 from kernels.descriptor import AtomMap
 from kernels.device import Device
+from kernels.errors import DeviceLimit
 from kernels.force import Arrays, ForceModel, Group
 from kernels.height_map import HeightMap
 from kernels.host import Block, HostMemory
 from kernels.imaging import Launch, force_origin, image_arrays, launch_imaging, launches
 from kernels.lj_pc import lj_pc
+from kernels.noise import SLICE_BYTES, Noise
 from kernels.pairs import Pairs
 from kernels.parts import Part, cut
 from kernels.scan import Images
@@ -54,6 +56,7 @@ class Prepared:
     molecule: Ints
     molecules: int
     descriptors: tuple[Descriptor, ...]
+    noise: Noise | None
 
     @property
     def channels(self) -> int:
@@ -96,18 +99,21 @@ class Simulator:
         self._host = HostMemory(device.context, device.downloads, locked=device.info.kind == "gpu")
 
     def run(
-        self, atoms: Atoms, images: Images, descriptors: Sequence[Descriptor] = (), pairs: Pairs | None = None
-    ) -> Result:
+        self, atoms: Atoms, images: Images, descriptors: Sequence[Descriptor] = (), pairs: Pairs | None = None,
+        noise: Noise | None = None,
+    ) -> Result:  # fmt: skip
         """Simulate every image, and describe every molecule over its last image's lateral window.
 
         Images come molecule by molecule. pairs is what their tips see of the atoms, where that differs from the atoms'
-        own. Raises InvalidInput, DeviceLimit, BuildFailed.
+        own; noise changes the images once they are simulated, but not their quality. Raises InvalidInput, DeviceLimit,
+        BuildFailed.
         """
-        return self.start(self.prepare(atoms, images, descriptors, pairs)).wait()
+        return self.start(self.prepare(atoms, images, descriptors, pairs, noise)).wait()
 
     def prepare(
-        self, atoms: Atoms, images: Images, descriptors: Sequence[Descriptor] = (), pairs: Pairs | None = None
-    ) -> Prepared:
+        self, atoms: Atoms, images: Images, descriptors: Sequence[Descriptor] = (), pairs: Pairs | None = None,
+        noise: Noise | None = None,
+    ) -> Prepared:  # fmt: skip
         """The host's share of `run`; a thread may prepare one batch while the device computes another."""
         last = images.last_of(atoms.molecules)
         force = lj_pc(atoms, images, force_origin(images), pairs)
@@ -120,6 +126,8 @@ class Simulator:
             "steps": grid.step.astype(np.float32),
             "quality": np.zeros(len(images), np.int32),
         }  # fmt: skip
+        if noise:
+            arrays |= noise.arrays(images)
         xy = atoms.xyz[:, :2] - grid.centre[atoms.molecule]
         for index, descriptor in enumerate(descriptors):
             if isinstance(descriptor, HeightMap):
@@ -130,7 +138,7 @@ class Simulator:
                 arrays[f"records_{index}"], arrays[f"offsets_{index}"] = records.rows, records.offsets
         return Prepared(
             arrays, force, imaging, surface, images.dim, images.n_out,
-            images.molecule, atoms.molecules, tuple(descriptors),
+            images.molecule, atoms.molecules, tuple(descriptors), noise or None,
         )  # fmt: skip
 
     def recycle(self, result: Result) -> None:
@@ -140,8 +148,12 @@ class Simulator:
     def start(self, batch: Prepared) -> Pending:
         """The device's share of `run`: enqueue all of it. Raises DeviceLimit, BuildFailed."""
         device, (nx, ny) = self.device, batch.dim
-        row_bytes, map_bytes = 4 * ny * batch.n_out, 4 * batch.channels * nx * ny
+        row_bytes, map_bytes = 4 * ny * batch.n_out * (2 if batch.noise else 1), 4 * batch.channels * nx * ny
         parts = list(cut(batch.molecule, nx, device.rows_together, row_bytes, map_bytes, self._part_bytes))
+        if batch.noise and any(len(part.rows) not in (0, nx) for part in parts):
+            raise DeviceLimit(
+                f"noise: an image, which must be whole, takes {nx * row_bytes} bytes, {self._part_bytes} are allowed"
+            )
         result = self._blank(batch)
         lane = self._take(self._inputs, device.uploads)
         buffers, copies = lane.memory.upload(batch.arrays)
@@ -184,6 +196,10 @@ class Simulator:
             launch_imaging(
                 device, batch.force, batch.imaging, buffers, batch.dim, part, df_buffer, buffers["quality"],
             )  # fmt: skip
+        if part.rows and batch.noise:
+            simulated, df_buffer = df_buffer, lane.memory.buffer("noisy", rows.nbytes)
+            slices = lane.memory.buffer("slices", SLICE_BYTES * len(rows) * batch.n_out)
+            batch.noise.launch(device, buffers, batch.dim, batch.n_out, part, simulated, slices, df_buffer)
         if part.molecules:
             self._describe(batch, part, buffers, map_buffer)
         cl.enqueue_barrier(device.downloads, [cl.enqueue_marker(device.queue)])

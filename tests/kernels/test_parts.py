@@ -30,6 +30,11 @@ def test_parts_are_the_batch_and_fit(tips: list[int], nx: int, together: int, ro
             assert molecule[part.images[-1]] == part.molecules[-1]  # whose force field the height map needs
 
 
+def test_an_image_that_fits_is_whole() -> None:
+    for part in cut(np.array([0, 0]), 7, 4, 10, 0, 70):
+        assert len(part.rows) in (0, 7)
+
+
 def test_what_can_not_be_cut_is_refused() -> None:
     with pytest.raises(DeviceLimit, match="2 rows"):
         list(cut(np.array([0]), 4, 2, 50, 10, 99))
