@@ -14,6 +14,8 @@ from kernels.height_map import HeightMap
 from kernels.imaging import Quality
 from kernels.maps import Map
 from kernels.multimap_spheres import MultimapSpheres, MultimapSpheresElements
+from kernels.noise import Noise
+from kernels.pairs import Pairs
 from kernels.radial import RadialFunction
 from kernels.scan import Images
 from kernels.simulator import Result, Simulator
@@ -39,6 +41,8 @@ __all__ = [
     "Map",
     "MultimapSpheres",
     "MultimapSpheresElements",
+    "Noise",
+    "Pairs",
     "Quality",
     "RadialFunction",
     "Result",

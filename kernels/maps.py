@@ -96,7 +96,7 @@ def lay_out(atoms: Atoms, images: Images, last: Ints, maps: Sequence[Map]) -> tu
     last (B,): each molecule's last image. Pixels that several maps share are made and uploaded once. Raises
     InvalidInput.
     """
-    nx, ny, _ = images.dim
+    nx, ny = images.dim
     scenes: dict[tuple[bytes | None, int, int], tuple[str, Scene]] = {}
     scan = images.window[last, :, :2]
     common: list[Drawing] = []

@@ -13,11 +13,14 @@ import pyopencl as cl
 
 from kernels.atoms import Atoms, Ints
 from kernels.device import Device
+from kernels.errors import DeviceLimit
 from kernels.force import Arrays, ForceModel, Group, Probe
 from kernels.host import Block, HostMemory
-from kernels.imaging import force_origin, frequency_shift_weights, image_table, launch_imaging, slices
+from kernels.imaging import Launch, force_origin, image_arrays, launch_imaging, launches
 from kernels.lj_pc import lj_pc
 from kernels.maps import Map, Sheet, lay_out
+from kernels.noise import SLICE_BYTES, Noise
+from kernels.pairs import Pairs
 from kernels.parts import Part, cut
 from kernels.scan import Images
 from kernels.workspace import Workspace
@@ -46,14 +49,14 @@ class Prepared:
 
     arrays: Arrays
     force: ForceModel
-    imaging: list[Group]
+    imaging: list[Launch]
     surface: list[Group]
-    dim: tuple[int, int, int]
-    df_steps: int
+    dim: tuple[int, int]
     n_out: int
     molecule: Ints
     molecules: int
     sheets: tuple[Sheet, ...]
+    noise: Noise | None
 
 
 class Pending:
@@ -90,32 +93,39 @@ class Simulator:
         self._lanes = [_Lane(device), _Lane(device)]
         self._host = HostMemory(device.context, device.downloads, locked=device.info.kind == "gpu")
 
-    def run(self, atoms: Atoms, images: Images, df_steps: int, descriptors: Sequence[Map] = ()) -> Result:
+    def run(
+        self, atoms: Atoms, images: Images, descriptors: Sequence[Map] = (), pairs: Pairs | None = None,
+        noise: Noise | None = None,
+    ) -> Result:  # fmt: skip
         """Simulate every image, and draw every molecule's maps.
 
-        Images come molecule by molecule. df_steps is the oscillation's heights (n = max(df_steps, 2), physics.md §4),
-        common to the batch. Raises InvalidInput, DeviceLimit, BuildFailed.
+        Images come molecule by molecule. pairs is what their tips see of the atoms, where that differs from the atoms'
+        own; noise changes the images once they are simulated, but not their quality. Raises InvalidInput, DeviceLimit,
+        BuildFailed.
         """
-        return self.start(self.prepare(atoms, images, df_steps, descriptors)).wait()
+        return self.start(self.prepare(atoms, images, descriptors, pairs, noise)).wait()
 
-    def prepare(self, atoms: Atoms, images: Images, df_steps: int, descriptors: Sequence[Map] = ()) -> Prepared:
+    def prepare(
+        self, atoms: Atoms, images: Images, descriptors: Sequence[Map] = (), pairs: Pairs | None = None,
+        noise: Noise | None = None,
+    ) -> Prepared:  # fmt: skip
         """The host's share of `run`; a thread may prepare one batch while the device computes another."""
         last = images.last_of(atoms.molecules)
-        force = lj_pc(atoms, images, force_origin(images))
-        imaging, lists = force.groups("imaging", np.arange(len(images)), self.device.lanes)
+        force = lj_pc(atoms, images, force_origin(images), pairs)
+        imaging, lists = launches(self.device, force, images)
         surface, more = force.groups("surface", last, self.device.lanes)
         sheets, drawn = lay_out(atoms, images, last, descriptors)
         arrays: Arrays = {
-            **force.arrays(), **lists, **more, **drawn,
-            "images": image_table(images),
+            **force.arrays(), **lists, **more, **drawn, **image_arrays(images),
             "molecules": images.molecule.astype(np.int32),
             "last": last.astype(np.int32),
-            "weights": frequency_shift_weights(df_steps).astype(np.float32),
             "quality": np.zeros(len(images), np.int32),
         }  # fmt: skip
+        if noise:
+            arrays |= noise.arrays(images)
         return Prepared(
-            arrays, force, imaging, surface, images.dim, df_steps, slices(images.dim[2], df_steps),
-            images.molecule, atoms.molecules, sheets,
+            arrays, force, imaging, surface, images.dim, images.n_out, images.molecule, atoms.molecules, sheets,
+            noise or None,
         )  # fmt: skip
 
     def recycle(self, result: Result) -> None:
@@ -124,9 +134,14 @@ class Simulator:
 
     def start(self, batch: Prepared) -> Pending:
         """The device's share of `run`: enqueue all of it. Raises DeviceLimit, BuildFailed."""
-        device, (nx, ny, _) = self.device, batch.dim
-        row_bytes, map_bytes = 4 * ny * batch.n_out, sum(sheet.nbytes for sheet in batch.sheets)
+        device, (nx, ny) = self.device, batch.dim
+        row_bytes = 4 * ny * batch.n_out * (2 if batch.noise else 1)
+        map_bytes = sum(sheet.nbytes for sheet in batch.sheets)
         parts = list(cut(batch.molecule, nx, device.rows_together, row_bytes, map_bytes, self._part_bytes))
+        if batch.noise and any(len(part.rows) not in (0, nx) for part in parts):
+            raise DeviceLimit(
+                f"noise: an image, which must be whole, takes {nx * row_bytes} bytes, {self._part_bytes} are allowed"
+            )
         result = self._blank(batch)
         lane = self._take(self._inputs, device.uploads)
         buffers, copies = lane.memory.upload(batch.arrays)
@@ -140,7 +155,7 @@ class Simulator:
         return Pending(result, [*copies, lane.free])
 
     def _blank(self, batch: Prepared) -> Result:
-        nx, ny, _ = batch.dim
+        nx, ny = batch.dim
         shapes = [(len(batch.molecule), nx, ny, batch.n_out), *((batch.molecules, *s.shape) for s in batch.sheets)]
         ends = np.cumsum([4 * prod(shape) for shape in shapes]).tolist()
         block = self._host.take(ends[-1])
@@ -168,11 +183,14 @@ class Simulator:
         map_buffers = [lane.memory.buffer(f"maps_{i}", sheet.nbytes) for i, sheet in enumerate(maps)]
         if part.rows:
             launch_imaging(
-                device, batch.force, batch.imaging, buffers, batch.dim, batch.df_steps, part, df_buffer,
-                buffers["quality"],
+                device, batch.force, batch.imaging, buffers, batch.dim, part, df_buffer, buffers["quality"],
             )  # fmt: skip
+        if part.rows and batch.noise:
+            simulated, df_buffer = df_buffer, lane.memory.buffer("noisy", rows.nbytes)
+            slices = lane.memory.buffer("slices", SLICE_BYTES * len(rows) * batch.n_out)
+            batch.noise.launch(device, buffers, batch.dim, batch.n_out, part, simulated, slices, df_buffer)
         if part.molecules:
-            probe = Probe(batch.force, batch.surface, part.images, batch.dim[2], buffers)
+            probe = Probe(batch.force, batch.surface, part.images, buffers)
             for sheet, buffer in zip(batch.sheets, map_buffers, strict=True):
                 sheet.draw(device, probe, part.molecules, buffer)
         cl.enqueue_barrier(device.downloads, [cl.enqueue_marker(device.queue)])

@@ -58,7 +58,7 @@ static int greatest_bits(real depth)
 
 #define SEARCH_PARAMETERS                                                                                              \
     SAMPLE_PARAMETERS, global const int *restrict which, global const int *restrict molecules,                         \
-        global const image_t *restrict images, const int nz, const float iso, global int *restrict levels
+        global const image_t *restrict images, const float iso, global int *restrict levels
 
 // The pixel over the highest atom first: how high the surface reaches there says how deep the others need to go.
 kernel void surface_bound(SEARCH_PARAMETERS, global const float2 *restrict spots)
@@ -67,7 +67,7 @@ kernel void surface_bound(SEARCH_PARAMETERS, global const float2 *restrict spots
     const sample_t sample = sample_open(SAMPLE_ARGUMENTS, image);
     const image_t im = images[image];
     const real x = spots[molecule].x, y = spots[molecule].y;
-    const real depth = surface_depth(&sample, x, y, im.step_z * (nz - 1), im.step_z, iso, LAST_DEPTH);
+    const real depth = surface_depth(&sample, x, y, im.step_z * (im.nz - 1), im.step_z, iso, LAST_DEPTH);
     if (get_global_id(0) == 0)
         levels[3 * molecule] = least_bits(depth);
 }
@@ -91,7 +91,7 @@ kernel void surface_search(SEARCH_PARAMETERS, const float zmin, CANVAS_PARAMETER
     // One step more than the clip: a crossing counts from the step above it.
     const float clip = as_float(levels[3 * molecule]) - zmin / im.step_z + 1.0f;
     const float limit = clip < LAST_DEPTH ? clip : LAST_DEPTH;
-    const real depth = surface_depth(&sample, x, y, im.step_z * (nz - 1), im.step_z, iso, limit);
+    const real depth = surface_depth(&sample, x, y, im.step_z * (im.nz - 1), im.step_z, iso, limit);
     if (ix < nx && iy < ny) {
         store_pixels(maps + map_row(molecule - first, channel, channels, ix, nx, ny), iy, ny, depth);
         atomic_min(extremes, least_bits(depth));

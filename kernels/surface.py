@@ -30,7 +30,7 @@ class Surface:
 
     def search(self, device: Device, canvas: Canvas, probe: Probe, buffers: Buffers) -> None:
         """Enqueue: each pixel's depth in steps below z1 to the canvas, and what `levels` are."""
-        nz, iso, zmin = np.int32(probe.nz), np.float32(self.iso), np.float32(self.zmin)
+        iso, zmin = np.float32(self.iso), np.float32(self.zmin)
         levels = buffers["levels"]
         for group in probe.groups:
             chosen = group.within(probe.images)
@@ -38,7 +38,7 @@ class Surface:
                 continue
             sample = [
                 *probe.force.arguments(group, probe.buffers), probe.buffers[group.key], probe.buffers["molecules"],
-                probe.buffers["images"], nz, iso, levels,
+                probe.buffers["images"], iso, levels,
             ]  # fmt: skip
             size = (-(-canvas.ny // device.lanes), canvas.nx, len(chosen))
             few = (1 if device.lanes > 1 else WARP, 1, len(chosen))

@@ -16,7 +16,7 @@ from tests.kernels.cases import CO_TIP, load, make_atoms, make_images, random_mo
 
 def channels(device: Device, atoms: Atoms, images: Images, descriptor: Descriptor, **where: Any) -> np.ndarray:
     """The descriptor's maps (C, nx, ny) of the first molecule, over the scan's pixels or those of `where`."""
-    result = Simulator(device).run(atoms, images, 1, [Map(descriptor, **where)])
+    result = Simulator(device).run(atoms, images, [Map(descriptor, **where)])
     return (result.own[0] if "dim" in where else result.descriptors)[0]
 
 

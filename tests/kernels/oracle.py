@@ -1,4 +1,4 @@
-"""Physics.md §2 and §7 in float64 numpy, written from the formulas and from nothing else."""
+"""Physics.md §2 and §7 and the changes of images (kernels.Noise) in float64 numpy, written from the formulas alone."""
 
 import numpy as np
 
@@ -150,3 +150,69 @@ def es_map(x, y, top, dz, force, xyz, charge, iso=0.1, zmin=-2.0):
     surface = surface_z(x, y, top, dz, force, iso)
     field = field_z(xyz, charge, x, y, np.where(np.isnan(surface), top, surface))
     return np.stack((np.where(height > 0, field, 0), height))
+
+
+def philox(key, counter):
+    """Philox4x32-10 of counters (..., 4) as its authors write it: the key is bumped between rounds."""
+    mask = (1 << 32) - 1
+    multipliers, bumps = np.array([0xD2511F53, 0xCD9E8D57], np.uint64), (0x9E3779B9, 0xBB67AE85)
+    x0, x1, x2, x3 = np.moveaxis(np.asarray(counter, np.uint64), -1, 0)
+    keys = [key & mask, key >> 32]
+    for _ in range(10):
+        first, second = multipliers[0] * x0, multipliers[1] * x2
+        x0, x1, x2, x3 = (
+            (second >> np.uint64(32)) ^ x1 ^ np.uint64(keys[0]), second & np.uint64(mask),
+            (first >> np.uint64(32)) ^ x3 ^ np.uint64(keys[1]), first & np.uint64(mask),
+        )  # fmt: skip
+        keys = [(k + bump) & mask for k, bump in zip(keys, bumps, strict=True)]
+    return np.stack((x0, x1, x2, x3), axis=-1)
+
+
+def xi(shape, key, counter, distribution):
+    """ξ of an image (nx, ny, n_out): four slices of a pixel from the four words of one counter."""
+    nx, ny, n_out = shape
+    blocks = -(-n_out // 4)
+    number = np.arange(nx * ny * blocks).reshape(nx, ny, blocks)
+    counters = np.concatenate([np.broadcast_to(counter, (*number.shape, 3)), number[..., None]], axis=-1)
+    w = (philox(key, counters) >> np.uint64(8)).astype(float) / 2**24
+    if distribution == "normal":
+        r, phi = np.sqrt(-2 * np.log(w[..., ::2] + 2.0**-24)), 2 * np.pi * w[..., 1::2]
+        value = np.stack((r * np.cos(phi), r * np.sin(phi)), axis=-1)
+    else:
+        value = w - 0.5
+    return value.reshape(nx, ny, 4 * blocks)[..., :n_out]
+
+
+def drifted(image, pixels):
+    """Each slice of (nx, ny, n_out) read `pixels` (n_out, 2) further, bilinearly, at most at the edge."""
+    out = np.empty_like(image)
+    for k, shift in enumerate(pixels):
+        at = [np.clip(np.arange(n) + s, 0, n - 1) for n, s in zip(image.shape, shift, strict=False)]
+        low = [np.floor(a).astype(int) for a in at]
+        high = [np.minimum(a + 1, n - 1) for a, n in zip(low, image.shape, strict=False)]
+        u, v = (at[0] - low[0])[:, None], at[1] - low[1]
+        corner = lambda i, j: image[np.ix_(i, j, [k])][..., 0]  # noqa: B023, E731
+        out[..., k] = (
+            (1 - u) * ((1 - v) * corner(low[0], low[1]) + v * corner(low[0], high[1]))
+            + u * ((1 - v) * corner(high[0], low[1]) + v * corner(high[0], high[1]))
+        )  # fmt: skip
+    return out
+
+
+def noisy(image, shift=None, normalise=False, gradient=None, noise=None, cutouts=()):
+    """The chain on one image (nx, ny, n_out): shift (n_out, 2) in pixels, noise = amplitude·ξ (nx, ny, n_out)."""
+    image = image if shift is None else drifted(image, shift)
+    mean, std = image.mean(axis=(0, 1)), image.std(axis=(0, 1))
+    if normalise:
+        image = np.where(std > 0, (image - mean) / np.where(std > 0, std, 1), 0)
+        mean = np.zeros_like(mean)
+    extent = np.ptp(image, axis=(0, 1))
+    if gradient is not None:
+        a, b = (np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in image.shape[:2])
+        image = image + extent * ((gradient[0] * a[:, None] + gradient[1] * b) / 2)[..., None]
+    if noise is not None:
+        image = image + extent * noise
+    image = image.copy()
+    for x0, y0, x1, y1 in cutouts:
+        image[max(x0, 0) : max(x1, 0), max(y0, 0) : max(y1, 0)] = mean
+    return image

@@ -30,7 +30,7 @@ def test_one_atom_on_the_surface_itself(device: Device) -> None:
     field = describe(device, ONE_ATOM, images, EsMap())
     assert field[1, 1] == pytest.approx(oracle.COULOMB * 0.2 / surface**2, rel=1e-4)
     # Steps of 0.1 Å: read a step too deep it would be 7 % more.
-    coarse = describe(device, ONE_ATOM, replace(images, dim=(3, 3, 20)), EsMap())
+    coarse = describe(device, ONE_ATOM, replace(images, n_out=19), EsMap())
     assert coarse[1, 1] == pytest.approx(field[1, 1], rel=0.01)
 
 
@@ -72,7 +72,7 @@ def test_reference_cases(device: Device, name: str) -> None:
 
 def test_no_surface_is_zero_everywhere_and_flagged(device: Device) -> None:
     far = replace(ONE_ATOM, xyz=np.array([[0.0, 0, -300.0]]))
-    result = Simulator(device).run(far, make_images([0], [window()], (7, 5, 6)), 1, [Map(EsMap())])
+    result = Simulator(device).run(far, make_images([0], [window()], (7, 5, 6)), [Map(EsMap())])
     assert result.descriptors.shape == (1, 2, 7, 5)
     assert not result.descriptors.any()
     assert result.quality.tolist() == [Quality.NO_ISO_SURFACE]

@@ -58,7 +58,7 @@ def test_one_atom_where_its_repulsion_reaches_iso(device: Device) -> None:
 def test_no_surface_is_zero_everywhere_and_flagged(device: Device) -> None:
     far = replace(ONE_ATOM, xyz=np.array([[0.0, 0, -300.0]]))
     images = make_images([0, 0], [window()] * 2, (7, 5, 6))
-    result = Simulator(device).run(far, images, 1, [Map(HeightMap())])
+    result = Simulator(device).run(far, images, [Map(HeightMap())])
     assert not result.descriptors.any()
     assert result.quality.tolist() == [Quality.GOOD, Quality.NO_ISO_SURFACE]
 

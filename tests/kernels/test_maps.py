@@ -63,10 +63,10 @@ def test_each_molecule_has_its_own_window(device: Device) -> None:
     images = make_images([0, 1, 2], [window()] * 3, (7, 5, 4))
     windows = np.array([[[-2, -2], [2, 1]], [[-1, 0], [0, 3]], [[0, 0], [3, 3]]], float)
     asked = [Map(HeightMap(), windows), Map(VdwSpheres(), windows, (4, 6)), Map(VdwSpheres())]
-    together = Simulator(device).run(make_atoms(*molecules), images, 1, asked)
+    together = Simulator(device).run(make_atoms(*molecules), images, asked)
     for b, molecule in enumerate(molecules):
         maps = [Map(m.descriptor, m.window if m.window is None else windows[b], m.dim) for m in asked]
-        alone = Simulator(device).run(make_atoms(molecule), make_images([0], [window()], (7, 5, 4)), 1, maps)
+        alone = Simulator(device).run(make_atoms(molecule), make_images([0], [window()], (7, 5, 4)), maps)
         assert together.descriptors[b].tobytes() == alone.descriptors[0].tobytes()
         assert together.own[0][b].tobytes() == alone.own[0][0].tobytes()
 
@@ -75,7 +75,7 @@ def test_results_are_in_the_order_of_the_maps(device: Device) -> None:
     atoms, images, x, _ = small_scene(3, 12)
     asked = [Map(VdwSpheres(-1.0), dim=(3, 2)), Map(MultimapSpheres()), Map(MultimapSpheres(2), dim=(1, 1)),
              Map(VdwSpheres(-0.5)), Map(VdwSpheres(-2.0), window=[[0, 0], [1, 1]])]  # fmt: skip
-    result = Simulator(device).run(atoms, images, 1, asked)
+    result = Simulator(device).run(atoms, images, asked)
     assert result.descriptors.shape == (1, 5, *x.shape)
     assert [sheet.shape for sheet in result.own] == [(1, 1, 3, 2), (1, 2, 1, 1)]
     assert np.array_equal(result.descriptors[0, 3], describe(device, atoms, images, VdwSpheres(-0.5)))
@@ -107,4 +107,4 @@ def test_windows_that_are_none_are_refused(own) -> None:
 def test_windows_of_other_molecules_are_refused(device: Device) -> None:
     atoms, images, _, _ = small_scene(3, 2)
     with pytest.raises(InvalidInput, match="1 molecules, got 2"):
-        Simulator(device).prepare(atoms, images, 1, [Map(VdwSpheres(), window=np.zeros((2, 2, 2)))])
+        Simulator(device).prepare(atoms, images, [Map(VdwSpheres(), window=np.zeros((2, 2, 2)))])

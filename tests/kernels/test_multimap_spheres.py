@@ -87,6 +87,6 @@ def test_what_makes_no_channels_is_refused() -> None:
 
 def test_more_channels_than_anyone_needs(device: Device) -> None:
     atoms, images, x, _ = small_scene(4, 9)
-    result = Simulator(device).run(atoms, images, 1, [Map(MultimapSpheres(300, 0.0, 0.01)), Map(VdwSpheres())])
+    result = Simulator(device).run(atoms, images, [Map(MultimapSpheres(300, 0.0, 0.01)), Map(VdwSpheres())])
     assert result.descriptors.shape == (1, 301, *x.shape)
     assert np.array_equal(result.descriptors[0, :-1].max(axis=0), result.descriptors[0, -1])

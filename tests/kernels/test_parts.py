@@ -31,6 +31,11 @@ def test_parts_are_the_batch_and_fit(tips: list[int], nx: int, together: int, ro
             assert molecule[part.images[-1]] == part.molecules[-1]  # whose force field the height map needs
 
 
+def test_an_image_that_fits_is_whole() -> None:
+    for part in cut(np.array([0, 0]), 7, 4, 10, 0, 70):
+        assert len(part.rows) in (0, 7)
+
+
 def test_what_can_not_be_cut_is_refused() -> None:
     with pytest.raises(DeviceLimit, match="2 rows"):
         list(cut(np.array([0]), 4, 2, 50, 10, 99))
@@ -50,11 +55,11 @@ def test_little_memory_makes_the_same_images(
     atoms = make_atoms(*(random_molecule(seed, 3 + seed) for seed in range(4)))
     dim = (7, 5, 12)
     tips = [CO_TIP, CO_TIP | {"charges": [0, 0, 0, 0]}]
-    images = join(*(make_images([m], [window()], dim, tip) for m in range(4) for tip in tips))
-    whole = Simulator(device).run(atoms, images, 4, maps)
+    images = join(*(make_images([m], [window()], dim, tip, df_steps=4) for m in range(4) for tip in tips))
+    whole = Simulator(device).run(atoms, images, maps)
     small = Simulator(device, memory_bytes)
-    parts = small.run(atoms, images, 4, maps)
-    assert small.run(atoms, images, 4).df.tobytes() == parts.df.tobytes() == whole.df.tobytes()
+    parts = small.run(atoms, images, maps)
+    assert small.run(atoms, images).df.tobytes() == parts.df.tobytes() == whole.df.tobytes()
     for part, all_at_once in zip(drawn(parts), drawn(whole), strict=True):
         assert part.tobytes() == all_at_once.tobytes()
     assert parts.quality.tolist() == whole.quality.tolist()

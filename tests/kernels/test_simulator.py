@@ -39,7 +39,7 @@ LONG_ROW = CO_TIP | {"charges": [-1, 2, -1, 0.5], "charge_z": [0.5, 0.1, -0.4, 0
 
 
 def run(device: Device, atoms: Atoms, images: Images) -> Result:
-    return Simulator(device).run(atoms, images, 4, MAPS)
+    return Simulator(device).run(atoms, images, MAPS)
 
 
 def drawn(result: Result) -> list[np.ndarray]:
@@ -48,9 +48,11 @@ def drawn(result: Result) -> list[np.ndarray]:
 
 
 def join(*images: Images) -> Images:
-    """Images one after the other; all of the same dim."""
-    names = set(Images.__dataclass_fields__) - {"dim"}
-    return Images(dim=images[0].dim, **{k: np.concatenate([getattr(i, k) for i in images]) for k in names})
+    """Images one after the other; all of the same dim and n_out."""
+    names = set(Images.__dataclass_fields__) - {"dim", "n_out"}
+    return Images(
+        dim=images[0].dim, n_out=images[0].n_out, **{k: np.concatenate([getattr(i, k) for i in images]) for k in names}
+    )
 
 
 def close(a: np.ndarray, b: np.ndarray) -> bool:
@@ -71,7 +73,11 @@ def test_images_are_the_same_bytes_whatever_else_is_in_the_batch(lanes: str, req
     tips = [CO_TIP, LONG_ROW | {"element": 54}]
 
     def image(i: int, molecule: int) -> Images:
-        return join(*(make_images([molecule], [places[i]], DIM, tip) for tip in tips))
+        # Oscillations differ, slices are as many: the longer one, the more heights.
+        steps = [1 + (i + t) % 4 for t in range(len(tips))]
+        dims = [(*DIM[:2], DIM[2] + max(n, 2)) for n in steps]
+        several = zip(dims, tips, steps, strict=True)
+        return join(*(make_images([molecule], [places[i]], dim, tip, n) for dim, tip, n in several))
 
     alone = [run(device, make_atoms(molecules[i]), image(i, 0)) for i in range(5)]
     for order in ([0, 1, 2, 3, 4], [4, 2, 0, 3], [3, 3, 1, 0, 2, 4, 1]):
@@ -85,7 +91,7 @@ def test_images_are_the_same_bytes_whatever_else_is_in_the_batch(lanes: str, req
 
 
 def test_the_same_batch_twice_is_the_same(device: Device) -> None:
-    atoms, images = make_atoms(random_molecule(5, 20)), make_images([0], [window()], DIM)
+    atoms, images = make_atoms(random_molecule(5, 20)), make_images([0], [window()], DIM, df_steps=4)
     first, second = run(device, atoms, images), run(device, atoms, images)
     assert first.df.tobytes() == second.df.tobytes()
     for a, b in zip(drawn(first), drawn(second), strict=True):
@@ -97,11 +103,11 @@ def test_the_same_batch_twice_is_the_same(device: Device) -> None:
 def test_moving_everything_changes_nothing(
     device: Device, seed: int, n: int, shift: tuple[float, float, float]
 ) -> None:
-    atoms, images = make_atoms(random_molecule(seed, n)), make_images([0], [window()], DIM)
+    atoms, images = make_atoms(random_molecule(seed, n)), make_images([0], [window()], DIM, df_steps=4)
     there = run(device, atoms, images)
     maps = [replace(m, window=m.window if m.window is None else np.add(m.window, shift[:2])) for m in MAPS]
     atoms, images = replace(atoms, xyz=atoms.xyz + shift), replace(images, window=images.window + np.array(shift))
-    moved = Simulator(device).run(atoms, images, 4, maps)
+    moved = Simulator(device).run(atoms, images, maps)
     assert close(moved.df, there.df)
     assert all_close(moved, there)
 
@@ -109,7 +115,7 @@ def test_moving_everything_changes_nothing(
 @settings(max_examples=15)
 @given(seed=st.integers(0, 10**6), n=st.integers(2, 20))
 def test_a_mirrored_molecule_gives_a_mirrored_image(device: Device, seed: int, n: int) -> None:
-    atoms, images = make_atoms(random_molecule(seed, n)), make_images([0], [window()], DIM)
+    atoms, images = make_atoms(random_molecule(seed, n)), make_images([0], [window()], DIM, df_steps=4)
     there = run(device, atoms, images)
     mirrored = run(device, replace(atoms, xyz=atoms.xyz * [-1, 1, 1]), images)
     assert close(mirrored.df[:, ::-1], there.df)
@@ -120,7 +126,7 @@ def test_a_mirrored_molecule_gives_a_mirrored_image(device: Device, seed: int, n
 @given(seed=st.integers(0, 10**6), n=st.integers(2, 20))
 def test_the_order_of_atoms_does_not_matter(device: Device, seed: int, n: int) -> None:
     xyz, charge, z = random_molecule(seed, n)
-    images = make_images([0], [window()], DIM)
+    images = make_images([0], [window()], DIM, df_steps=4)
     order = np.random.default_rng(seed).permutation(n)
     there = run(device, make_atoms((xyz, charge, z)), images)
     shuffled = run(device, make_atoms((xyz[order], charge[order], z[order])), images)
@@ -130,7 +136,7 @@ def test_the_order_of_atoms_does_not_matter(device: Device, seed: int, n: int) -
 
 
 def test_no_descriptors_no_maps(device: Device) -> None:
-    atoms, images = make_atoms(random_molecule(5, 3)), make_images([0], [window()], DIM)
-    result = Simulator(device).run(atoms, images, 4)
+    atoms, images = make_atoms(random_molecule(5, 3)), make_images([0], [window()], DIM, df_steps=4)
+    result = Simulator(device).run(atoms, images)
     assert result.descriptors.shape == (1, 0, 7, 5)
     assert result.own == ()
