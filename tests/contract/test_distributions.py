@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from service.contract.distributions import Number, Vector, reach
+from service.contract.draws import chosen, evenly
 from service.contract.plan import Plan
 from service.contract.recipe import Recipe
 from tests.contract.refusals import refused
@@ -151,6 +152,25 @@ def test_choice(weights):
         counted(counts, shares)
     else:
         assert counts[0] == N
+
+
+LAST = 1 - 2**-53  # the highest uniform number
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 10, 49, 1000, 4096])
+def test_every_integer_is_in_reach_and_no_other(n):
+    assert evenly(5, 4 + n, np.array([0.0, LAST])).tolist() == [5, 4 + n]
+
+
+@given(weights=st.lists(st.just(0.0) | st.floats(1e-3, 1e6), min_size=1, max_size=30).filter(any))
+def test_what_has_no_weight_is_never_chosen(weights):
+    """Not even by the lowest and the highest number, nor by one just at the end of a share."""
+    ends = np.cumsum(weights) / np.sum(weights)
+    u = np.concatenate([[0.0, LAST], ends[ends < 1.0]])
+    found = chosen(len(weights), weights, u)
+    possible = [i for i, weight in enumerate(weights) if weight > 0]
+    assert set(found) <= set(possible)
+    assert found[:2].tolist() == [possible[0], possible[-1]]
 
 
 def test_choice_of_pairs():

@@ -43,6 +43,15 @@ def test_every_draw_follows_its_description_one_at_a_time(recipe, data):
             assert np.allclose(drawn.rotation[i], alone.rotation(), rtol=0, atol=ROUNDED)
 
 
+@given(number=st.integers(0, 2**50), seed=st.integers(0, 2**53 - 1), scope=st.sampled_from(["batch", "sample", "tip"]))
+def test_numbers_and_seeds_of_more_than_32_bits_count_whole(number, seed, scope):
+    drawn = {"distance": {"kind": "uniform", "low": 0, "high": 1, "scope": scope}}
+    asked = spec(randomise=drawn, seed=seed, rotations={"kind": "none"}, shuffle=False, batch_size=3)
+    recipe = Recipe.of(asked, 2**50 + 1)
+    alone = one_at_a_time.Sample(recipe, number, (number, 0, 0, 0, {}), number // 3)
+    assert Plan(recipe).draw(np.array([number])).distance[0, 0] == pytest.approx(alone.tip(0)["distance"], rel=1e-12)
+
+
 @given(recipe=recipes)
 @settings(max_examples=30)
 def test_draws_have_the_shapes_and_types_they_say(recipe):

@@ -56,6 +56,16 @@ def test_unshuffled_samples_come_in_their_order(structures, samples):
     assert np.concatenate(every_batch(plan)).tolist() == list(range(min(samples, structures * 60)))
 
 
+@given(structures=st.integers(1, 5), samples=st.integers(1, 200), epochs=st.integers(1, 3), shuffle=st.booleans())
+def test_a_limit_of_samples_ends_the_job_and_not_what_it_is_extended_by(structures, samples, epochs, shuffle):
+    recipe = Recipe.of(spec(samples=samples, shuffle=shuffle), structures).with_epochs(epochs)
+    plan, first = Plan(recipe), min(samples, structures * 30)
+    assert plan.samples == first + structures * 30 * epochs
+    made = np.concatenate(every_batch(plan))
+    assert (made[:first] < structures * 30).all()
+    assert sorted(made[first:]) == list(range(structures * 30, plan.available))
+
+
 @given(recipe=plain_recipes)
 def test_an_epoch_is_over_before_the_next_begins_and_has_everything_once(recipe):
     """Extents too; the next epoch's order is another."""
