@@ -35,7 +35,7 @@ BATCHES = {"gpu": 16, "cpu": 3}  # that a run makes, one beside the other
 def repeated(bound: Bound, times: int) -> tuple[Atoms, Images]:
     """A batch's samples over and over: `times` as many, the same on average."""
     atoms, images, n = bound.atoms, bound.images, bound.atoms.molecules
-    plain = [name for name in Atoms.__dataclass_fields__ if name not in ("offsets", "bonds")]
+    plain = [name for name in Atoms.__dataclass_fields__ if name not in ("offsets", "bonds", "number")]
     every = {name: np.concatenate([getattr(atoms, name)] * times) for name in plain}
     every["offsets"] = np.concatenate(([0], np.cumsum(np.tile(np.diff(atoms.offsets), times))))
     if atoms.bonds is not None:
@@ -53,7 +53,7 @@ class Ours:
         self._simulator = simulator
         self._preparing = preparing
         self._spec = spec
-        self._descriptors = [bind_descriptor(d) for d in spec.descriptors]
+        self._descriptors = [kernels.Map(bind_descriptor(d)) for d in spec.descriptors]
         self._atoms, self._images = repeated(bound, size // bound.atoms.molecules)
         self._size = size
         self._batches = BATCHES[simulator.device.info.kind]
@@ -119,7 +119,7 @@ def accuracy(device: Device) -> Table:
     simulator = Simulator(device)
     for reference in references():
         bound, spec = reference.case.batch(1), reference.case.spec
-        descriptors = [bind_descriptor(d) for d in spec.descriptors]
+        descriptors = [kernels.Map(bind_descriptor(d)) for d in spec.descriptors]
         ours: Result = simulator.run(bound.atoms, bound.images, spec.scan.df_steps, descriptors)
         peer = Peer(device.context.devices[0], spec).simulate(samples(bound)[0])
         errors = [reference.compare(*peer), reference.compare(ours.df, ours.descriptors[0])]

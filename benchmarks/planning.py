@@ -28,7 +28,7 @@ from service.contract.ledger import Ledger
 from service.contract.plan import Plan, Rotations
 from service.contract.rotations import best, directions
 from service.contract.spec import JobSpec
-from service.contract.status import BatchFailure, BatchRecord, DatasetRecord
+from service.contract.status import BatchFailure, BatchRecord, DatasetRecord, StructureKind
 from service.contract.store import Store, batch_key
 from service.contract.structures import Structures
 from worker.bind import bind
@@ -134,8 +134,17 @@ def measure_posting(table: Table, ledger: Ledger, http: httpx.Client, pid: int) 
     def dataset(structures: int, charged: int) -> str:
         # Its record only: that is all of a dataset that posting a job looks at.
         name = f"ds-{structures:x}{charged:x}"
+        kind = StructureKind(
+            elements=(6,), charged=charged > 0, lattice=False, structures=structures, examples=("m.xyz#1",)
+        )
         record = DatasetRecord(
-            id=name, structures=structures, atoms=25 * structures, charged=charged, elements=("C",), created_at=0.0
+            id=name,
+            structures=structures,
+            atoms=25 * structures,
+            charged=charged,
+            elements=("C",),
+            kinds=(kind,),
+            created_at=0.0,
         )
         return ledger.add_dataset(record).id
 

@@ -56,7 +56,8 @@ def measure(device: Device, prepared: Prepared, atoms: int, runs: int) -> Imagin
     """The imaging of a prepared batch; atoms is how many there are in all its images."""
     images, (nx, ny, _) = len(prepared.molecule), prepared.dim
     counting = Simulator(_Counting(device.context.devices[0], device.lanes))
-    counts = counting.start(replace(prepared, descriptors=())).wait().quality.astype(float)
+    bare = replace(prepared, sheets=(replace(prepared.sheets[0], drawings=()),))
+    counts = counting.start(bare).wait().quality.astype(float)
     steps = counts.sum() / (images * nx * ny / device.lanes)
     mean = atoms / images
     operations = steps * images * nx * ny * (mean * ATOM_OPERATIONS + STEP_OPERATIONS)

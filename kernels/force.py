@@ -46,3 +46,18 @@ class ForceModel(Protocol):
 
     def arguments(self, group: Group, buffers: "Mapping[str, cl.Buffer]") -> list[Any]:
         """What SAMPLE_PARAMETERS are."""
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """What maps lower over the molecules of a part: a rigid probe under the tip of each one's last image.
+
+    groups are of all last images of a batch; images are the part's; nz heights; buffers of what is common to the batch:
+    force model, lists, "images", "molecules" of images, "last" images of molecules, "quality".
+    """
+
+    force: ForceModel
+    groups: list[Group]
+    images: range
+    nz: int
+    buffers: "Mapping[str, cl.Buffer]"

@@ -176,16 +176,16 @@ def _kernel(descriptor: asked.Descriptor) -> kernels.Descriptor:
         case asked.EsMapConstant():
             return kernels.EsMapConstant(**parameters)
         case asked.Bonds():
-            return kernels.Bonds(**parameters, function=_function(descriptor.function))
+            return kernels.Bonds(**parameters, radial=_radial(descriptor.function))
         case asked.AtomRfunc():
-            return kernels.AtomRfunc(**parameters, function=_function(descriptor.function))
+            return kernels.AtomRfunc(**parameters, radial=_radial(descriptor.function))
         case asked.MultimapSpheres():
             return kernels.MultimapSpheres(**parameters)
         case asked.MultimapSpheresElements():
             return kernels.MultimapSpheresElements(**parameters)
 
 
-def _function(function: asked.RadialFunction | None) -> kernels.RadialFunction | None:
+def _radial(function: asked.RadialFunction | None) -> kernels.RadialFunction | None:
     return None if function is None else kernels.RadialFunction(function.samples, function.step)
 
 

@@ -86,6 +86,16 @@ class WorkerRecord(Model):
     samples_done: int = Field(default=0, description="Samples it has recorded.")
 
 
+class StructureKind(Model):
+    """Structures of a dataset that are alike in what a job may ask of them."""
+
+    elements: tuple[int, ...] = Field(description="Atomic numbers of the elements in each of them, ascending.")
+    charged: bool = Field(description="Whether they have point charges.")
+    lattice: bool = Field(description="Whether they have lattice vectors.")
+    structures: int = Field(description="How many there are.")
+    examples: tuple[str, ...] = Field(description="Names of the first few.")
+
+
 class DatasetRecord(Model):
     """A dataset: structures to make jobs of."""
 
@@ -98,4 +108,7 @@ class DatasetRecord(Model):
     charged: int = Field(description="Structures that have point charges.")
     uncharged: tuple[str, ...] = Field(default=(), description="Names of the first few that have none.")
     elements: tuple[str, ...] = Field(description="Symbols of the elements in it.")
+    kinds: tuple[StructureKind, ...] = Field(
+        description="The kinds of structures in it, together all of them, the most frequent first."
+    )
     created_at: float = Field(description="Unix time, s.")

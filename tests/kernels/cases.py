@@ -33,6 +33,7 @@ def make_atoms(*molecules: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Atoms:
         np.concatenate([q for _, q, _ in molecules]),
         *table.T,
         np.concatenate(([0], np.cumsum([len(q) for _, q, _ in molecules]))),
+        number=np.concatenate([numbers for _, _, numbers in molecules]),
     )
 
 
