@@ -21,6 +21,7 @@ def every_batch(plan):
 
 
 @given(recipe=plain_recipes)
+@settings(max_examples=60)
 def test_every_sample_comes_once_in_batches_that_shards_partition(recipe):
     plan = Plan(recipe)
     assert [b for s in range(plan.shards) for b in plan.shard(s)] == list(range(plan.batches))
@@ -67,6 +68,7 @@ def test_a_limit_of_samples_ends_the_job_and_not_what_it_is_extended_by(structur
 
 
 @given(recipe=plain_recipes)
+@settings(max_examples=60)
 def test_an_epoch_is_over_before_the_next_begins_and_has_everything_once(recipe):
     """Extents too; the next epoch's order is another."""
     recipe = recipe.model_copy(update={"spec": recipe.spec.model_copy(update={"samples": None})})
@@ -88,6 +90,7 @@ def test_an_epoch_is_over_before_the_next_begins_and_has_everything_once(recipe)
 
 
 @given(recipe=plain_recipes, by=extensions)
+@settings(max_examples=60)
 def test_an_extension_leaves_numbers_batches_and_shards_as_they_were(recipe, by):
     before, after = Plan(recipe), Plan(extended(recipe, by))
     assert every_batch(after)[: before.batches] == every_batch(before)
@@ -117,6 +120,7 @@ def test_every_structure_is_passed_through_equally_often_after_any_extension(str
 
 
 @given(recipe=plain_recipes, data=st.data())
+@settings(max_examples=60)
 def test_batches_are_found_by_their_samples(recipe, data):
     """Also of several batches, in any order."""
     plan = Plan(recipe)
