@@ -184,7 +184,7 @@ def rotation(units: Floats) -> Floats:
 def turn(degrees: Floats) -> tuple[Floats, Floats]:
     """Cosine and sine of angles."""
     angle = np.radians(degrees)
-    return np.round(np.cos(angle), _DIGITS), np.round(np.sin(angle), _DIGITS)
+    return np.asarray(np.cos(angle).round(_DIGITS)), np.asarray(np.sin(angle).round(_DIGITS))
 
 
 def _radius(u: Floats) -> Floats:

@@ -6,6 +6,7 @@ whatever the order in which samples come. Any sample can be made alone and is th
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -175,16 +176,14 @@ class Plan:
         size, only = self.spec.batch_size, self.recipe.only
         if only is not None:
             return np.array([number for b in batches for number in only[b * size : (b + 1) * size]], dtype=np.int64)
-        return np.concatenate(
-            [self._numbers(run, [b for b in batches if self._run_of(b) is run]) for run in self._runs]
-        )
+        return np.concatenate([self._numbers(run, list(some)) for run, some in groupby(batches, self._run_of)])
 
     def _numbers(self, run: _Run, batches: list[int]) -> Ints:
         size = self.spec.batch_size
         begins = [(b - run.first_batch) * size for b in batches]
         ends = [min(begin + size, run.samples) for begin in begins]
         ranges = [np.arange(begin, end) for begin, end in zip(begins, ends, strict=True)]
-        positions = np.concatenate([np.zeros(0, np.int64), *ranges])
+        positions = np.concatenate(ranges)
         if not self.spec.shuffle:
             return run.first_number + positions
         epoch, place = np.divmod(positions, run.per_epoch)
@@ -242,9 +241,10 @@ class _Drawing:
             wanted["rotation"] = Wanted(Stream.ROTATION, "sample", 2)
         if spec.noise.crop is not None:
             wanted["crop"] = Wanted(Stream.CROP, "sample")
-        return dict(zip(wanted, self.keys().units(*wanted.values()), strict=True)) if wanted else {}
+        return dict(zip(wanted, self._keys.units(*wanted.values()), strict=True)) if wanted else {}
 
-    def keys(self) -> Keys:
+    @cached_property
+    def _keys(self) -> Keys:
         """What these samples' draws are keyed by; the batches only where something is drawn for them."""
         randomise = self._spec.randomise
         scopes = {d.scope for name in type(randomise).model_fields if (d := getattr(randomise, name)) is not None}
@@ -298,19 +298,17 @@ class _Drawing:
         if not axes:
             return {}
         places = np.unravel_index(combination, [len(values) for values in axes.values()])
-        first = len(self._spec.tips)
-        values = axes | {"tip": range(first, first + len(self._spec.sweep.tip))}
+        values = axes | {"tip": range(len(self._spec.sweep.tip))}
         return {name: np.array(values[name])[place] for name, place in zip(axes, places, strict=True)}
 
     def _tips(self, swept: dict[str, Any]) -> dict[str, Any]:
-        n, tips = self._shape
         pool = self._spec.tip_pool
-        tip = np.broadcast_to(np.arange(tips), self._shape)
+        tip = np.broadcast_to(np.arange(self._shape[1]), self._shape)
         if "tip" in swept:
             tip = np.broadcast_to(swept["tip"][:, None], self._shape)
         elif (choice := self._spec.randomise.tip) is not None:
             drawn = draws.chosen(len(choice.values), choice.weights, self._units["tip"][0, ..., 0])
-            tip = np.broadcast_to(len(pool) - len(choice.values) + drawn, self._shape)
+            tip = np.broadcast_to(drawn, self._shape)
         charges, charge_z = (_rows([getattr(t, name) for t in pool])[tip] for name in ("charges", "charge_z"))
         charges *= (self._each(swept.get("tip_charges", 1.0)) * self._number("tip_charges", 1.0))[..., None]
         tilt = np.array([t.tilt for t in pool])[tip] if "tilt" not in swept else self._each(swept["tilt"], 2)
@@ -364,7 +362,7 @@ class _Drawing:
         count = elements().last + 1
         factors = []
         for d, stream in zip(asked, (Stream.LJ_RADIUS, Stream.LJ_EPSILON), strict=True):
-            drawn = np.ones(1) if d is None else draws.number(d, self.keys().units(Wanted(stream, d.scope, count))[0])
+            drawn = np.ones(1) if d is None else draws.number(d, self._keys.units(Wanted(stream, d.scope, count))[0])
             factors.append(np.broadcast_to(drawn, (*self._shape, count)))
         return factors[0], factors[1]
 
