@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.datasets import Upload, read_structures
-from service.contract.plan import Plan, Rotations
+from service.contract.orientations import Rotations
+from service.contract.plan import Plan
 from service.contract.settings import Settings
 from service.contract.spec import Disk, JobSpec, Randomise, Tip, Uniform
 from service.contract.structures import Structures

@@ -25,7 +25,8 @@ from afmbatch import tether
 from afmbatch.embedded import EmbeddedRedis
 from afmbatch.up import free_port
 from service.contract.ledger import Ledger
-from service.contract.plan import Plan, Rotations
+from service.contract.orientations import Rotations
+from service.contract.plan import Plan
 from service.contract.rotations import best, directions
 from service.contract.spec import JobSpec
 from service.contract.status import BatchFailure, BatchRecord, DatasetRecord, StructureKind

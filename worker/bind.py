@@ -1,15 +1,17 @@
 """The one place where a spec's words become kernel arguments."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 import kernels
 from service.contract import descriptors as asked
+from service.contract.drawing import Draws
 from service.contract.elements import elements
 from service.contract.noise_draws import NoiseDraws
-from service.contract.plan import Draws, Rotations
+from service.contract.orientations import Rotations
 from service.contract.rotations import rotate
 from service.contract.spec import JobSpec
 from service.contract.structures import Structures
@@ -18,6 +20,7 @@ from worker.placement import place
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Number = TypeVar("Number", np.float64, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,16 +195,17 @@ def _radial(function: asked.RadialFunction | None) -> kernels.RadialFunction | N
 def bind_noise(spec: JobSpec, draws: NoiseDraws) -> kernels.Noise:
     """What is done to these samples' images, image by image."""
 
-    def each(array: NDArray[np.generic] | None) -> NDArray[np.generic] | None:
-        return None if array is None else array.reshape(-1, *array.shape[2:])
-
     return kernels.Noise(
-        drift=each(draws.drift),
+        drift=_by_image(draws.drift),
         normalise=spec.noise.normalise,
-        gradient=each(draws.gradient),
-        amplitude=each(draws.amplitude),
+        gradient=_by_image(draws.gradient),
+        amplitude=_by_image(draws.amplitude),
         distribution="normal" if spec.noise.white is None else spec.noise.white.distribution,
-        cutouts=each(draws.cutouts),
+        cutouts=_by_image(draws.cutouts),
         key=spec.seed,
-        counter=each(draws.counter),
+        counter=draws.counter.reshape(-1, 3),
     )
+
+
+def _by_image(array: NDArray[Number] | None) -> NDArray[Number] | None:
+    return None if array is None else array.reshape(-1, *array.shape[2:])

@@ -16,9 +16,11 @@ import kernels
 from kernels.simulator import Pending, Prepared
 from service.contract.batch import FORMAT, Batch, file_bytes, pieces
 from service.contract.descriptors import channel_names, own_arrays
+from service.contract.drawing import Draws
 from service.contract.errors import AfmbatchError, CannotStart
 from service.contract.noise_draws import NoiseDraws
-from service.contract.plan import Draws, Plan, Rotations
+from service.contract.orientations import Rotations
+from service.contract.plan import Plan
 from service.contract.recipe import ENGINE, Recipe, Source
 from service.contract.settings import GROUPS, Settings
 from service.contract.store import Store, dataset_key
@@ -114,13 +116,13 @@ class Maker:
         result = pending.wait()
         known = group.known
         shape = known.by_sample["distance"].shape
-        simulated = {
+        simulated: dict[str, NDArray[Any]] = {
             "afm": result.df.reshape(*shape, *result.df.shape[1:]),
             "desc": result.descriptors,
             **dict(zip(group.own, result.own, strict=True)),
             "quality": result.quality.astype(np.uint8).reshape(shape),
         }
-        whole = replace(known, by_sample=simulated | known.by_sample)
+        whole = replace(known, by_sample={**simulated, **known.by_sample})
         done = _Countdown(len(group.make.batches), partial(self._simulator.recycle, result))
         return [
             partial(self._write, group.make.job_id, batch, whole.part(begin, end), done)

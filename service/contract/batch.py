@@ -31,8 +31,8 @@ class Batch:
     tip_tilt (T, 2) f4; r0 (T,) f4; stiffness (T, 4) f4, N/m; sample_charges (T,) f4, the factor in them; crop (2,) i4,
     the image's first pixel in the scan; structure, epoch, sweep, sample i8; and where noise is asked for, drift
     (T, n_out, 2) f4, gradient (T, 2) f4, noise_amplitude (T,) f4, cutouts (T, rectangles, 4) i4.
-    by_atom, first axis ΣN, molecule b is mol_offsets[b]:mol_offsets[b+1]: mols (5,) f4, x y z q Z as the last tip images
-    it; lj (T, 2) f4, radius Å and depth eV under each tip, where these are drawn.
+    by_atom, first axis ΣN, molecule b is mol_offsets[b]:mol_offsets[b+1]: mols (5,) f4, x y z q Z as the last tip
+    images it; lj (T, 2) f4, radius Å and depth eV under each tip, where these are drawn.
     whole: desc_names (D,), meta JSON text.
     """
 

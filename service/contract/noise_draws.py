@@ -19,8 +19,8 @@ class NoiseDraws:
     """For n samples under T tips; None: not asked for.
 
     drift (n, T, n_out, 2) Å, of each slice against the first; gradient (n, T, 2) parts of a slice's range from edge to
-    edge; amplitude (n, T) of the white noise, parts of a slice's range; cutouts (n, T, rectangles, 4) pixels x0, y0, x1,
-    y1, the last ones not in it; counter (n, T, 3) uint32, by which an image's white noise is keyed.
+    edge; amplitude (n, T) of the white noise, parts of a slice's range; cutouts (n, T, rectangles, 4) pixels x0, y0,
+    x1, y1, the last ones not in it; counter (n, T, 3) uint32, by which an image's white noise is keyed.
     """
 
     drift: Floats | None

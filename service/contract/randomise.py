@@ -42,6 +42,12 @@ class Randomise(Model):
     in_plane_rotation: Number | None = Field(default=None, description="Turns the molecule about the z axis, degrees.")
     mirror: Chance | None = Field(default=None, description="Whether the molecule is mirrored, x to −x.")
 
+    @property
+    def by_batch(self) -> bool:
+        """Whether anything is drawn for whole batches."""
+        drawn = (getattr(self, name) for name in type(self).model_fields)
+        return any(d is not None and d.scope == "batch" for d in drawn)
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         for name in _FOR_THE_SAMPLE:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.contract.plan import Draws, Plan
+from service.contract.drawing import Draws
+from service.contract.plan import Plan
 from service.contract.recipe import Recipe
 from tests.contract import one_at_a_time
 from tests.contract.specs import recipes, spec

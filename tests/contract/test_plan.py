@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.contract.plan import Draws, Plan, Rotations
+from service.contract.drawing import Draws
+from service.contract.orientations import Rotations
+from service.contract.plan import Plan
 from service.contract.recipe import Recipe
 from service.contract.rotations import best, directions
 from service.contract.structures import Structures
@@ -244,7 +246,7 @@ asked = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 3)), min_size=1, m
 @given(calls=st.lists(asked, min_size=1, max_size=5), kept=st.integers(0, 12))
 def test_rotations_are_the_best_of_each_structure(calls, kept):
     """In whatever order they are asked for, and however few choices can be kept."""
-    with mock.patch("service.contract.plan._KEPT_BYTES", kept * 4 * np.dtype(np.uint16).itemsize):
+    with mock.patch("service.contract.orientations._KEPT_BYTES", kept * 4 * np.dtype(np.uint16).itemsize):
         rotations = Rotations(spec(rotations={"kind": "directions", "directions": 300, "best": 4}), TWELVE)
     for call in calls:
         structure, rank = np.array(call).T

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 import kernels
 from service.contract.elements import elements
-from service.contract.plan import Plan, Rotations
+from service.contract.orientations import Rotations
+from service.contract.plan import Plan
 from service.contract.recipe import Recipe
 from service.contract.spec import JobSpec
 from service.contract.structures import Structures
