@@ -50,16 +50,14 @@ def bind(spec: JobSpec, structures: Structures, rotations: Rotations, bonding: B
     index, offsets = structures.gather(draws.structure)
     sizes = np.diff(offsets)
     number = structures.z[index]
-    original = np.arange(offsets[-1]) - np.repeat(offsets[:-1], sizes) < np.repeat(
-        structures.originals[draws.structure], sizes
-    )
+    original = structures.original(draws.structure, offsets)
     rotation = rotations.of(draws)
     of_atom, tip_lj = _lennard_jones(draws, number, sizes)
     heights = spec.scan.n_out + np.maximum(draws.df_steps, 2) - 1
     placed = place(
         rotate(structures.xyz[index], np.repeat(rotation, sizes, axis=0)),
         offsets,
-        counted=~np.isin(number, spec.ignored_elements),
+        counted=_counted(number, spec.ignored_elements),
         original=original,
         lj_radius=table.lj_radius[number] if of_atom is None else of_atom[..., 0],
         window=np.array(spec.scan.window),
@@ -102,15 +100,25 @@ def bind(spec: JobSpec, structures: Structures, rotations: Rotations, bonding: B
         images=images,
         pairs=_pairs(spec, draws, atoms, charge, of_atom),
         rotation=rotation,
-        lattice=rotate(structures.lattice[draws.structure].reshape(-1, 3), np.repeat(rotation, 3, axis=0)).reshape(
-            -1, 3, 3
-        ),
+        lattice=_turned(structures.lattice[draws.structure], rotation),
         window=window,
         original=original,
         number=number,
         lj=of_atom,
         tip_lj=tip_lj,
     )
+
+
+def _counted(number: Ints, ignored: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The atoms that take part in centring and height."""
+    return np.isin(number, ignored, invert=True) if ignored else np.ones(len(number), dtype=bool)
+
+
+def _turned(lattice: Floats, rotation: Floats) -> Floats:
+    """Lattices (B, 3, 3) as their samples lie; NaN stays."""
+    if np.isnan(lattice).all():
+        return lattice
+    return rotate(lattice.reshape(-1, 3), np.repeat(rotation, 3, axis=0)).reshape(-1, 3, 3)
 
 
 def _lennard_jones(draws: Draws, number: Ints, sizes: Ints) -> tuple[Floats | None, Floats]:

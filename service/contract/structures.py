@@ -54,6 +54,13 @@ class Structures:
         moved = self.offsets[structures] - offsets[:-1]
         return np.arange(offsets[-1]) + np.repeat(moved, sizes), offsets
 
+    def original(self, structures: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Of the atoms of `gather`, which are no periodic images: (ΣN,)."""
+        own, sizes = self.originals[structures], np.diff(offsets)
+        if (own == sizes).all():
+            return np.ones(offsets[-1], dtype=bool)
+        return np.asarray(np.arange(offsets[-1]) - np.repeat(offsets[:-1], sizes) < np.repeat(own, sizes))
+
     @cached_property
     def uncharged(self) -> NDArray[np.int64]:
         """Numbers of the structures without charges."""
