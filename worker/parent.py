@@ -10,9 +10,9 @@ from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from service.contract.recipe import ENGINE
 from service.contract.ledger import Ledger
 from service.contract.queue import open_queue
+from service.contract.recipe import ENGINE
 from service.contract.settings import Settings
 from service.contract.status import WorkerRecord
 from service.contract.store import Store
@@ -50,7 +50,11 @@ def work(settings: Settings, engine: Engine) -> None:
             _log.info("worker %s on %s (%s)", record.name, record.device, record.device_kind)
 
             def announce() -> None:
-                now = {"shard": consumer.task, "samples_done": shards.samples_done}
+                now = {
+                    "shard": consumer.task,
+                    "samples_done": shards.samples_done,
+                    "pixels_per_second": shards.rate.per_second,
+                }
                 ledger.announce(record.model_copy(update=now), settings.lease_seconds)
 
             with consumer, Heart([consumer.beat, announce], settings.heartbeat_seconds, stop):
