@@ -147,7 +147,6 @@ def measure_posting(table: Table, ledger: Ledger, http: httpx.Client, pid: int) 
             id=name,
             structures=structures,
             atoms=25 * structures,
-            charged=charged,
             elements=("C",),
             kinds=(kind,),
             created_at=0.0,

@@ -73,7 +73,7 @@ class Jobs:
         job = JobRecord(**dict(recipe), id=f"job-{self._number}", created_at=time.time())
         with self._queue.connection.pipeline() as together:
             self._ledger.add_job(job, together)
-            enqueue_shards(self._queue, job.id, Plan(recipe).shards, self._settings, together)
+            enqueue_shards(self._queue, job.id, range(Plan(recipe).shards), self._settings, together)
             together.execute()
         while not (status := self._ledger.status(job.id)).state.final:
             time.sleep(0.05)

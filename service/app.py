@@ -9,18 +9,20 @@ from fastapi_offline import FastAPIOffline
 from rq import Queue
 
 from service.contract.ledger import Ledger
+from service.contract.recipe import MoreEpochs, MoreMolecules
 from service.contract.settings import Settings
 from service.contract.spec import JobSpec
 from service.contract.store import Store
 from service.dispatch import Dispatch
 from service.problems import Problem, handlers
-from service.routes import batches, datasets, jobs, service
+from service.routes import batches, datasets, jobs, preflight, presets, samples, service
 
 _DESCRIPTION = """
 Post a job spec, get AFM training batches.
 
 1. `POST /v1/datasets` with xyz files makes a dataset.
-2. `POST /v1/jobs` with `{"dataset": "ds-…"}` images it; every other field has a default.
+2. `POST /v1/jobs` with `{"dataset": "ds-…"}` images it; every other field has a default. `GET /v1/presets` has specs of
+   published training sets, `POST /v1/preflight` tells what a spec would make, and at what cost.
 3. `GET /v1/jobs/{id}` tells how far it is; `GET /v1/jobs/{id}/batches/{n}` downloads a batch, for `numpy.load`.
 
 Lengths are in Å, charges in e, stiffness in N/m, images in Hz. Errors are RFC 9457 problem documents that name the
@@ -48,7 +50,7 @@ def create_app(settings: Settings, ledger: Ledger, store: Store, queue: Queue) -
     )
     app.state.settings = settings
     app.state.dispatch = Dispatch(settings, ledger, store, queue)
-    for module in (datasets, jobs, batches, service):
+    for module in (datasets, presets, preflight, jobs, batches, samples, service):
         app.include_router(module.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
@@ -67,7 +69,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             separate_input_output_schemas=False,
         )
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        for model in (Problem, JobSpec):
+        for model in (Problem, JobSpec, MoreEpochs, MoreMolecules):
             schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
         app.openapi_schema = document

@@ -1,23 +1,27 @@
 """Request bodies: received up to a limit, of the type they should be, read into what the house knows."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import anyio
 from fastapi import Depends, Request
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
 from service.contract.datasets import Upload
 from service.contract.errors import Fault, InvalidInput, TooLarge
+from service.contract.recipe import Extension
 from service.contract.settings import Settings
 from service.contract.spec import JobSpec
 from service.faults import faults, shown
 
 MAX_JSON_BYTES = 1 << 20
 _DRAIN_SECONDS = 5.0
+T = TypeVar("T")
+_SPEC: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
+_EXTENSION: TypeAdapter[Extension] = TypeAdapter(Extension)
 _MAX_TEXT_FIELDS = 100  # none is known; so many are read to say which one is wrong
 
 
@@ -33,14 +37,23 @@ async def json_bytes(request: Request) -> bytes:
 
 def job_spec(body: Annotated[bytes, Depends(json_bytes)]) -> JobSpec:
     """The body as a job spec. Raises InvalidInput; HTTPException 400 where it is no JSON."""
+    return _read(_SPEC, body)
+
+
+def extension(body: Annotated[bytes, Depends(json_bytes)]) -> Extension:
+    """The body as what a job is to be extended by. Raises InvalidInput; HTTPException 400 where it is no JSON."""
+    return _read(_EXTENSION, body)
+
+
+def _read(kind: TypeAdapter[T], body: bytes) -> T:
     try:
         # Strict: in lax mode "5" and true pass for numbers, which the documented schema denies.
-        return JobSpec.model_validate_json(body, strict=True)
+        return kind.validate_json(body, strict=True)
     except ValidationError as e:
         found = e.errors(include_url=False)
         if found[0]["type"] == "json_invalid":
             raise HTTPException(400, found[0]["msg"]) from None
-        raise InvalidInput(*faults(found, JobSpec.model_json_schema())) from None
+        raise InvalidInput(*faults(found, kind.json_schema())) from None
 
 
 async def uploads(request: Request) -> AsyncIterator[list[Upload]]:

@@ -1,11 +1,13 @@
 """Decisions of the front end: what is accepted, and the order in which store, ledger and queue hear of it."""
 
+import contextlib
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import obstore.exceptions
-from redis import RedisError
+from redis import RedisError, WatchError
 from rq import Queue
 
 from service.contract.datasets import Upload, dataset_id, read_structures
@@ -15,17 +17,18 @@ from service.contract.kinds import kinds_of
 from service.contract.ledger import Ledger
 from service.contract.plan import Plan
 from service.contract.queue import enqueue_shards, remove_shards
-from service.contract.recipe import Recipe
+from service.contract.recipe import Extension, MoreEpochs, MoreMolecules, Recipe
 from service.contract.settings import Settings
 from service.contract.spec import JobSpec
 from service.contract.status import BatchRecord, DatasetRecord, JobRecord, JobStatus, State
 from service.contract.store import Store, dataset_key, job_prefix
 from service.contract.structures import Structures
-from service.limits import over_limits
+from service.downloads import BatchFile
+from service.extensions import extended_by_epochs, extended_by_molecules
+from service.preflight import Preflight, preflight, preview, refused
 
 _KEY_CLAIM_SECONDS = 120  # a service that dies over a request frees its idempotency key after this
 _KEY_KEPT_SECONDS = 24 * 3600
-_NAMED = 3  # so many structures without charges are named
 
 
 class Dispatch:
@@ -71,32 +74,43 @@ class Dispatch:
     def _refuse_if_used(self, name: str) -> None:
         page, start, users = 500, 0, []
         while jobs := self.ledger.jobs(start, page)[1]:
-            users += [job.id for job in jobs if job.spec.dataset == name and not job.state.final]
+            users += [user for job in jobs if name in job.datasets for user in self._unfinished(job)]
             start += page
         if users:
             raise Conflict(
                 f"dataset {name!r} is used by jobs that are not finished: {', '.join(users)}; cancel them first"
             )
 
+    def _unfinished(self, job: JobStatus) -> list[str]:
+        """This job and those of its single samples, as far as they are not finished."""
+        statuses = [job]
+        for child in self.ledger.children(job.id):
+            with contextlib.suppress(NotFound):
+                statuses.append(self.ledger.status(child))
+        return [status.id for status in statuses if not status.state.final]
+
     # Jobs
 
     def add_job(self, spec: JobSpec, key: str | None) -> tuple[JobStatus, bool]:
-        """Make a job of a spec, once for each idempotency key; whether it is new. Raises InvalidInput, Conflict."""
-        job_id = f"job-{secrets.token_hex(8)}"
+        """The job of a spec, once for each recipe and idempotency key; whether it is new.
+
+        Raises InvalidInput, Conflict.
+        """
+        job_id = _new_id()
         if key is None:
-            return self._add_job(job_id, spec), True
+            return self._add_job(spec, job_id)
         digest, first = self.ledger.claim_idempotency(key, spec.digest, job_id, _KEY_CLAIM_SECONDS)
         if digest != spec.digest:
             raise Conflict(f"Idempotency-Key {key!r} was used for another spec (job {first}); take a new key")
         if first != job_id:
             return self._known_job(first, key), False
         try:
-            status = self._add_job(job_id, spec)
+            status, new = self._add_job(spec, job_id)
         except BaseException:
             self.ledger.release_idempotency(key)
             raise
-        self.ledger.keep_idempotency(key, _KEY_KEPT_SECONDS)
-        return status, True
+        self.ledger.keep_idempotency(key, digest, status.id, _KEY_KEPT_SECONDS)
+        return status, new
 
     def _known_job(self, job_id: str, key: str) -> JobStatus:
         try:
@@ -107,36 +121,104 @@ class Dispatch:
                 "try again in a moment or take a new key"
             ) from None
 
-    def _add_job(self, job_id: str, spec: JobSpec) -> JobStatus:
-        plan = self._plan(spec)
-        record = JobRecord(**dict(plan.recipe), id=job_id, created_at=time.time())
-        with self.queue.connection.pipeline() as together:  # a job is known with all its tasks, or not at all
-            self.ledger.add_job(record, together)
-            enqueue_shards(self.queue, job_id, plan.shards, self.settings, together)
-            together.execute()
-        try:
-            self._dataset_of(spec)  # again: it may have been removed while nothing showed that it is used
-        except InvalidInput:
-            self.remove_job(job_id)
-            raise
-        return self.ledger.status(job_id)
+    def _add_job(self, spec: JobSpec, job_id: str) -> tuple[JobStatus, bool]:
+        def recipe(together: Any) -> Recipe:
+            dataset = self._dataset_of(spec.dataset, together)
+            plan = Plan(Recipe.of(spec, dataset.structures))
+            structures, exceeded = refused(plan, dataset, self.settings)
+            if structures or exceeded:
+                raise InvalidInput(*exceeded, *(found.fault(dataset) for found in structures))
+            return plan.recipe
 
-    def _plan(self, spec: JobSpec) -> Plan:
-        dataset = self._dataset_of(spec)
-        plan = Plan(Recipe.of(spec, dataset.structures))
-        faults = over_limits(plan, self.settings)
-        if spec.force_field.charges == "dataset" and dataset.charged < dataset.structures:
-            faults.append(_charge_fault(dataset))
-        if faults:
-            raise InvalidInput(*faults)
-        return plan
+        return self._make(recipe, job_id)
 
-    def _dataset_of(self, spec: JobSpec) -> DatasetRecord:
+    def _make(
+        self, recipe_of: Callable[[Any], Recipe], job_id: str, *, at_front: bool = False
+    ) -> tuple[JobStatus, bool]:
+        """The job of a recipe; whether it is new. One that is over and did not make all of it does not count.
+
+        recipe_of looks up what it depends on so that the pipeline it is given fails if that changes meanwhile.
+        """
+        while True:
+            with self.queue.connection.pipeline() as together:
+                recipe = recipe_of(together)
+                known = self._known(self.ledger.job_of(recipe.recipe_id, None, together))
+                if known is not None and known.state not in (State.CANCELLED, State.FAILED):
+                    return known, False
+                if self._enqueued(recipe, job_id, None, together, at_front=at_front):
+                    return self.ledger.status(job_id), True
+
+    def _known(self, job_id: str | None) -> JobStatus | None:
         try:
-            return self.ledger.dataset(spec.dataset)
+            return None if job_id is None else self.ledger.status(job_id)
+        except NotFound:
+            return None
+
+    def _enqueued(self, recipe: Recipe, job_id: str, parent: str | None, together: Any, *, at_front: bool) -> bool:
+        """Make a job, unless what the pipeline watches has changed: it is known with all its tasks, or not at all."""
+        record = JobRecord(**dict(recipe), id=job_id, created_at=time.time(), parent=parent)
+        together.multi()
+        self.ledger.add_job(record, together)
+        enqueue_shards(self.queue, job_id, range(Plan(recipe).shards), self.settings, together, at_front=at_front)
+        return _executed(together)
+
+    def _dataset_of(self, name: str, together: Any) -> DatasetRecord:
+        try:
+            return self.ledger.dataset(name, together)
         except NotFound:
             accepted = "the id of a dataset: POST /v1/datasets makes one, GET /v1/datasets lists them"
-            raise InvalidInput(Fault("dataset", spec.dataset, "there is no such dataset", accepted)) from None
+            raise InvalidInput(Fault("dataset", name, "there is no such dataset", accepted)) from None
+
+    def extend_job(self, job_id: str, extension: Extension) -> JobStatus:
+        """Let a job that is done make more. Raises NotFound, InvalidInput; Conflict in any other state."""
+        while True:
+            with self.queue.connection.pipeline() as together:
+                job = self.ledger.status(job_id, together)
+                recipe = self._extended(job, extension, together)
+                shards = range(Plan(job).shards, Plan(recipe).shards)
+                together.multi()
+                self.ledger.extend_job(JobRecord(**dict(recipe), id=job_id, created_at=job.created_at), together)
+                enqueue_shards(self.queue, job_id, shards, self.settings, together)
+                if _executed(together):
+                    return self.ledger.status(job_id)
+
+    def _extended(self, job: JobStatus, extension: Extension, together: Any) -> Recipe:
+        if job.only is not None:
+            raise Conflict(f"job {job.id} makes some samples of a recipe: extend one that makes all of them")
+        if job.state is not State.DONE:
+            raise Conflict(f"job {job.id} is {job.state.value}; only a job that is done can be extended")
+        self._check_sources(job, together)
+        match extension:
+            case MoreEpochs():
+                return extended_by_epochs(job.bare, extension.epochs, self.settings)
+            case MoreMolecules():
+                return extended_by_molecules(job.bare, self._dataset_of(extension.dataset, together), self.settings)
+
+    def _check_sources(self, job: JobRecord, together: Any) -> None:
+        """Raises Conflict if a dataset of a job was removed; the pipeline `together` fails if one is meanwhile."""
+        for name in job.datasets:
+            try:
+                self.ledger.dataset(name, together)
+            except NotFound:
+                raise Conflict(f"dataset {name!r} of job {job.id} was removed; upload it again") from None
+
+    def preflight(self, spec: JobSpec, samples: int) -> Preflight:
+        """What would be made of a spec; and, if it could be, the first samples at once. Raises InvalidInput."""
+        dataset = self._dataset_of(spec.dataset, None)
+        plan = Plan(Recipe.of(spec, dataset.structures))
+        known = self._known(self.ledger.job_of(plan.recipe.recipe_id, None))
+        job = known.id if known is not None and known.state not in (State.CANCELLED, State.FAILED) else None
+        report = preflight(plan, dataset, self.settings, self.ledger.workers(), job)
+        if not samples or not report.accepted:
+            return report
+
+        def recipe(together: Any) -> Recipe:
+            self._dataset_of(spec.dataset, together)
+            batches = range(min(plan.batches, -(-samples // spec.batch_size)))
+            return plan.recipe.of_samples(*plan.numbers(*batches)[:samples].tolist())
+
+        made, _ = self._make(recipe, _new_id(), at_front=True)
+        return report.model_copy(update={"preview": preview(made)})
 
     def cancel_job(self, job_id: str) -> JobStatus:
         """Let a job make no further batches; one that is finished stays as it is. Raises NotFound."""
@@ -148,36 +230,72 @@ class Dispatch:
         return self.ledger.status(job_id)
 
     def remove_job(self, job_id: str) -> None:
-        """Remove a job with its tasks and batches. Raises NotFound."""
+        """Remove a job with its tasks and batches, and the jobs of its single samples. Raises NotFound."""
         job = self.ledger.job(job_id)
         self.ledger.cancel(job_id)
+        self._remove_jobs(self.ledger.children(job_id))
         remove_shards(self.queue, job_id, Plan(job).shards)
         self.store.delete_prefix(job_prefix(job_id))  # before the ledger forgets: a delete that failed can be repeated
-        self.ledger.remove_job(job_id)
+        self._remove_jobs(self.ledger.remove_job(job_id))
         self.store.delete_prefix(job_prefix(job_id))  # what a worker recorded in between
+
+    def _remove_jobs(self, jobs: Iterable[str]) -> None:
+        for job_id in jobs:
+            with contextlib.suppress(NotFound):  # somebody else is removing it too
+                self.remove_job(job_id)
 
     # Batches
 
     def batches(self, job_id: str, start: int, limit: int) -> tuple[int, int, list[BatchRecord]]:
         """How many batches a job has, how many are recorded, and those of a range. Raises NotFound."""
-        job = self.ledger.job(job_id)
-        plan = Plan(job)
+        plan = Plan(self.ledger.job(job_id))
         return plan.batches, *self.ledger.batches(job_id, plan, start, limit)
 
-    def batch(self, job_id: str, number: int) -> BatchRecord:
+    def batch(self, job_id: str, number: int) -> BatchFile:
         """A batch that can be downloaded. Raises NotYet, or NotFound that says why it never will be."""
         job = self.ledger.status(job_id)
-        name = f"{job_id}/{number}"
         if number >= job.counts.batches:
-            raise NotFound("batch", name, f"the batches of this job are 0 to {job.counts.batches - 1}")
+            last = job.counts.batches - 1
+            raise NotFound("batch", f"{job_id}/{number}", f"the batches of this job are 0 to {last}")
+        record = self._recorded(job, number, "batch", f"{job_id}/{number}")
+        return BatchFile(job_id, record, f"{job_id}-batch-{number:08d}.npz")
+
+    def sample(self, job_id: str, number: int) -> BatchFile:
+        """One sample of a job, simulated alone when it is first asked for. Raises NotYet, NotFound, Conflict."""
+        job = self.ledger.job(job_id)
+        last = Plan(job).available - 1
+        if number > last:
+            raise NotFound("sample", f"{job_id}/{number}", f"the samples of this job are 0 to {last}")
+        child = self._child(job, job.bare.of_samples(number))
+        record = self._recorded(child, 0, "sample", f"{job_id}/{number}")
+        return BatchFile(child.id, record, f"{job_id}-sample-{number:08d}.npz")
+
+    def _child(self, job: JobRecord, recipe: Recipe) -> JobStatus:
+        child_id = _new_id()
+        while True:
+            with self.queue.connection.pipeline() as together:
+                child = self._known(self.ledger.job_of(recipe.recipe_id, job.id, together))
+                if child is not None and child.state is not State.CANCELLED:
+                    return child
+                self._check_sources(job, together)
+                if self._enqueued(recipe, child_id, job.id, together, at_front=True):
+                    break
         try:
-            return self.ledger.batch(job_id, number)
+            self.ledger.job(job.id)  # again: whoever removed it meanwhile may not have seen its child
         except NotFound:
-            if (failure := self.ledger.failure(job_id, number)) is not None:
-                raise NotFound("batch", name, f"it could not be made: {failure.error}") from None
+            self._remove_jobs([child_id])
+            raise
+        return self.ledger.status(child_id)
+
+    def _recorded(self, job: JobStatus, batch: int, what: str, name: str) -> BatchRecord:
+        try:
+            return self.ledger.batch(job.id, batch)
+        except NotFound:
+            if (failure := self.ledger.failure(job.id, batch)) is not None:
+                raise NotFound(what, name, f"it could not be made: {failure.error}") from None
             if job.state is State.CANCELLED:
-                raise NotFound("batch", name, "the job was cancelled before it was made") from None
-            raise NotYet("batch", name, f"it is still to come; the job is {job.state.value}") from None
+                raise NotFound(what, name, "the job was cancelled before it was made") from None
+            raise NotYet(what, name, f"it is still to come; the job is {job.state.value}") from None
 
     # The service itself
 
@@ -198,17 +316,17 @@ class Dispatch:
         return workers
 
 
-def _charge_fault(dataset: DatasetRecord) -> Fault:
-    # From the record alone: reading a dataset of 10⁶ structures to name three takes 2 GB.
-    without = dataset.structures - dataset.charged
-    more = without - len(dataset.uncharged)
-    return Fault(
-        "force_field.charges",
-        "dataset",
-        f"{without} of {dataset.structures} structures have no charges: {', '.join(dataset.uncharged)}"
-        + (f" and {more} more" if more else ""),
-        "a dataset whose every structure has charges, or force_field.charges 'none'",
-    )
+def _new_id() -> str:
+    return f"job-{secrets.token_hex(8)}"
+
+
+def _executed(together: Any) -> bool:
+    """Whether a pipeline was executed; False: what it watches has changed, and nothing was done."""
+    try:
+        together.execute()
+    except WatchError:
+        return False
+    return True
 
 
 def _described(name: str, structures: Structures) -> DatasetRecord:
@@ -218,9 +336,7 @@ def _described(name: str, structures: Structures) -> DatasetRecord:
         id=name,
         structures=len(structures),
         atoms=len(structures.z),
-        charged=len(structures) - len(structures.uncharged),
-        uncharged=tuple(str(structures.names[s]) for s in structures.uncharged[:_NAMED]),
-        elements=tuple(symbols[z] for z in sorted({z for kind in kinds for z in kind.elements})),
         kinds=kinds,
+        elements=tuple(symbols[z] for z in sorted({z for kind in kinds for z in kind.elements})),
         created_at=time.time(),
     )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -19,14 +20,24 @@ _ONE_RANGE = re.compile(r"bytes=[ \t]*([0-9]{0,18})-([0-9]{0,18})[ \t]*", re.ASC
 _TAG = re.compile(r'(W/)?("[^"]*")')
 
 
-async def download(request: Request, store: Store, job_id: str, record: BatchRecord) -> Response:
+@dataclass(frozen=True, slots=True)
+class BatchFile:
+    """A recorded batch, of which job, and what a browser is to call its file."""
+
+    job_id: str
+    record: BatchRecord
+    name: str
+
+
+async def download(request: Request, store: Store, file: BatchFile) -> Response:
     """A batch file. Raises Gone where it is recorded but not in the store; HTTPException 412, 416."""
+    record = file.record
     etag = f'"{record.sha256}"'
     headers = {
         "ETag": etag,
         "Accept-Ranges": "bytes",
         "Cache-Control": "public, max-age=31536000, immutable",
-        "Content-Disposition": f'attachment; filename="{job_id}-batch-{record.batch:08d}.npz"',
+        "Content-Disposition": f'attachment; filename="{file.name}"',
     }
     if not fresh(request.headers, etag):
         return Response(status_code=304, headers=headers)
@@ -38,19 +49,19 @@ async def download(request: Request, store: Store, job_id: str, record: BatchRec
     else:
         headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{record.bytes}"
     headers["Content-Length"] = str(len(part))
-    key = batch_key(job_id, record.batch, record.sha256)
+    key = batch_key(file.job_id, record.batch, record.sha256)
     try:  # before the headers leave: after them there is no way to say that the file is lost
         if head:
             await run_in_threadpool(store.check, key)
             return Response(None, status, headers, MEDIA_TYPE)
         if (path := store.path(key)) is not None and EXTENSION in request.scope.get("extensions", {}):
-            file = await run_in_threadpool(path.open, "rb")
-            return ZeroCopyResponse(file, part, status, headers, MEDIA_TYPE)
+            opened = await run_in_threadpool(path.open, "rb")
+            return ZeroCopyResponse(opened, part, status, headers, MEDIA_TYPE)
         chunks = store.stream(key, part.start, part.stop)
         return StreamingResponse(_joined(await anext(chunks), chunks), status, headers, MEDIA_TYPE)
     except FileNotFoundError:
         raise Gone(
-            f"batch {record.batch} of {job_id} was made, but its file is no longer in the store; post the job again"
+            f"{file.name} was made, but is no longer in the store; delete job {file.job_id} and ask for it again"
         ) from None
 
 

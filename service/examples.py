@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from service.contract.spec import Disk, JobSpec, Randomise, Uniform
+from service.contract.distributions import Disk, Uniform
+from service.contract.randomise import Randomise
+from service.contract.spec import JobSpec
 
 _DATASET = "ds-0123456789abcdef"
 
@@ -16,7 +18,9 @@ JOBS: Mapping[str, Mapping[str, Any]] = {
         "summary": "The common job, all of it spelled out",
         "value": JobSpec(
             dataset=_DATASET,
-            randomise=Randomise(distance=Uniform(low=-0.2, high=0.2), tilt=Disk(radius=0.3)),
+            randomise=Randomise(
+                distance=Uniform(kind="uniform", low=-0.2, high=0.2), tilt=Disk(kind="disk", radius=0.3)
+            ),
         ).model_dump(mode="json"),
     },
     "two tips": {
@@ -27,8 +31,23 @@ JOBS: Mapping[str, Mapping[str, Any]] = {
                 {"element": 8},
                 {"element": 54, "charges": [0.3], "charge_z": [0.0]},
             ],
-            "randomise": {"distance": {"low": -0.25, "high": 0.25}, "tilt": {"radius": 0.5}},
+            "randomise": {
+                "distance": {"kind": "uniform", "low": -0.25, "high": 0.25, "scope": "tip"},
+                "tilt": {"kind": "disk", "radius": 0.5, "scope": "tip"},
+            },
             "seed": 1,
         },
     },
+    "a sweep": {
+        "summary": "Each sample with every combination of two stiffnesses and three oscillation amplitudes",
+        "value": {
+            "dataset": _DATASET,
+            "sweep": {"lateral_stiffness": [0.25, 0.5], "df_steps": [6, 8, 10]},
+        },
+    },
+}
+
+EXTENSIONS: Mapping[str, Mapping[str, Any]] = {
+    "epochs": {"summary": "Two further passes", "value": {"kind": "epochs", "epochs": 2}},
+    "molecules": {"summary": "Another dataset", "value": {"kind": "molecules", "dataset": _DATASET}},
 }

@@ -2,18 +2,32 @@
 
 from service.contract.batch import file_bytes
 from service.contract.errors import Fault
+from service.contract.model import MAX_INT
 from service.contract.plan import Plan
 from service.contract.settings import Settings
+from service.contract.spec import JobSpec
+
+MAX_ATOMS = 50_000_000  # of a periodic dataset, images included: a worker holds them all, about 2 GB
+_ATOM_BYTES = 300  # about what an atom under a tip takes in a worker, as in worker.maker
 
 
-def over_limits(plan: Plan, settings: Settings) -> list[Fault]:
-    """What is too much about a planned job, with what would be accepted; nothing if it fits."""
-    return [*_sample_faults(plan, settings), *_size_faults(plan, settings)]
+def host_bytes(spec: JobSpec, samples: int, atoms: float) -> int:
+    """About what so many samples take of a worker's memory, of structures of so many atoms on average."""
+    atoms *= spec.periodic.copies if spec.periodic else 1
+    return samples * (file_bytes(spec, 1) + round(atoms * len(spec.tips) * _ATOM_BYTES))
+
+
+def over_limits(plan: Plan, atoms: float, settings: Settings) -> list[Fault]:
+    """What is too much about a planned job, with what would be accepted; nothing if it fits. atoms: a structure's."""
+    return [*_sample_faults(plan, settings), *_atom_faults(plan, atoms), *_size_faults(plan, atoms, settings)]
 
 
 def _sample_faults(plan: Plan, settings: Settings) -> list[Fault]:
     asked = plan.spec.samples
     most = min(plan.available, settings.max_samples)
+    if plan.available > MAX_INT:
+        reason = f"rotations, sweep, epochs and structures make {plan.available} samples, more than can be numbered"
+        return [Fault("epochs", str(plan.spec.epochs), reason, f"together at most {MAX_INT}")]
     if asked is not None and asked > plan.available:
         reason = f"{plan.recipe.structures} structures make {plan.available} samples"
         return [Fault("samples", str(asked), reason, f"at most {most}, or null for all")]
@@ -24,14 +38,28 @@ def _sample_faults(plan: Plan, settings: Settings) -> list[Fault]:
     return []
 
 
-def _size_faults(plan: Plan, settings: Settings) -> list[Fault]:
-    spec, most = plan.spec, min(settings.max_batch_bytes, settings.group_bytes)
-    size = file_bytes(spec, min(spec.batch_size, plan.samples))
+def _atom_faults(plan: Plan, atoms: float) -> list[Fault]:
+    periodic = plan.spec.periodic
+    total = round(atoms * plan.recipe.structures * (periodic.copies if periodic else 1))
+    if periodic is None or total <= MAX_ATOMS:
+        return []
+    reason = f"the structures with their images would have {total} atoms"
+    return [Fault("periodic.npbc", str(list(periodic.npbc)), reason, f"at most {MAX_ATOMS} in all: fewer images")]
+
+
+def _size_faults(plan: Plan, atoms: float, settings: Settings) -> list[Fault]:
+    spec = plan.spec
+    samples = min(spec.batch_size, plan.samples)
+    limits = (
+        ("a batch file", file_bytes(spec, 1), settings.max_batch_bytes),
+        ("a batch in a worker's memory", host_bytes(spec, 1, atoms), settings.group_bytes),
+    )
+    what, one, most = min(limits, key=lambda limit: limit[2] / limit[1])
+    size, fitting = one * samples, most // one
     if size <= most:
         return []
-    fitting = most // file_bytes(spec, 1)
     if fitting:
-        reason = f"a batch file would be {size} bytes, this server allows {most}"
+        reason = f"{what} would be {size} bytes, this server allows {most}"
         return [Fault("batch_size", str(spec.batch_size), reason, f"at most {fitting} with these images")]
-    reason = f"one sample alone is {file_bytes(spec, 1)} bytes, this server allows {most} in a batch"
+    reason = f"one sample alone makes {what} of {one} bytes, this server allows {most}"
     return [Fault("scan.dim", str(list(spec.scan.dim)), reason, "fewer pixels, heights, tips or descriptors")]

@@ -7,7 +7,7 @@ import http
 import json
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 from urllib.parse import quote
 
 import obstore.exceptions
@@ -53,6 +53,11 @@ class Refused(BaseModel):
     reason: str = Field(description="Why it is refused.")
     accepted: str = Field(description="What would be accepted.")
 
+    @classmethod
+    def of(cls, fault: Fault) -> Self:
+        """The same for an answer."""
+        return cls(field=fault.field, value=fault.value, reason=fault.reason, accepted=fault.accepted)
+
 
 class Problem(BaseModel):
     """An error as of RFC 9457."""
@@ -92,7 +97,7 @@ def problem(
         status=status,
         detail=detail,
         instance=quote(request.url.path, errors="replace"),
-        errors=[Refused(field=f.field, value=f.value, reason=f.reason, accepted=f.accepted) for f in faults],
+        errors=[Refused.of(fault) for fault in faults],
     )
     # Half a surrogate pair is no text in UTF-8 but has an escape in JSON.
     body = json.dumps(document.model_dump(), ensure_ascii=False).encode("utf-8", "backslashreplace")

@@ -39,7 +39,8 @@ class Made:
     samples: int
     bytes: int
     sha256: str
-    flagged: int
+    flagged: int  # images with any quality flag
+    flags: dict[str, int]  # and with each, by the names of contract.status.Flags; without those of none
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,11 @@ def work(settings: Settings, engine: Engine) -> None:
             _log.info("worker %s on %s (%s)", record.name, record.device, record.device_kind)
 
             def announce() -> None:
-                now = {"shard": consumer.task, "samples_done": shards.samples_done}
+                now = {
+                    "shard": consumer.task,
+                    "samples_done": shards.samples_done,
+                    "pixels_per_second": shards.rate.per_second,
+                }
                 ledger.announce(record.model_copy(update=now), settings.lease_seconds)
 
             with consumer, Heart([consumer.beat, announce], settings.heartbeat_seconds, stop):

@@ -16,9 +16,10 @@ from service.contract.errors import NotFound
 from service.contract.ledger import Ledger
 from service.contract.plan import Plan
 from service.contract.settings import Settings
-from service.contract.status import BatchFailure, BatchRecord
+from service.contract.status import BatchFailure, BatchRecord, Flags
 from service.contract.store import Store, batch_key, job_prefix
 from worker.messages import Answer, Made, Make, Refused
+from worker.rate import Rate
 from worker.stop import Stop
 from worker.supervisor import Engine, EngineLostError
 
@@ -40,6 +41,11 @@ class Shard:
     tries: Counter[int] = field(default_factory=Counter)
     hopeless: int = 0  # batches in a row that failed the engine to the last try
 
+    def pixels(self, batch: int) -> int:
+        """Pixels of all images of a batch, each counted once whatever its slices."""
+        nx, ny = self.plan.spec.image_dim
+        return self.plan.size(batch) * len(self.plan.spec.tips) * nx * ny
+
     def alone(self, batch: int) -> bool:
         """Whether to make a batch with nothing else in the engine, so that it is clear whose fault a fault is."""
         return self.careful or self.tries[batch] > 0
@@ -58,6 +64,7 @@ class Shards:
         self._out: dict[tuple[str, int], Shard] = {}  # what the engine has
         self._alone = False  # and that is to be all it has
         self.samples_done = 0
+        self.rate = Rate()
 
     @property
     def idle(self) -> bool:
@@ -83,7 +90,7 @@ class Shards:
         missing = self._ledger.missing(job_id, plan.shard(number))
         if not missing:
             return None
-        shard = Shard(job_id, number, plan, job.recipe.model_dump_json(), held, careful, set(missing))
+        shard = Shard(job_id, number, plan, job.bare.model_dump_json(), held, careful, set(missing))
         self._todo.extend((shard, batch) for batch in missing)
         _log.info("%s shard %d: %d batches to make", job_id, number, len(missing))
         return shard
@@ -101,13 +108,16 @@ class Shards:
         redis.RedisError.
         """
         self._hand_out()
+        self.rate.busy(not self.idle)
         if self.idle:
             return
         try:
             answers = self._engine.receive(_TICK_SECONDS)
         except EngineLostError as fault:
+            self.rate.busy(False)
             self._try_again(fault)
             return
+        self.rate.busy(not self.idle)
         for job_id, of_job in groupby(answers, lambda answer: answer.job_id):
             self._take(job_id, list(of_job))
 
@@ -164,13 +174,22 @@ class Shards:
             if shard is None:
                 continue
             shard.hopeless = 0
+            if isinstance(answer, Made):
+                self.rate.made(shard.pixels(answer.batch))
             if isinstance(answer, Refused):
                 self._fail(shard, [answer.batch], answer.error, answer.sample)
             shard.left.discard(answer.batch)
 
     def _record(self, job_id: str, made: list[Made]) -> None:
         records = [
-            BatchRecord(batch=m.batch, samples=m.samples, bytes=m.bytes, sha256=m.sha256, flagged=m.flagged)
+            BatchRecord(
+                batch=m.batch,
+                samples=m.samples,
+                bytes=m.bytes,
+                sha256=m.sha256,
+                flagged=m.flagged,
+                flags=Flags(**m.flags),
+            )
             for m in made
         ]
         for record, ours in zip(records, self._ledger.record_batches(job_id, records), strict=True):

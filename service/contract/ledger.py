@@ -20,6 +20,7 @@ from service.contract.status import (
     BatchRecord,
     Counts,
     DatasetRecord,
+    Flags,
     JobRecord,
     JobStatus,
     State,
@@ -38,7 +39,9 @@ def _dataset(dataset_id: str) -> str:
 
 
 def _job(job_id: str) -> str:
-    return f"afmbatch:job:{job_id}"  # hash: record, started, last, cancelled, samples
+    # hash: record, keys (where it is found by its recipes, oldest first), among (the children it is one of), started,
+    # since (when work went on), before (samples done then), last, cancelled, samples, flagged, flag:… (images with it)
+    return f"afmbatch:job:{job_id}"
 
 
 def _done(job_id: str) -> str:
@@ -53,6 +56,15 @@ def _failed(job_id: str) -> str:
     return f"afmbatch:job:{job_id}:failed"  # zset: BatchFailure by batch
 
 
+def _children(job_id: str) -> str:
+    return f"afmbatch:job:{job_id}:children"  # set: jobs of single samples of it
+
+
+def _made(recipe_id: str, parent: str | None) -> str:
+    # string: the job that makes what a recipe says; a single sample's is for its parent only, and goes with it
+    return f"afmbatch:recipe:{recipe_id}" if parent is None else f"afmbatch:job:{parent}:sample:{recipe_id}"
+
+
 def _idempotency(key: str) -> str:
     return f"afmbatch:idempotency:{key}"  # string: "<request digest> <job id>"
 
@@ -65,8 +77,8 @@ def _worker(name: str) -> str:
 _RECORD = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
 local ours, samples = {}, 0
-for i = 2, #ARGV, 4 do
-  local batch, record, size, sha256 = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+for i = 2, #ARGV, 5 do
+  local batch, record, size, sha256, flagged = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
   local known = redis.call('HGET', KEYS[3], batch)
   if known then
     ours[#ours + 1] = cjson.decode(known).sha256 == sha256 and 1 or 0
@@ -77,6 +89,12 @@ for i = 2, #ARGV, 4 do
     redis.call('SETBIT', KEYS[2], batch, 1)
     redis.call('ZREMRANGEBYSCORE', KEYS[4], batch, batch)
     redis.call('HSET', KEYS[1], 'last', ARGV[1])
+    if flagged ~= '0' then
+      redis.call('HINCRBY', KEYS[1], 'flagged', flagged)
+      for flag, images in pairs(cjson.decode(record).flags) do
+        redis.call('HINCRBY', KEYS[1], 'flag:' .. flag, images)
+      end
+    end
   end
 end
 redis.call('HINCRBY', KEYS[1], 'samples', samples)
@@ -89,8 +107,24 @@ redis.call('ZADD', KEYS[3], ARGV[1], ARGV[2])
 redis.call('HSET', KEYS[1], 'last', ARGV[3])
 return 1
 """
-_START = "if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('HSETNX', KEYS[1], 'started', ARGV[1]) end"
+_START = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return end
+redis.call('HSETNX', KEYS[1], 'started', ARGV[1])
+redis.call('HSETNX', KEYS[1], 'since', ARGV[1])
+"""
 _CANCEL = "if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('HSETNX', KEYS[1], 'cancelled', ARGV[1]) end"
+# Unlinked: freeing 10⁵ records would keep everybody waiting.
+_REMOVE = """
+local known = redis.call('HMGET', KEYS[1], 'keys', 'among')
+for key in string.gmatch(known[1] or '', '%S+') do
+  if redis.call('GET', key) == ARGV[1] then redis.call('DEL', key) end
+end
+if known[2] then redis.call('SREM', known[2], ARGV[1]) end
+redis.call('ZREM', KEYS[2], ARGV[1])
+local children = redis.call('SMEMBERS', KEYS[3])
+redis.call('UNLINK', KEYS[1], unpack(KEYS, 3))
+return children
+"""
 
 
 class Ledger:
@@ -102,6 +136,7 @@ class Ledger:
         self._fail = redis.register_script(_FAIL)
         self._start = redis.register_script(_START)
         self._cancel = redis.register_script(_CANCEL)
+        self._remove = redis.register_script(_REMOVE)
 
     def ping(self) -> None:
         """Raise redis.RedisError unless the server answers."""
@@ -117,8 +152,10 @@ class Ledger:
             p.execute()
         return self.dataset(record.id)
 
-    def dataset(self, dataset_id: str) -> DatasetRecord:
-        """A dataset's record. Raises NotFound."""
+    def dataset(self, dataset_id: str, together: Any = None) -> DatasetRecord:
+        """A dataset's record; the pipeline `together` will fail if it is removed meanwhile. Raises NotFound."""
+        if together is not None:
+            together.watch(_dataset(dataset_id))
         text = self._redis.get(_dataset(dataset_id))
         if text is None:
             raise NotFound("dataset", dataset_id)
@@ -143,18 +180,43 @@ class Ledger:
         first, _, second = (taken or f"{digest} {job_id}").partition(" ")
         return first, second
 
-    def keep_idempotency(self, key: str, seconds: int) -> None:
-        """Keep a key whose request succeeded for so many seconds from now."""
-        self._redis.expire(_idempotency(key), seconds)
+    def keep_idempotency(self, key: str, digest: str, job_id: str, seconds: int) -> None:
+        """Keep a key whose request led to this job for so many seconds from now."""
+        self._redis.set(_idempotency(key), f"{digest} {job_id}", ex=seconds)
 
     def release_idempotency(self, key: str) -> None:
         """Free a key whose request came to nothing."""
         self._redis.delete(_idempotency(key))
 
+    def job_of(self, recipe_id: str, parent: str | None, together: Any = None) -> str | None:
+        """The job that was last made for a recipe; the pipeline `together` will fail if another comes meanwhile."""
+        key = _made(recipe_id, parent)
+        if together is not None:
+            together.watch(key)
+        found: str | None = self._redis.get(key)
+        return found
+
     def add_job(self, record: JobRecord, together: Any) -> None:
-        """Record a job, with whatever else is in the pipeline `together`."""
-        together.hset(_job(record.id), mapping={"record": record.model_dump_json(), "samples": 0})
-        together.zadd(_JOBS, {record.id: record.created_at})
+        """Record a job, with whatever else is in the pipeline `together`; one with a parent is not listed."""
+        key = _made(record.recipe_id, record.parent)
+        together.hset(_job(record.id), mapping={"record": record.model_dump_json(), "samples": 0, "keys": key})
+        together.set(key, record.id)
+        if record.parent is None:
+            together.zadd(_JOBS, {record.id: record.created_at})
+        else:
+            together.hset(_job(record.id), "among", _children(record.parent))
+            together.sadd(_children(record.parent), record.id)
+
+    def extend_job(self, record: JobRecord, together: Any) -> None:
+        """Record that a job is to make more, with whatever else is in the pipeline `together`, which watches it."""
+        keys, samples = self._redis.hmget(_job(record.id), "keys", "samples")
+        key = _made(record.recipe_id, record.parent)
+        together.hset(
+            _job(record.id),
+            mapping={"record": record.model_dump_json(), "keys": f"{keys} {key}", "before": samples},
+        )
+        together.hdel(_job(record.id), "since", "cancelled")  # it may have been cancelled over its last batch
+        together.set(key, record.id)
 
     def job(self, job_id: str) -> JobRecord:
         """A job as posted. Raises NotFound."""
@@ -168,8 +230,15 @@ class Ledger:
         ids = self._redis.zrevrange(_JOBS, start, start + limit - 1)
         return self._redis.zcard(_JOBS), self._statuses(ids)
 
-    def status(self, job_id: str) -> JobStatus:
-        """A job and how far it is, from one consistent look. Raises NotFound."""
+    def children(self, job_id: str) -> set[str]:
+        """The jobs of single samples of a job."""
+        found: set[str] = self._redis.smembers(_children(job_id))
+        return found
+
+    def status(self, job_id: str, together: Any = None) -> JobStatus:
+        """A job and how far it is, from one consistent look; `together` will fail if that changes. Raises NotFound."""
+        if together is not None:
+            together.watch(_job(job_id))
         found = self._statuses([job_id])
         if not found:
             raise NotFound("job", job_id)
@@ -200,13 +269,10 @@ class Ledger:
         record, cancelled = self._redis.hmget(_job(job_id), "record", "cancelled")
         return record is not None and cancelled is None
 
-    def remove_job(self, job_id: str) -> None:
-        """Forget a job."""
-        with self._redis.pipeline() as p:
-            # Unlinked: freeing 10⁵ records would keep everybody waiting.
-            p.unlink(_job(job_id), _done(job_id), _batches(job_id), _failed(job_id))
-            p.zrem(_JOBS, job_id)
-            p.execute()
+    def remove_job(self, job_id: str) -> list[str]:
+        """Forget a job; its children, which are not forgotten."""
+        keys = [_job(job_id), _JOBS, _children(job_id), _done(job_id), _batches(job_id), _failed(job_id)]
+        return cast(list[str], self._remove(keys=keys, args=[job_id]))
 
     # Batches
 
@@ -215,7 +281,7 @@ class Ledger:
 
         False leaves the file without an owner: the job is gone, or another file was recorded for the batch before.
         """
-        words = [word for r in records for word in (r.batch, r.model_dump_json(), r.samples, r.sha256)]
+        words = [word for r in records for word in (r.batch, r.model_dump_json(), r.samples, r.sha256, r.flagged)]
         answer = self._record(
             keys=[_job(job_id), _done(job_id), _batches(job_id), _failed(job_id)], args=[time.time(), *words]
         )
@@ -288,10 +354,10 @@ class Ledger:
 def _derive(job: dict[str, str], done: int, failed: int, errors: list[str], now: float) -> JobStatus:
     record = JobRecord.model_validate_json(job["record"])
     plan = Plan(record)
-    started = float(job["started"]) if "started" in job else None
-    last = float(job["last"]) if "last" in job else None
-    cancelled = float(job["cancelled"]) if "cancelled" in job else None
-    samples_done = int(job["samples"])
+    started, since, last, cancelled = (
+        float(job[name]) if name in job else None for name in ("started", "since", "last", "cancelled")
+    )
+    samples_done, before = int(job["samples"]), int(job.get("before", 0))
     if done == plan.batches:
         state = State.DONE
     elif cancelled is not None:
@@ -304,10 +370,11 @@ def _derive(job: dict[str, str], done: int, failed: int, errors: list[str], now:
     if state.final:
         finished = max(t for t in (last, cancelled, record.created_at) if t is not None)
     rate = None
-    if started is not None and samples_done:
-        rate = samples_done / max((last if state.final and last else now) - started, 1e-6)
+    if since is not None and samples_done > before:
+        rate = (samples_done - before) / max((last if state.final and last else now) - since, 1e-6)
     return JobStatus(
         **dict(record),
+        recipe=job["keys"].rpartition(":")[2],  # with the engine version as of then
         state=state,
         counts=Counts(
             samples=plan.samples,
@@ -315,6 +382,8 @@ def _derive(job: dict[str, str], done: int, failed: int, errors: list[str], now:
             batches=plan.batches,
             batches_done=done,
             batches_failed=failed,
+            flagged=int(job.get("flagged", 0)),
+            flags=Flags(**{name: int(job.get(f"flag:{name}", 0)) for name in Flags.model_fields}),
         ),
         started_at=started,
         finished_at=finished,

@@ -5,6 +5,7 @@ needs no worker to be installed. Whether a task that was lost is tried again is 
 (`worker.consumer`): progress counts there, not tries alone.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from redis import Redis
@@ -43,8 +44,10 @@ def task_id(job_id: str, shard: int) -> str:
     return f"{job_id}-{shard}"
 
 
-def enqueue_shards(queue: Queue, job_id: str, shards: int, settings: Settings, together: Any) -> None:
-    """Enqueue all shards of a job, with whatever else is in the pipeline `together`."""
+def enqueue_shards(
+    queue: Queue, job_id: str, shards: Iterable[int], settings: Settings, together: Any, *, at_front: bool = False
+) -> None:
+    """Enqueue these shards of a job, with whatever else is in the pipeline `together`; at_front: before all others."""
     # No interval: it would need a scheduler. At the front: what was begun is finished before what is new.
     retry = Retry(settings.shard_tries - 1, enqueue_at_front=True) if settings.shard_tries > 1 else None
     tasks = [
@@ -56,8 +59,9 @@ def enqueue_shards(queue: Queue, job_id: str, shards: int, settings: Settings, t
             job_id=task_id(job_id, shard),
             description=task_id(job_id, shard),
             retry=retry,
+            at_front=at_front,
         )
-        for shard in range(shards)
+        for shard in shards
     ]
     queue.enqueue_many(tasks, pipeline=together)
 

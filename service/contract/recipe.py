@@ -5,7 +5,7 @@ keeps its numbers and its batches.
 """
 
 import hashlib
-from typing import Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field
 
@@ -48,6 +48,11 @@ class Recipe(Model):
         return cls(spec=spec, sources=(Source(dataset=spec.dataset, structures=structures),), extents=(extent,))
 
     @property
+    def datasets(self) -> tuple[str, ...]:
+        """The ids of its datasets, each once."""
+        return tuple(dict.fromkeys(source.dataset for source in self.sources))
+
+    @property
     def structures(self) -> int:
         """Structures of all its datasets."""
         return sum(source.structures for source in self.sources)
@@ -73,11 +78,28 @@ class Recipe(Model):
         return self.model_copy(update={"only": numbers})
 
     @property
-    def recipe(self) -> "Recipe":
+    def bare(self) -> "Recipe":
         """This alone, of a record that says more."""
         return Recipe(spec=self.spec, sources=self.sources, extents=self.extents, only=self.only)
 
     @property
     def recipe_id(self) -> str:
         """Hash of spec, seed, datasets (their ids follow from their content) and engine version."""
-        return f"rc-{hashlib.sha256(f'{ENGINE} {self.recipe.model_dump_json()}'.encode()).hexdigest()[:32]}"
+        return f"rc-{hashlib.sha256(f'{ENGINE} {self.bare.model_dump_json()}'.encode()).hexdigest()[:32]}"
+
+
+class MoreMolecules(Model):
+    """Another dataset, passed through as often as the job's others."""
+
+    kind: Literal["molecules"]
+    dataset: str = Field(max_length=100, description="Id of the dataset whose structures come on.", examples=["ds-0"])
+
+
+class MoreEpochs(Model):
+    """Further passes through all structures of the job, with fresh draws."""
+
+    kind: Literal["epochs"]
+    epochs: int = Field(ge=1, le=1_000_000, description="How many.")
+
+
+Extension: TypeAlias = Annotated[MoreMolecules | MoreEpochs, Field(discriminator="kind")]

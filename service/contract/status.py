@@ -23,6 +23,15 @@ class State(StrEnum):
         return self in (State.DONE, State.FAILED, State.CANCELLED)
 
 
+class Flags(Model):
+    """How many images have each quality flag; one image may have several."""
+
+    not_converged: int = Field(default=0, description="The relaxation did not converge somewhere.")
+    left: int = Field(default=0, description="The probe particle left the box, or passed an atom.")
+    no_iso_surface: int = Field(default=0, description="A descriptor found no iso-surface.")
+    not_finite: int = Field(default=0, description="A value is not finite.")
+
+
 class BatchRecord(Model):
     """A batch that can be downloaded."""
 
@@ -30,7 +39,8 @@ class BatchRecord(Model):
     samples: int = Field(description="How many samples are in it.")
     bytes: int = Field(description="Size of the npz file.")
     sha256: str = Field(description="Content hash of the npz file, hexadecimal; also its ETag.")
-    flagged: int = Field(default=0, description="Images in it with a quality flag.")
+    flagged: int = Field(default=0, description="Images in it with any quality flag.")
+    flags: Flags = Flags()
 
 
 class BatchFailure(Model):
@@ -49,6 +59,8 @@ class Counts(Model):
     batches: int = Field(description="Batches the job makes.")
     batches_done: int = Field(description="Batches that can be downloaded.")
     batches_failed: int = Field(description="Batches that could not be made.")
+    flagged: int = Field(default=0, description="Images in recorded batches with any quality flag.")
+    flags: Flags = Flags()
 
 
 class JobRecord(Recipe):
@@ -56,16 +68,22 @@ class JobRecord(Recipe):
 
     id: str = Field(examples=["job-1f0c6f5e"])
     created_at: float = Field(description="Unix time, s.")
+    parent: str | None = Field(default=None, description="The job that this is a single sample of; null: of none.")
 
 
 class JobStatus(JobRecord):
     """A job and how far it is."""
 
+    recipe: str = Field(
+        description="Hash of the recipe: spec, seed, datasets, extents and engine version.", examples=["rc-0"]
+    )
     state: State
     counts: Counts
     started_at: float | None = Field(description="Unix time at which a worker began, s.")
     finished_at: float | None = Field(description="Unix time of the last event of a job in a final state, s.")
-    samples_per_second: float | None = Field(description="Rate since the job started.")
+    samples_per_second: float | None = Field(
+        description="Rate since the job started, or went on after it was extended."
+    )
     eta_seconds: float | None = Field(description="Time left at that rate, s.")
     errors: tuple[BatchFailure, ...] = Field(description="The first failed batches (at most 100).")
 
@@ -84,6 +102,10 @@ class WorkerRecord(Model):
     started_at: float = Field(description="Unix time, s.")
     shard: str | None = Field(default=None, description="What it is working on.")
     samples_done: int = Field(default=0, description="Samples it has recorded.")
+    pixels_per_second: float | None = Field(
+        default=None,
+        description="Image pixels it made a second while busy, of late; null before its first batch.",
+    )
 
 
 class StructureKind(Model):
@@ -105,8 +127,6 @@ class DatasetRecord(Model):
     )
     structures: int
     atoms: int
-    charged: int = Field(description="Structures that have point charges.")
-    uncharged: tuple[str, ...] = Field(default=(), description="Names of the first few that have none.")
     elements: tuple[str, ...] = Field(description="Symbols of the elements in it.")
     kinds: tuple[StructureKind, ...] = Field(
         description="The kinds of structures in it, together all of them, the most frequent first."

@@ -1,14 +1,14 @@
 """Batches: the npz files of a job, each downloadable as soon as it is recorded."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
-from service.contract.batch import MEDIA_TYPE
 from service.contract.status import BatchRecord
-from service.downloads import download
-from service.problems import Responses, declared
+from service.downloads import BatchFile, download
+from service.problems import declared
+from service.routes import files
 from service.routes.parts import BatchNumber, Decisions, JobId, Limit, Page, Start
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/batches", tags=["batches"])
@@ -29,22 +29,11 @@ def page(job_id: JobId, decide: Decisions, start: Start = 0, limit: Limit = 1000
     return BatchPage(total=total, recorded=recorded, start=start, batches=items)
 
 
-def _record(job_id: JobId, number: BatchNumber, decide: Decisions) -> BatchRecord:
+def _file(job_id: JobId, number: BatchNumber, decide: Decisions) -> BatchFile:
     return decide.batch(job_id, number)
 
 
-Recorded = Annotated[BatchRecord, Depends(_record)]
-_FILE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-_HEADERS = {
-    "ETag": {"description": "The file's sha256 in quotes.", "schema": {"type": "string"}},
-    "Accept-Ranges": {"description": "Always `bytes`.", "schema": {"type": "string"}},
-}
-_RANGE = {"Content-Range": {"description": "Which bytes of how many.", "schema": {"type": "string"}}}
-_UNCHANGED: Responses = {
-    304: {"description": "The file with the ETag in If-None-Match is the current one.", "headers": _HEADERS}
-}
-_WHOLE: Responses = {200: {"description": "The npz file.", "content": {MEDIA_TYPE: _FILE}, "headers": _HEADERS}}
-_PART: Responses = {206: {"description": "A part of it.", "content": {MEDIA_TYPE: _FILE}, "headers": _HEADERS | _RANGE}}
+Recorded = Annotated[BatchFile, Depends(_file)]
 
 
 @router.get(
@@ -52,23 +41,18 @@ _PART: Responses = {206: {"description": "A part of it.", "content": {MEDIA_TYPE
     operation_id="downloadBatch",
     summary="Download a batch",
     response_class=Response,
-    responses=_WHOLE | _PART | _UNCHANGED | declared(404, 410, 412, 416, 422, 503),
+    responses=files.GET | declared(404, 410, 412, 416, 422, 503),
 )
 async def get(
     request: Request,
-    job_id: JobId,
-    record: Recorded,
+    file: Recorded,
     decide: Decisions,
-    byte_range: Annotated[
-        str | None, Header(alias="Range", description="One range of bytes, to resume a download.")
-    ] = None,
-    if_range: Annotated[str | None, Header(alias="If-Range", description="The ETag of what was begun.")] = None,
-    if_none_match: Annotated[
-        str | None, Header(alias="If-None-Match", description="The ETag of what is there already.")
-    ] = None,
+    byte_range: files.ByteRange = None,
+    if_range: files.IfRange = None,
+    if_none_match: files.IfNoneMatch = None,
 ) -> Response:
     """The npz file, whole or one range of it. A batch file never changes: its ETag is its sha256."""
-    return await download(request, decide.store, job_id, record)
+    return await download(request, decide.store, file)
 
 
 @router.head(
@@ -76,10 +60,8 @@ async def get(
     operation_id="headBatch",
     summary="Size and hash of a batch",
     response_class=Response,
-    responses={200: {"description": "The npz file's headers.", "headers": _HEADERS}}
-    | _UNCHANGED
-    | declared(404, 410, 412, 422, 503),
+    responses=files.HEAD | declared(404, 410, 412, 422, 503),
 )
-async def head(request: Request, job_id: JobId, record: Recorded, decide: Decisions) -> Response:
+async def head(request: Request, file: Recorded, decide: Decisions) -> Response:
     """The headers of a download without its body."""
-    return await download(request, decide.store, job_id, record)
+    return await download(request, decide.store, file)

@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Response
 
-from service.bodies import job_spec
+from service.bodies import extension, job_spec
+from service.contract.recipe import Extension
 from service.contract.spec import JobSpec
 from service.contract.status import JobStatus
-from service.examples import JOBS
+from service.examples import EXTENSIONS, JOBS
 from service.problems import Responses, declared
 from service.routes.parts import Decisions, JobId, Limit, Page, Start
 
@@ -29,11 +30,34 @@ IdempotencyKey = Annotated[
         description="Any text that is new for each new job: a request sent again under it makes no second job.",
     ),
 ]
-_SAME: Responses = {200: {"model": JobStatus, "description": "The job that was made under this Idempotency-Key."}}
-_SPEC = {
+_SAME: Responses = {200: {"model": JobStatus, "description": "The job that makes this recipe already."}}
+SPEC = {
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobSpec"}, "examples": JOBS}},
+    }
+}
+_EXTENSION = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "oneOf": [
+                        {"$ref": "#/components/schemas/MoreEpochs"},
+                        {"$ref": "#/components/schemas/MoreMolecules"},
+                    ],
+                    "discriminator": {
+                        "propertyName": "kind",
+                        "mapping": {
+                            "epochs": "#/components/schemas/MoreEpochs",
+                            "molecules": "#/components/schemas/MoreMolecules",
+                        },
+                    },
+                },
+                "examples": EXTENSIONS,
+            }
+        },
     }
 }
 
@@ -44,7 +68,7 @@ _SPEC = {
     summary="Post a job",
     status_code=201,
     responses=_SAME | declared(400, 409, 413, 415, 422, 503),
-    openapi_extra=_SPEC,
+    openapi_extra=SPEC,
 )
 def create(
     spec: Annotated[JobSpec, Depends(job_spec)],
@@ -52,7 +76,11 @@ def create(
     response: Response,
     idempotency_key: IdempotencyKey = None,
 ) -> JobStatus:
-    """Check a spec, plan its samples and batches, queue them. The answer has the spec with its defaults filled in."""
+    """Check a spec, plan its samples and batches, queue them. The answer has the spec with its defaults filled in.
+
+    Where a job makes the same recipe already (spec, seed, dataset content and engine version), that is the answer, with
+    status 200; unless it was cancelled or failed.
+    """
     status, new = decide.add_job(spec, idempotency_key)
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/jobs/{status.id}"
@@ -68,8 +96,20 @@ def page(decide: Decisions, start: Start = 0, limit: Limit = 100) -> JobPage:
 
 @router.get("/{job_id}", operation_id="getJob", summary="How far a job is", responses=declared(404, 422, 503))
 def read(job_id: JobId, decide: Decisions) -> JobStatus:
-    """The job's spec, state, counts, rate and first errors."""
+    """The job's recipe, spec, state, counts, rate and first errors."""
     return decide.ledger.status(job_id)
+
+
+@router.post(
+    "/{job_id}/extend",
+    operation_id="extendJob",
+    summary="Extend a job that is done",
+    responses=declared(400, 404, 409, 413, 415, 422, 503),
+    openapi_extra=_EXTENSION,
+)
+def extend(job_id: JobId, more: Annotated[Extension, Depends(extension)], decide: Decisions) -> JobStatus:
+    """Let it make more: further epochs, or another dataset. What it made keeps its numbers and files."""
+    return decide.extend_job(job_id, more)
 
 
 @router.post("/{job_id}/cancel", operation_id="cancelJob", summary="Cancel a job", responses=declared(404, 422, 503))
@@ -87,5 +127,5 @@ def cancel(job_id: JobId, decide: Decisions) -> JobStatus:
     responses=declared(404, 422, 503),
 )
 def delete(job_id: JobId, decide: Decisions) -> None:
-    """Cancel it, and remove its tasks, its files and all that is known about it."""
+    """Cancel it, and remove its tasks, its files and all that is known about it; single samples of it as well."""
     decide.remove_job(job_id)

@@ -11,10 +11,12 @@ from service.dispatch import Dispatch
 JobId: TypeAlias = Annotated[
     str, Path(pattern="^job-[0-9a-f]{16}$", description="Id of a job.", examples=["job-1f0c6f5e9a2b3c4d"])
 ]
+DATASET_PATTERN = "^ds-[0-9a-f]+$"
 DatasetId: TypeAlias = Annotated[
-    str, Path(pattern="^ds-[0-9a-f]+$", max_length=100, description="Id of a dataset.", examples=["ds-0"])
+    str, Path(pattern=DATASET_PATTERN, max_length=100, description="Id of a dataset.", examples=["ds-0"])
 ]
 BatchNumber: TypeAlias = Annotated[int, Path(ge=0, le=MAX_INT, description="Number of a batch in its job, from 0.")]
+SampleNumber: TypeAlias = Annotated[int, Path(ge=0, le=MAX_INT, description="Number of a sample of the job, from 0.")]
 Start: TypeAlias = Annotated[int, Query(ge=0, le=MAX_INT, description="Where the page starts.")]
 Limit: TypeAlias = Annotated[int, Query(ge=1, le=1000, description="Most items of the page.")]
 

@@ -11,12 +11,14 @@ from redis import Redis
 from service.contract.errors import NotFound
 from service.contract.ledger import Ledger
 from service.contract.plan import Plan
+from service.contract.recipe import Recipe
 from service.contract.spec import JobSpec
-from service.contract.status import BatchFailure, BatchRecord, JobRecord, State, WorkerRecord
+from service.contract.status import BatchFailure, BatchRecord, Flags, JobRecord, State, WorkerRecord
 
 JOB = "job-1"
 BATCHES = 4
 LAST = 3  # samples of the last batch; the others have ten
+FLAGS = st.builds(Flags, **{flag: st.integers(0, 3) for flag in Flags.model_fields})
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def redis(redis_server):
 
 def job_record():
     spec = JobSpec(dataset="ds", rotations={"kind": "none"}, batch_size=10)
-    return JobRecord(id=JOB, spec=spec, structures=10 * (BATCHES - 1) + LAST, created_at=time.time())
+    return JobRecord(**dict(Recipe.of(spec, 10 * (BATCHES - 1) + LAST)), id=JOB, created_at=time.time())
 
 
 def size(batch):
@@ -69,10 +71,15 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger.remove_job(JOB)
         self.forget()
 
-    @rule(batch=st.integers(0, BATCHES - 1), worker=st.integers(0, 1))
-    def record(self, batch, worker):
-        """Two workers may make the same batch on different devices: the first one's record stays."""
-        record = BatchRecord(batch=batch, samples=size(batch), bytes=9, sha256=f"of worker {worker}")
+    @rule(batch=st.integers(0, BATCHES - 1), worker=st.integers(0, 1), flags=FLAGS)
+    def record(self, batch, worker, flags):
+        """Two workers may make the same batch on different devices: the first's record stays, its flags count."""
+        sha256 = f"of worker {worker}"
+        known = self.done.get(batch)
+        if known is not None and known.sha256 == sha256:
+            flags = known.flags  # the same file
+        flagged = max(flags.model_dump().values())
+        record = BatchRecord(batch=batch, samples=size(batch), bytes=9, sha256=sha256, flagged=flagged, flags=flags)
         on_record = self.exists and self.done.get(batch, record) == record
         assert self.ledger.record_batches(JOB, [record]) == [on_record]
         if self.exists:
@@ -100,20 +107,24 @@ class LedgerMachine(RuleBasedStateMachine):
         missing = [b for b in range(BATCHES) if b not in self.done and b not in self.failed]
         assert self.ledger.missing(JOB, range(BATCHES)) == missing
         if not self.exists:
-            assert self.redis.keys("afmbatch:job*") == []
+            assert self.redis.keys("afmbatch:[jr]*") == []
             for ask in (self.ledger.job, self.ledger.status):
                 with pytest.raises(NotFound):
                     ask(JOB)
             return
         status = self.ledger.status(JOB)
         assert status.state is self.state()
+        assert status.recipe == job_record().recipe_id
         assert (status.finished_at is not None) == status.state.final
         assert status.counts.batches == BATCHES
         assert status.counts.batches_done == len(self.done)
         assert status.counts.batches_failed == len(self.failed)
         assert status.counts.samples_done == sum(map(size, self.done))
+        assert status.counts.flagged == sum(record.flagged for record in self.done.values())
+        for flag, images in status.counts.flags:
+            assert images == sum(getattr(record.flags, flag) for record in self.done.values())
         assert [(f.batch, f.error) for f in status.errors] == sorted(self.failed.items())
-        total, records = self.ledger.batches(JOB, Plan(status.spec, status.structures), 0, 100)
+        total, records = self.ledger.batches(JOB, Plan(status), 0, 100)
         assert total == len(self.done)
         assert records == [self.done[b] for b in sorted(self.done)]
         for batch in range(BATCHES):

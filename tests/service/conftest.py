@@ -15,9 +15,10 @@ from rq import Queue
 
 from service.app import create_app
 from service.contract.ledger import Ledger
+from service.contract.plan import Plan
 from service.contract.queue import open_queue
 from service.contract.settings import Settings
-from service.contract.status import BatchRecord
+from service.contract.status import BatchRecord, Flags
 from service.contract.store import Store
 from service.zero_copy import ZeroCopyProtocol
 
@@ -49,11 +50,34 @@ class House:
         assert answer.status_code == 201, answer.text
         return answer.json()["id"]
 
-    def record(self, job, number, data):
+    def record(self, job, number, data, **flags):
         """Do a worker's work: keep a batch and record it."""
         content = self.store.put_batch(job, number, [data])
-        record = BatchRecord(batch=number, samples=2, bytes=content.bytes, sha256=content.sha256)
+        record = BatchRecord(
+            batch=number,
+            samples=Plan(self.ledger.job(job)).size(number),
+            bytes=content.bytes,
+            sha256=content.sha256,
+            flagged=sum(flags.values()),
+            flags=Flags(**flags),
+        )
         assert self.ledger.record_batches(job, [record]) == [True]
+
+    def finish(self, job):
+        """Do all that is left of a job."""
+        plan = Plan(self.ledger.job(job))
+        self.ledger.start(job)
+        for number in self.ledger.missing(job, range(plan.batches)):
+            self.record(job, number, f"{job} {number}".encode())
+        return self.status(job)
+
+    def status(self, job):
+        """What the service says of a job."""
+        return self.http.get(f"/v1/jobs/{job}").json()
+
+    def queued(self):
+        """The tasks in the queue, the next one first."""
+        return [task.decode() for task in self.redis.lrange(self.queue.key, 0, -1)]
 
     def everything(self):
         """All that Redis (ledger and queue) and the store hold."""

@@ -18,8 +18,6 @@ def test_an_upload_makes_a_dataset_whose_id_follows_from_its_content(house):
         "id": "",
         "structures": 1,
         "atoms": 3,
-        "charged": 1,
-        "uncharged": [],
         "elements": ["H", "O"],
         "kinds": [{"elements": [1, 8], "charged": True, "lattice": False, "structures": 1, "examples": ["water.xyz"]}],
         "created_at": 0,
@@ -171,6 +169,20 @@ def test_more_files_than_allowed(limited):
         assert limited.http.post("/v1/datasets", files=files).status_code in (400, 413)
 
 
-def test_structures_without_charges_are_kept_and_counted(house):
-    answer = house.http.post("/v1/datasets", files=[("files", ("bare.xyz", BARE_WATER))])
-    assert answer.json()["charged"] == 0
+def test_structures_are_counted_by_kind(house):
+    oxygen = "1\noxygen\nO 0.0 0.0 0.0\n"
+    answer = house.http.post(
+        "/v1/datasets", files=[("files", ("some.xyz", BARE_WATER + WATER + oxygen + BARE_WATER * 4))]
+    )
+    alike = {"lattice": False}
+    assert answer.json()["kinds"] == [
+        alike
+        | {
+            "elements": [1, 8],
+            "charged": False,
+            "structures": 5,
+            "examples": ["some.xyz#1", "some.xyz#4", "some.xyz#5"],
+        },
+        alike | {"elements": [1, 8], "charged": True, "structures": 1, "examples": ["some.xyz#2"]},
+        alike | {"elements": [8], "charged": False, "structures": 1, "examples": ["some.xyz#3"]},
+    ]

@@ -10,7 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from service.contract.errors import AfmbatchError, SampleError
-from service.contract.spec import JobSpec
+from service.contract.plan import Plan
+from service.contract.recipe import Recipe
 from service.contract.store import Store
 from worker.messages import Made, Ready
 
@@ -48,9 +49,14 @@ class Good:
 
     def write(self, make, batch):
         content = self.store.put_batch(make.job_id, batch, [f"{make.job_id} {batch}".encode()])
-        samples = JobSpec.model_validate_json(make.spec).batch_size
         return Made(
-            job_id=make.job_id, batch=batch, samples=samples, bytes=content.bytes, sha256=content.sha256, flagged=0
+            job_id=make.job_id,
+            batch=batch,
+            samples=Plan(Recipe.model_validate_json(make.recipe)).size(batch),
+            bytes=content.bytes,
+            sha256=content.sha256,
+            flagged=3,
+            flags={"left": 2, "not_finite": 1},
         )
 
     def work(self, batch):

@@ -12,6 +12,7 @@ from redis import Redis
 from service.contract.ledger import Ledger
 from service.contract.plan import Plan
 from service.contract.queue import enqueue_shards, open_queue, remove_shards
+from service.contract.recipe import Recipe
 from service.contract.settings import Settings
 from service.contract.spec import JobSpec
 from service.contract.status import JobRecord
@@ -52,16 +53,14 @@ class Rig:
     def post(self, batches=20, batches_per_shard=10):
         """A new job of so many batches; ten samples make a batch."""
         spec = JobSpec(dataset="ds", rotations={"kind": "none"}, batch_size=100 // batches_per_shard)
-        job = JobRecord(id=f"job-{self.jobs}", spec=spec, structures=batches * spec.batch_size, created_at=time.time())
+        recipe = Recipe.of(spec, batches * spec.batch_size)
+        job = JobRecord(**dict(recipe), id=f"job-{self.jobs}", created_at=time.time())
         self.jobs += 1
         with self.queue.connection.pipeline() as together:
             self.ledger.add_job(job, together)
-            enqueue_shards(self.queue, job.id, self.shards(job), self.settings, together)
+            enqueue_shards(self.queue, job.id, range(Plan(job).shards), self.settings, together)
             together.execute()
         return job.id
-
-    def shards(self, job):
-        return Plan(job.spec, job.structures).shards
 
     def worker(self, maker, **env):
         """Start a worker process with an engine of tests.worker.makers, or 'module:function'."""
@@ -83,7 +82,7 @@ class Rig:
 
     def cancel(self, job):
         self.ledger.cancel(job)
-        remove_shards(self.queue, job, self.shards(self.ledger.job(job)))
+        remove_shards(self.queue, job, Plan(self.ledger.job(job)).shards)
 
     def remove(self, job):
         """As the service does it."""
@@ -98,7 +97,7 @@ class Rig:
     def finish(self, job):
         """Wait for a job's end, check that all is as the ledger says, and give back its status."""
         status = until(lambda: (s := self.ledger.status(job)).state.final and s)
-        total, recorded = self.ledger.batches(job, Plan(status.spec, status.structures), 0, 10_000)
+        total, recorded = self.ledger.batches(job, Plan(status), 0, 10_000)
         assert total == status.counts.batches_done == len(recorded)
         assert status.counts.samples_done == sum(r.samples for r in recorded)
         for record in recorded:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.contract.status import State
+from service.contract.status import Flags, State
 from tests.redis_server import until
 
 from .makers import BAD
@@ -14,6 +14,8 @@ def test_all_is_well(rig):
     status = rig.finish(job)
     assert status.state is State.DONE
     assert status.counts.samples_done == 250
+    assert status.counts.flagged == 3 * 25
+    assert status.counts.flags == Flags(left=2 * 25, not_finite=25)
     assert sorted(rig.begun()) == list(range(25))
 
 
@@ -40,6 +42,15 @@ def test_a_batch_that_fails_the_engine_once(rig):
     rig.worker("CrashesOnce")
     assert rig.finish(job).state is State.DONE
     assert rig.begun().count(BAD) == 2
+
+
+def test_a_worker_tells_its_rate(rig):
+    """Fifty images of 128 × 128 pixels take half a second, besides what the engine needs."""
+    rig.worker("Slow")
+    assert until(rig.ledger.workers)[0].pixels_per_second is None
+    rig.finish(rig.post(batches=20))
+    rate = until(lambda: rig.ledger.workers()[0].pixels_per_second)
+    assert 0 < rate <= 10 * 128 * 128 / 0.05
 
 
 def test_a_sample_that_is_refused(rig):

@@ -1,0 +1,33 @@
+"""Preflight: a job's plan without the job."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from service.bodies import job_spec
+from service.contract.spec import JobSpec
+from service.preflight import Preflight
+from service.problems import declared
+from service.routes.jobs import SPEC
+from service.routes.parts import Decisions
+
+router = APIRouter(prefix="/v1/preflight", tags=["jobs"])
+MAX_PREVIEW = 10
+
+
+@router.post(
+    "",
+    operation_id="preflight",
+    summary="What a job would be",
+    responses=declared(400, 413, 415, 422, 503),
+    openapi_extra=SPEC,
+)
+def check(
+    spec: Annotated[JobSpec, Depends(job_spec)],
+    decide: Decisions,
+    preview: Annotated[
+        int, Query(ge=0, le=MAX_PREVIEW, description="How many samples to make at once, by a job of their own.")
+    ] = 0,
+) -> Preflight:
+    """Plan a spec without running it. Rejected structures and limits are in the report; any other fault is an error."""
+    return decide.preflight(spec, preview)

@@ -1,0 +1,53 @@
+"""Samples: any one of a job by its number, simulated alone and the same as in its batch."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from service.downloads import BatchFile, download
+from service.problems import declared
+from service.routes import files
+from service.routes.parts import Decisions, JobId, SampleNumber
+
+router = APIRouter(prefix="/v1/jobs/{job_id}/samples", tags=["batches"])
+
+
+def _file(job_id: JobId, number: SampleNumber, decide: Decisions) -> BatchFile:
+    return decide.sample(job_id, number)
+
+
+Recorded = Annotated[BatchFile, Depends(_file)]
+
+
+@router.get(
+    "/{number}",
+    operation_id="downloadSample",
+    summary="Download one sample",
+    response_class=Response,
+    responses=files.GET | declared(404, 409, 410, 412, 416, 422, 503),
+)
+async def get(
+    request: Request,
+    file: Recorded,
+    decide: Decisions,
+    byte_range: files.ByteRange = None,
+    if_range: files.IfRange = None,
+    if_none_match: files.IfNoneMatch = None,
+) -> Response:
+    """A batch of this sample alone, which comes before all other work when it is first asked for.
+
+    Until it is made the answer is 404 not-yet with Retry-After. Samples beyond the spec's `samples` can be had as well.
+    """
+    return await download(request, decide.store, file)
+
+
+@router.head(
+    "/{number}",
+    operation_id="headSample",
+    summary="Size and hash of one sample",
+    response_class=Response,
+    responses=files.HEAD | declared(404, 409, 410, 412, 422, 503),
+)
+async def head(request: Request, file: Recorded, decide: Decisions) -> Response:
+    """The headers of a download without its body; asks for the sample as a download does."""
+    return await download(request, decide.store, file)

@@ -1,0 +1,148 @@
+"""Preflight: a plan without a job, what would be refused about it, and a look at the first samples."""
+
+import pytest
+
+from service.contract.plan import Plan
+from service.contract.recipe import Recipe
+from service.contract.spec import JobSpec
+
+from .conftest import BARE_WATER, WATER, faults, unchanged
+from .test_service import WORKER
+
+METHANE = "5\nmethane\nC 0 0 0 0\nH .6 .6 .6 0\nH -.6 -.6 .6 0\nH -.6 .6 -.6 0\nH .6 -.6 -.6 0\n"
+
+
+def report(house, preview=0, **spec):
+    answer = house.http.post("/v1/preflight", json={"dataset": house.dataset()} | spec, params={"preview": preview})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_the_plan_without_a_job(house):
+    dataset = house.dataset()
+    with unchanged(house):
+        found = report(house, dataset=dataset, batch_size=7)
+    plan = Plan(Recipe.of(JobSpec(dataset=dataset, batch_size=7), 1))
+    assert found["recipe"] == plan.recipe.recipe_id
+    assert (found["samples"], found["batches"], found["shards"]) == (30, 5, 1)
+    assert (found["accepted"], found["job"], found["preview"]) == (True, None, None)
+    assert found["batch_bytes"] == 7 * 128 * 128 * 4 * (10 + 5)
+    assert found["total_bytes"] == 30 * 128 * 128 * 4 * (10 + 5)
+    assert found["host_bytes"] == found["batch_bytes"] + 7 * 3 * 300
+    assert found["host_bytes_allowed"] == house.settings.group_bytes
+    assert found["host_fits"]
+
+
+def test_a_job_of_the_recipe(house):
+    job = house.job()
+    spec = house.status(job)["spec"]
+    assert report(house, **spec)["job"] == job
+    assert report(house, **spec)["recipe"] == house.status(job)["recipe"]
+    house.http.post(f"/v1/jobs/{job}/cancel")
+    assert report(house, **spec)["job"] is None
+
+
+def test_the_time_of_the_live_workers(house):
+    assert report(house)["seconds"] is None
+    assert report(house)["seconds_from"] == "no worker is running"
+    house.ledger.announce(WORKER, 60)
+    assert report(house)["seconds"] is None
+    assert "preview" in report(house)["seconds_from"]
+    for name, rate in (("w2", 1e6), ("w3", 3e6)):
+        house.ledger.announce(WORKER.model_copy(update={"name": name, "pixels_per_second": rate}), 60)
+    # w1 counts as the mean of the others
+    assert report(house)["seconds"] == pytest.approx(30 * 128 * 128 / 6e6)
+    two = report(house, tips=[{}, {}], noise={"crop": [64, 32]})
+    assert two["seconds"] == pytest.approx(30 * 2 * 64 * 32 / 6e6)
+    assert two["seconds_from"] == "image pixels a second of 2 of 3 workers"
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "structures", "examples"),
+    [
+        ({}, "force_field.charges", 2, ["some.xyz#2", "some.xyz#4"]),
+        (
+            {"force_field": {"charges": "none"}, "periodic": {}},
+            "periodic.lattice",
+            4,
+            ["some.xyz#1", "some.xyz#2", "some.xyz#4"],
+        ),
+        (
+            {"force_field": {"charges": "none"}, "ignored_elements": [1, 8, 79]},
+            "ignored_elements",
+            3,
+            ["some.xyz#1", "some.xyz#2", "some.xyz#4"],
+        ),
+        (
+            {
+                "force_field": {"charges": "none"},
+                "descriptors": [{"kind": "bonds"}, {"kind": "multimap_spheres_elements", "elements": [[1], [8]]}],
+            },
+            "descriptors[1].elements",
+            1,
+            ["some.xyz#3"],
+        ),
+    ],
+)
+def test_structures_that_would_be_rejected(house, spec, field, structures, examples):
+    dataset = house.dataset(WATER + BARE_WATER + METHANE + BARE_WATER, "some.xyz")
+    found = report(house, preview=1, dataset=dataset, **spec)
+    (rejected,) = found["rejected"]
+    assert (rejected["field"], rejected["structures"], rejected["examples"]) == (field, structures, examples)
+    assert (found["accepted"], found["rejected_structures"], found["preview"]) == (False, structures, None)
+    with unchanged(house):
+        refused = faults(house.http.post("/v1/jobs", json={"dataset": dataset} | spec))
+    assert list(refused) == [field]
+    assert refused[field]["reason"] == rejected["reason"]
+    assert refused[field]["accepted"] == rejected["accepted"]
+
+
+def test_a_structure_rejected_twice_is_counted_once(house):
+    dataset = house.dataset(WATER + BARE_WATER, "some.xyz")
+    found = report(house, dataset=dataset, periodic={})
+    assert [rejected["structures"] for rejected in found["rejected"]] == [1, 2]
+    assert found["rejected_structures"] == 2
+
+
+def test_no_lattice_is_needed_where_nothing_is_repeated(house):
+    assert report(house, periodic={"npbc": [0, 0, 0]})["accepted"]
+    assert report(house, periodic={"lattice": [[9, 0, 0], [0, 9, 0], [0, 0, 9]]})["accepted"]
+
+
+def test_limits_are_in_the_report(limited):
+    spec = {"epochs": 100, "batch_size": 500}
+    found = report(limited, preview=1, **spec)
+    assert [exceeded["field"] for exceeded in found["exceeded"]] == ["samples", "batch_size"]
+    assert (found["accepted"], found["samples"], found["preview"]) == (False, 3000, None)
+    refused = limited.http.post("/v1/jobs", json={"dataset": limited.dataset()} | spec)
+    assert refused.json()["errors"] == found["exceeded"]
+
+
+def test_any_other_fault_is_an_error(house):
+    for spec in ({"dataset": "ds-0"}, {"dataset": house.dataset(), "seed": -1}):
+        checked, posted = (house.http.post(path, json=spec) for path in ("/v1/preflight", "/v1/jobs"))
+        assert checked.status_code == 422
+        assert checked.json()["errors"] == posted.json()["errors"]
+    assert house.http.post("/v1/preflight", json={}, params={"preview": 11}).status_code == 422
+
+
+def test_a_preview_comes_first(house):
+    other = house.job(seed=1)
+    found = report(house, preview=3, batch_size=2)
+    shown = found["preview"]
+    assert house.queued() == [f"{shown['id']}-0", f"{other}-0"]
+    assert (
+        shown["samples"]
+        == Plan(Recipe.of(JobSpec(dataset=house.dataset(), batch_size=2), 1)).numbers(0, 1).tolist()[:3]
+    )
+    assert shown["batches"] == [f"/v1/jobs/{shown['id']}/batches/{n}" for n in range(2)]
+    assert house.http.get(shown["job"]).json()["counts"]["samples"] == 3
+    house.record(shown["id"], 1, b"npz")
+    assert house.http.get(shown["batches"][1]).content == b"npz"
+    assert [job["id"] for job in house.http.get("/v1/jobs").json()["jobs"]] == [shown["id"], other]
+    with unchanged(house):
+        assert report(house, preview=3, batch_size=2)["preview"] == shown
+
+
+def test_a_preview_of_a_job_with_fewer_samples(house):
+    assert len(report(house, preview=10, samples=2)["preview"]["samples"]) == 2

@@ -1,0 +1,91 @@
+"""Presets: fetched, edited and posted."""
+
+import pytest
+
+from service.contract.presets import preset_spec, presets
+from service.contract.spec import JobSpec
+
+from .conftest import faults, problem
+
+NAMES = ("asd-afm", "ed-afm", "graph-afm", "quam-afm")
+
+
+def test_they_are_listed(house):
+    listed = house.http.get("/v1/presets").json()["presets"]
+    assert tuple(preset["name"] for preset in listed) == NAMES
+    assert all(preset["summary"] and preset["source"] for preset in listed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fetched_edited_and_posted(house, name):
+    dataset = house.dataset()
+    spec = house.http.get(f"/v1/presets/{name}", params={"dataset": dataset}).json()
+    assert JobSpec.model_validate_json(house.http.get(f"/v1/presets/{name}").text) == preset_spec(name, "")
+    answer = house.http.post("/v1/jobs", json=spec)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["spec"] == spec
+    edited = house.http.post("/v1/jobs", json=spec | {"seed": 7, "batch_size": 3})
+    assert edited.status_code == 201
+    assert edited.json()["spec"]["tips"] == spec["tips"]
+
+
+def test_without_a_dataset_it_is_to_be_filled_in(house):
+    spec = house.http.get("/v1/presets/asd-afm").json()
+    assert spec["dataset"] == ""
+    assert list(faults(house.http.post("/v1/jobs", json=spec))) == ["dataset"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ten_slices_a_tenth_of_an_ångström_apart(name):
+    scan = preset_spec(name, "").scan
+    assert scan.n_out == 10
+    assert scan.dz == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "pixels", "side", "tips", "distance"),
+    [
+        ("asd-afm", 128, 16, [(8, (-0.1,))], (5.0, 5.5)),
+        (
+            "ed-afm",
+            192,
+            24,
+            [(8, (-10, 20, -10, 0)), (54, (30, -60, 30, 0)), (17, (-0.3, 0, 0, 0))],
+            (5.05, 5.55),
+        ),
+        ("graph-afm", 128, 16, [(8, (-10, 20, -10, 0))], (5.05, 5.55)),
+    ],
+)
+def test_what_the_papers_say(name, pixels, side, tips, distance):
+    spec = preset_spec(name, "")
+    (x0, y0, _), (x1, y1, _) = spec.scan.window
+    assert spec.scan.dim[:2] == (pixels, pixels)
+    assert (x1 - x0, y1 - y0) == (side, side)
+    assert [(tip.element, tip.charges) for tip in spec.tips] == tips
+    drawn, tilt = spec.randomise.distance, spec.randomise.tilt
+    assert (spec.distance + drawn.low, spec.distance + drawn.high) == pytest.approx(distance)
+    assert tilt.radius == 0.5
+    assert {drawn.scope, tilt.scope} == {"sample" if name == "asd-afm" else "tip"}
+
+
+def test_the_lateral_stiffnesses_of_ed_afm():
+    assert [tip.stiffness[:2] for tip in preset_spec("ed-afm", "").tips] == [(0.25, 0.25), (0.25, 0.25), (0.5, 0.5)]
+
+
+def test_quam_afm_crosses_24_settings():
+    spec = preset_spec("quam-afm", "")
+    assert spec.sweep.n == 24
+    assert {name: len(values) for name, values in spec.sweep.axes.items()} == {"lateral_stiffness": 4, "df_steps": 6}
+    amplitudes = [steps * spec.scan.dz for steps in spec.sweep.df_steps]
+    assert amplitudes == pytest.approx([0.4, 0.6, 0.8, 1.0, 1.2, 1.4])
+
+
+def test_they_differ():
+    assert len({preset_spec(preset.name, "ds-0").digest for preset in presets()}) == len(NAMES)
+
+
+def test_no_such_preset(house):
+    answer = house.http.get("/v1/presets/asd")
+    assert answer.status_code == 404
+    assert "asd-afm" in problem(answer)["detail"]
+    assert house.http.get("/v1/presets/asd-afm", params={"dataset": "water"}).status_code == 422
