@@ -44,8 +44,12 @@ class Service:
             before = done
             if until(status):
                 return status
-            time.sleep(0.05)
+            self.pause()
         raise AssertionError(f"still waiting after {seconds} s: {status}")
+
+    def pause(self):
+        """Until the next look."""
+        time.sleep(0.05)
 
     def records(self, job):
         return ok(self.http.get(f"/v1/jobs/{job}/batches", params={"limit": 1000})).json()["batches"]
