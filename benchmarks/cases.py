@@ -12,10 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.datasets import Upload, read_structures
-from service.contract.plan import Plan, Rotations
+from service.contract.distributions import Disk, Uniform
+from service.contract.orientations import Rotations
+from service.contract.plan import Plan
+from service.contract.randomise import Randomise
+from service.contract.recipe import Recipe
 from service.contract.settings import Settings
-from service.contract.spec import Disk, JobSpec, Randomise, Tip, Uniform
+from service.contract.spec import JobSpec
 from service.contract.structures import Structures
+from service.contract.tip import Tip
 from worker.bind import Bound, bind
 from worker.bonding import Bonding
 
@@ -50,7 +55,7 @@ class Case:
 
     def batch(self, size: int, number: int = 0) -> Bound:
         """The job's batch of that number, if its batches had `size` samples, as the worker hands it to the kernels."""
-        plan = Plan(self.spec.model_copy(update={"batch_size": size}), len(self.structures))
+        plan = Plan(Recipe.of(self.spec.model_copy(update={"batch_size": size}), len(self.structures)))
         return bind(self.spec, self.structures, self._rotations, self._bonding, plan.draw(plan.numbers(number)))
 
     @cached_property
@@ -86,7 +91,7 @@ def cases() -> list[Case]:
 
 def _common_job(*tips: Tip) -> JobSpec:
     """What the demo asks for; all that is not said here is the spec's default."""
-    randomise = Randomise(distance=Uniform(low=-0.2, high=0.2), tilt=Disk(radius=0.3))
+    randomise = Randomise(distance=Uniform(kind="uniform", low=-0.2, high=0.2), tilt=Disk(kind="disk", radius=0.3))
     return JobSpec(dataset="benchmark", tips=tips, randomise=randomise, seed=2026)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from afmbatch.demo import common_job
 from service.contract.datasets import Upload, read_structures
 from service.contract.plan import Plan
+from service.contract.recipe import Recipe
 from service.contract.settings import Settings
 from service.contract.spec import JobSpec
 from service.contract.store import Content, Store
@@ -49,7 +50,8 @@ class Nowhere(Store):
 
 def engine_seconds(maker: Maker, spec: JobSpec, structures: int) -> float:
     """How long all batches of a job take in the threads of an engine, in the groups that a worker makes of them."""
-    plan, ready = Plan(spec, structures), maker.describe()
+    recipe = Recipe.of(spec, structures)
+    plan, ready = Plan(recipe), maker.describe()
     together = max(1, -(-ready.samples // spec.batch_size))
     room = threading.Semaphore(ready.ahead * together)
 
@@ -69,7 +71,7 @@ def engine_seconds(maker: Maker, spec: JobSpec, structures: int) -> float:
         group = range(first, min(first + together, plan.batches))
         for _ in group:
             room.acquire()
-        pipeline.make(Make(f"job-{spec.digest[:16]}", spec.model_dump_json(), group))
+        pipeline.make(Make(f"job-{spec.digest[:16]}", recipe.model_dump_json(), group))
     for _ in range(ready.ahead * together):
         room.acquire()
     return time.perf_counter() - began

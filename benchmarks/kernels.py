@@ -35,15 +35,15 @@ BATCHES = {"gpu": 16, "cpu": 3}  # that a run makes, one beside the other
 def repeated(bound: Bound, times: int) -> tuple[Atoms, Images]:
     """A batch's samples over and over: `times` as many, the same on average."""
     atoms, images, n = bound.atoms, bound.images, bound.atoms.molecules
-    plain = [name for name in Atoms.__dataclass_fields__ if name not in ("offsets", "bonds")]
+    plain = [name for name in Atoms.__dataclass_fields__ if name not in ("offsets", "bonds", "number")]
     every = {name: np.concatenate([getattr(atoms, name)] * times) for name in plain}
     every["offsets"] = np.concatenate(([0], np.cumsum(np.tile(np.diff(atoms.offsets), times))))
     if atoms.bonds is not None:
         every["bonds"] = np.concatenate([atoms.bonds + len(atoms.xyz) * i for i in range(times)])
-    fields = [name for name in Images.__dataclass_fields__ if name not in ("dim", "molecule")]
+    fields = [name for name in Images.__dataclass_fields__ if name not in ("dim", "n_out", "molecule")]
     tiled = {name: np.concatenate([getattr(images, name)] * times) for name in fields}
     molecule = np.concatenate([images.molecule + n * i for i in range(times)])
-    return Atoms(**every), Images(molecule=molecule, dim=images.dim, **tiled)
+    return Atoms(**every), Images(molecule=molecule, dim=images.dim, n_out=images.n_out, **tiled)
 
 
 class Ours:
@@ -52,7 +52,6 @@ class Ours:
     def __init__(self, simulator: Simulator, preparing: ThreadPoolExecutor, spec: JobSpec, bound: Bound, size: int):
         self._simulator = simulator
         self._preparing = preparing
-        self._spec = spec
         self._descriptors = [bind_descriptor(d) for d in spec.descriptors]
         self._atoms, self._images = repeated(bound, size // bound.atoms.molecules)
         self._size = size
@@ -60,7 +59,7 @@ class Ours:
 
     def prepare(self) -> Prepared:
         """The host's share of a batch."""
-        return self._simulator.prepare(self._atoms, self._images, self._spec.scan.df_steps, self._descriptors)
+        return self._simulator.prepare(self._atoms, self._images, self._descriptors)
 
     def seconds(self) -> float:
         """A sample, over several batches."""
@@ -120,7 +119,7 @@ def accuracy(device: Device) -> Table:
     for reference in references():
         bound, spec = reference.case.batch(1), reference.case.spec
         descriptors = [bind_descriptor(d) for d in spec.descriptors]
-        ours: Result = simulator.run(bound.atoms, bound.images, spec.scan.df_steps, descriptors)
+        ours: Result = simulator.run(bound.atoms, bound.images, descriptors)
         peer = Peer(device.context.devices[0], spec).simulate(samples(bound)[0])
         errors = [reference.compare(*peer), reference.compare(ours.df, ours.descriptors[0])]
         table.add_row(

@@ -14,7 +14,8 @@ from ppafm.ocl.oclUtils import OCLEnvironment
 
 from benchmarks.cases import Sample
 from service.contract.descriptors import Descriptor
-from service.contract.spec import JobSpec, Tip
+from service.contract.spec import JobSpec
+from service.contract.tip import Tip
 
 GRID = 10  # points per Å of its force grid: its default
 MAPS = {

@@ -25,10 +25,12 @@ from afmbatch import tether
 from afmbatch.embedded import EmbeddedRedis
 from afmbatch.up import free_port
 from service.contract.ledger import Ledger
-from service.contract.plan import Plan, Rotations
+from service.contract.orientations import Rotations
+from service.contract.plan import Plan
+from service.contract.recipe import Recipe
 from service.contract.rotations import best, directions
 from service.contract.spec import JobSpec
-from service.contract.status import BatchFailure, BatchRecord, DatasetRecord
+from service.contract.status import BatchFailure, BatchRecord, DatasetRecord, StructureKind
 from service.contract.store import Store, batch_key
 from service.contract.structures import Structures
 from worker.bind import bind
@@ -39,7 +41,10 @@ TOGETHER = 5  # of them are recorded at once
 FAILED = 1000
 BATCH = 9
 FILE_BYTES = 8 << 20
-RANDOMISE = {"distance": {"low": -0.2, "high": 0.2}, "tilt": {"radius": 0.3}}
+RANDOMISE = {
+    "distance": {"kind": "uniform", "low": -0.2, "high": 0.2},
+    "tilt": {"kind": "disk", "radius": 0.3},
+}
 
 
 def timed(call: Callable[[], Any], times: int) -> str:
@@ -78,14 +83,15 @@ def measure_host(table: Table) -> None:
     table.add_row("best 30 of 100 directions, 10⁵ molecules", f"{time.perf_counter() - began:.2f} s", "seconds")
 
     spec = JobSpec.model_validate({"dataset": "ds-0", "batch_size": 120, "randomise": RANDOMISE})
-    plan, rotations, bonding = Plan(spec, len(structures)), Rotations(spec, structures), Bonding(structures)
+    rotations, bonding = Rotations(spec, structures), Bonding(structures)
+    plan = Plan(Recipe.of(spec, len(structures)))
     table.add_row("120 samples: their numbers", timed(lambda: plan.numbers(3), 200), "≪ 1 ms")
     sample = plan.numbers(3)
     table.add_row("120 samples: all draws", timed(lambda: plan.draw(sample), 200), "≪ 1 ms")
     draws = plan.draw(sample)
-    unseen = timed(lambda: Rotations(spec, structures).of(draws.structure, draws.rank), 50)
+    unseen = timed(lambda: Rotations(spec, structures).of(draws), 50)
     table.add_row("120 samples: rotations, structures not seen before", unseen, "")
-    table.add_row("120 samples: rotations", timed(lambda: rotations.of(draws.structure, draws.rank), 200), "≪ 1 ms")
+    table.add_row("120 samples: rotations", timed(lambda: rotations.of(draws), 200), "≪ 1 ms")
     table.add_row("120 samples: bind", timed(lambda: bind(spec, structures, rotations, bonding, draws), 200), "≤ 1 ms")
 
 
@@ -131,11 +137,19 @@ def memory_mb(pid: int, field: str) -> float:
 def measure_posting(table: Table, ledger: Ledger, http: httpx.Client, pid: int) -> dict[str, Any]:
     """Jobs of 10⁶ and 10⁷ samples; the last of 10⁶ is returned."""
 
-    def dataset(structures: int, charged: int) -> str:
+    def dataset(structures: int, *, charged: bool = True) -> str:
         # Its record only: that is all of a dataset that posting a job looks at.
         name = f"ds-{structures:x}{charged:x}"
+        kind = StructureKind(
+            elements=(6,), charged=charged, lattice=False, structures=structures, examples=("m.xyz#1",)
+        )
         record = DatasetRecord(
-            id=name, structures=structures, atoms=25 * structures, charged=charged, elements=("C",), created_at=0.0
+            id=name,
+            structures=structures,
+            atoms=25 * structures,
+            elements=("C",),
+            kinds=(kind,),
+            created_at=0.0,
         )
         return ledger.add_dataset(record).id
 
@@ -151,12 +165,12 @@ def measure_posting(table: Table, ledger: Ledger, http: httpx.Client, pid: int) 
         table.add_row(f"POST {what}", f"{seconds * 1e3:.0f} ms, peak +{growth:.1f} MB", wanted)
         return job
 
-    large, small, wanted = dataset(10**6, 10**6), dataset(34_000, 34_000), "< 2 s, < 200 MB"
+    large, small, wanted = dataset(10**6), dataset(34_000), "< 2 s, < 200 MB"
     post("one sample, to warm up", 201, "", dataset=small, samples=1)
     post("10⁶ structures, not rotated", 201, wanted, dataset=large, rotations={"kind": "none"})
     post("10⁷ of 10⁶ structures × 30", 201, wanted, dataset=large, samples=10**7)
     post("10⁷, one a batch", 201, wanted, dataset=large, samples=10**7, batch_size=1)
-    post("10⁶ structures without charges: refused", 422, wanted, dataset=dataset(10**6, 0))
+    post("10⁶ structures without charges: refused", 422, wanted, dataset=dataset(10**6, charged=False))
     return post("34,000 structures × 30", 201, wanted, dataset=small, samples=10**6, batch_size=BATCH)
 
 
@@ -190,7 +204,7 @@ def measure_polling(table: Table, ledger: Ledger, store: Store, http: httpx.Clie
     table.add_row("GET batches/n up to its headers", timed(lambda: headers(there.batch, 200), 50), wanted)
     table.add_row("GET batches/n, still to come", timed(lambda: headers(RECORDED + FAILED, 404), 50), wanted)
     table.add_row("GET batches/n, failed", timed(lambda: headers(RECORDED, 404), 50), wanted)
-    plan = Plan(JobSpec.model_validate(job["spec"]), job["structures"])
+    plan = Plan(ledger.job(name))
     shard = plan.shard(plan.shards // 2)
     table.add_row(f"missing of {len(shard)} batches", timed(lambda: ledger.missing(name, shard), 50), "")
     table.add_row("missing of 10⁴ batches", timed(lambda: ledger.missing(name, range(9000, 19_000)), 50), "")

@@ -54,9 +54,10 @@ class Imaging:
 
 def measure(device: Device, prepared: Prepared, atoms: int, runs: int) -> Imaging:
     """The imaging of a prepared batch; atoms is how many there are in all its images."""
-    images, (nx, ny, _) = len(prepared.molecule), prepared.dim
+    images, (nx, ny) = len(prepared.molecule), prepared.dim
     counting = Simulator(_Counting(device.context.devices[0], device.lanes))
-    counts = counting.start(replace(prepared, descriptors=())).wait().quality.astype(float)
+    bare = replace(prepared, sheets=(replace(prepared.sheets[0], drawings=()),))
+    counts = counting.start(bare).wait().quality.astype(float)
     steps = counts.sum() / (images * nx * ny / device.lanes)
     mean = atoms / images
     operations = steps * images * nx * ny * (mean * ATOM_OPERATIONS + STEP_OPERATIONS)
@@ -65,7 +66,7 @@ def measure(device: Device, prepared: Prepared, atoms: int, runs: int) -> Imagin
 
 def _seconds(device: Device, prepared: Prepared, runs: int) -> float:
     """Of one launch among several in a row: a device that was idle needs a while to reach its pace."""
-    images, (nx, ny, _) = len(prepared.molecule), prepared.dim
+    images, (nx, ny) = len(prepared.molecule), prepared.dim
     memory = Workspace(device)
     buffers, _ = memory.upload(prepared.arrays)
     df = memory.buffer("df", 4 * images * nx * ny * prepared.n_out)
@@ -75,7 +76,7 @@ def _seconds(device: Device, prepared: Prepared, runs: int) -> float:
         began = time.perf_counter()
         for _ in range(times):
             launch_imaging(
-                device, prepared.force, prepared.imaging, buffers, prepared.dim, prepared.df_steps,
+                device, prepared.force, prepared.imaging, buffers, prepared.dim,
                 Part(range(images), range(nx), range(0)), df, buffers["quality"],
             )  # fmt: skip
         device.finish()

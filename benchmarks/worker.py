@@ -29,6 +29,7 @@ from service.contract.datasets import dataset_id
 from service.contract.ledger import Ledger
 from service.contract.plan import Plan
 from service.contract.queue import enqueue_shards, open_queue
+from service.contract.recipe import Recipe
 from service.contract.settings import Settings
 from service.contract.spec import JobSpec
 from service.contract.status import JobRecord, State
@@ -68,10 +69,11 @@ class Jobs:
     def seconds(self, spec: JobSpec, structures: int) -> float:
         """From a job's enqueueing to its last record."""
         self._number += 1
-        job = JobRecord(id=f"job-{self._number}", spec=spec, structures=structures, created_at=time.time())
+        recipe = Recipe.of(spec, structures)
+        job = JobRecord(**dict(recipe), id=f"job-{self._number}", created_at=time.time())
         with self._queue.connection.pipeline() as together:
             self._ledger.add_job(job, together)
-            enqueue_shards(self._queue, job.id, Plan(spec, structures).shards, self._settings, together)
+            enqueue_shards(self._queue, job.id, range(Plan(recipe).shards), self._settings, together)
             together.execute()
         while not (status := self._ledger.status(job.id)).state.final:
             time.sleep(0.05)

@@ -3,13 +3,22 @@
 from kernels.atom_rfunc import AtomRfunc
 from kernels.atomic_disks import AtomicDisks
 from kernels.atoms import Atoms
-from kernels.bonds import Bonds, bonded
+from kernels.bonding import bonded
+from kernels.bonds import Bonds
+from kernels.descriptor import Descriptor
 from kernels.device import Device, DeviceInfo, list_devices, open_device
 from kernels.errors import BuildFailed, DeviceLimit, DeviceNotFound, InvalidInput, KernelError
+from kernels.es_map import EsMap
+from kernels.es_map_constant import EsMapConstant
 from kernels.height_map import HeightMap
 from kernels.imaging import Quality
+from kernels.maps import Map
+from kernels.multimap_spheres import MultimapSpheres, MultimapSpheresElements
+from kernels.noise import Noise
+from kernels.pairs import Pairs
+from kernels.radial import RadialFunction
 from kernels.scan import Images
-from kernels.simulator import Descriptor, Result, Simulator
+from kernels.simulator import Result, Simulator
 from kernels.vdw_spheres import VdwSpheres
 
 __all__ = [
@@ -23,11 +32,19 @@ __all__ = [
     "DeviceInfo",
     "DeviceLimit",
     "DeviceNotFound",
+    "EsMap",
+    "EsMapConstant",
     "HeightMap",
     "Images",
     "InvalidInput",
     "KernelError",
+    "Map",
+    "MultimapSpheres",
+    "MultimapSpheresElements",
+    "Noise",
+    "Pairs",
     "Quality",
+    "RadialFunction",
     "Result",
     "Simulator",
     "VdwSpheres",

@@ -1,4 +1,23 @@
-// The largest exp(−5ρ)·weight (physics.md §7), found by its logarithm: one exponential a pixel. Records: x, y, ln weight.
+// The largest radial function times weight (physics.md §7). Records: x, y, ln weight, weight. exp(−5ρ) is found by its
+// logarithm: one exponential a pixel. RADIAL: another function, given by samples.
+#if RADIAL
+kernel void atom_rfunc(MAP_PARAMETERS, RADIAL_PARAMETERS, const float r_max)
+{
+    MAP_PIXEL
+    real largest = 0.0f;
+    for (int i = offsets[molecule]; i < offsets[molecule + 1]; ++i) {
+        const float4 at = records[i];
+        const real dx = x - at.x, dy = y - at.y;
+        const real r2 = dx * dx + dy * dy, r = root(r2);
+        const mask counts = r2 < r_max * r_max;
+        if (any_lane(counts & ends_beyond(count, per_step, r))) {
+            const real value = radial(samples, count, per_step, r) * at.w;
+            largest = counts ? larger(largest, value) : largest;
+        }
+    }
+    store_pixels(row, iy, ny, largest);
+}
+#else
 kernel void atom_rfunc(MAP_PARAMETERS, const float r_max)
 {
     MAP_PIXEL
@@ -11,3 +30,4 @@ kernel void atom_rfunc(MAP_PARAMETERS, const float r_max)
     }
     store_pixels(row, iy, ny, exponential(largest));
 }
+#endif

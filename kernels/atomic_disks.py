@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import numpy as np
+
 from kernels.atoms import Atoms, Floats
 from kernels.descriptor import AtomMap, Records, below_zero, pack
 from kernels.errors import InvalidInput
@@ -35,6 +37,6 @@ class AtomicDisks(AtomMap):
         columns = [xy[counts, 0], xy[counts, 1], weight, 1 / atoms.covalent_radius[counts]]
         return pack(columns, molecule[counts], atoms.molecules)
 
-    def parameters(self) -> tuple[float, ...]:
+    def parameters(self) -> tuple[np.float32, ...]:
         """None: the atoms' weights hold them."""
         return ()

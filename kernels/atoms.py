@@ -1,6 +1,6 @@
 """The molecules of a batch: a ragged list of atoms."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
@@ -40,9 +40,10 @@ class Atoms:
 
     xyz (N, 3) Å; charge (N,) e; lj_radius (N,) Å and lj_epsilon (N,) eV (physics.md §2); covalent_radius and
     vdw_radius (N,) Å (§7); molecule b is offsets[b]:offsets[b + 1], offsets (B + 1,); bonds (P, 2) pairs of bonded
-    atoms, molecule by molecule, where they are known: they need not be looked for again in each orientation.
-    Raises InvalidInput where a shape does not fit, a number is not finite, a radius or depth is negative, a molecule is
-    empty or a bond leads out of it.
+    atoms, molecule by molecule, where they are known: they need not be looked for again in each orientation;
+    number (N,) atomic numbers, for the maps that ask for elements.
+    Raises InvalidInput where a shape does not fit, a number is not finite, a radius, depth or atomic number is
+    negative, a molecule is empty or a bond leads out of it.
     """
 
     xyz: Floats
@@ -53,6 +54,7 @@ class Atoms:
     vdw_radius: Floats
     offsets: Ints
     bonds: Ints | None = None
+    number: Ints | None = None
 
     def __post_init__(self) -> None:
         offsets = as_ints("offsets", self.offsets)
@@ -61,11 +63,15 @@ class Atoms:
         object.__setattr__(self, "offsets", offsets)
         n = int(offsets[-1])
         object.__setattr__(self, "xyz", as_floats("xyz", self.xyz, (n, 3)))
-        for field in fields(self)[1:-2]:
-            array = as_floats(field.name, getattr(self, field.name), (n,))
-            if field.name != "charge" and (array < 0).any():
-                raise InvalidInput(f"{field.name}: must not be negative")
-            object.__setattr__(self, field.name, array)
+        for name in ("charge", "lj_radius", "lj_epsilon", "covalent_radius", "vdw_radius"):
+            array = as_floats(name, getattr(self, name), (n,))
+            if name != "charge" and (array < 0).any():
+                raise InvalidInput(f"{name}: must not be negative")
+            object.__setattr__(self, name, array)
+        if self.number is not None:
+            object.__setattr__(self, "number", as_ints("number", self.number))
+            if len(self.number) != n or (self.number < 0).any():
+                raise InvalidInput(f"number: atomic numbers of {n} atoms")
         if self.bonds is not None:
             self._check_bonds(n, self.bonds)
 

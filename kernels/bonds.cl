@@ -1,6 +1,11 @@
 // Bonds seen from above (physics.md §7): the largest exp(−5r)·height over elongated rods. Records: (x1, y1, z1 below the
 // top, projected length), (unit vector along, rise per Å along, 0); a vertical bond has no direction and no length.
+// RADIAL: another function than exp(−5r), given by samples.
+#if RADIAL
+kernel void bonds(MAP_PARAMETERS, RADIAL_PARAMETERS, const float zmin, const float r_max, const float ellipticity)
+#else
 kernel void bonds(MAP_PARAMETERS, const float zmin, const float r_max, const float ellipticity)
+#endif
 {
     MAP_PIXEL
     real largest = 0.0f, its_r = 0.0f, its_weight = 0.0f;
@@ -11,9 +16,15 @@ kernel void bonds(MAP_PARAMETERS, const float zmin, const float r_max, const flo
         const real px = dx - c * along.x, py = dy - c * along.y, e = ellipticity * (c - 0.5f * at.w);
         const real r2 = px * px + py * py + e * e, r = root(r2);
         const real weight = 1.0f - (at.z + along.z * c) / zmin;
+        const mask counts = (r2 < r_max * r_max) & (weight > 0.0f);
+#if RADIAL
+        if (any_lane(counts & ends_beyond(count, per_step, r))) {
+            const real value = radial(samples, count, per_step, r) * weight;
+            largest = counts ? larger(largest, value) : largest;
+        }
+#else
         // An exponential only where this bond may win: ln x ≤ x − 1.
-        const mask may = (r2 < r_max * r_max) & (weight > 0.0f) &
-                         (5.0f * (r - its_r) * its_weight < weight - its_weight);
+        const mask may = counts & (5.0f * (r - its_r) * its_weight < weight - its_weight);
         if (any_lane(may)) {
             const real value = exponential(-5.0f * r) * weight;
             const mask wins = may & (value > largest);
@@ -21,6 +32,7 @@ kernel void bonds(MAP_PARAMETERS, const float zmin, const float r_max, const flo
             its_r = wins ? r : its_r;
             its_weight = wins ? weight : its_weight;
         }
+#endif
     }
     store_pixels(row, iy, ny, largest);
 }

@@ -5,21 +5,26 @@ from typing import ClassVar
 
 import numpy as np
 
-from kernels.atoms import Atoms, Floats, Ints
-from kernels.descriptor import AtomMap, Records, below_zero, pack
+from kernels.atoms import Atoms, Floats
+from kernels.bonding import bonded
+from kernels.descriptor import Records, below_zero, pack
+from kernels.radial import RadialFunction, RadialMap
 
-BOND = 1.2  # two atoms nearer than this times the sum of their covalent radii are bonded
 VERTICAL = 1e-6  # Å: a projected bond shorter than this has no direction
 
 
 @dataclass(frozen=True)
-class Bonds(AtomMap):
-    """zmin Å, how deep a bond may lie; r_max Å, where its function ends; ellipticity, how much its length counts."""
+class Bonds(RadialMap):
+    """zmin Å, how deep a bond may lie; r_max Å, where its function ends; ellipticity, how much its length counts.
+
+    radial: another function than exp(−5r).
+    """
 
     NAME: ClassVar[str] = "bonds"
     zmin: float = -1.5
     r_max: float = 10.0
     ellipticity: float = 0.5
+    radial: RadialFunction | None = None
 
     def __post_init__(self) -> None:
         below_zero("zmin", self.zmin)
@@ -41,25 +46,6 @@ class Bonds(AtomMap):
         ]  # fmt: skip
         return pack(columns, atoms.molecule[first], atoms.molecules)
 
-    def parameters(self) -> tuple[float, ...]:
+    def numbers(self) -> tuple[float, ...]:
         """zmin, r_max, ellipticity."""
         return (self.zmin, self.r_max, self.ellipticity)
-
-
-def bonded(xyz: Floats, covalent_radius: Floats, offsets: Ints) -> Ints:
-    """(P, 2) pairs of atoms nearer than BOND times their covalent radii, first < second, by molecule and first.
-
-    xyz (N, 3) and covalent_radius (N,) Å of molecules offsets[b]:offsets[b + 1]. Each atom is compared with the one
-    `ahead` places later, for all molecules at once: memory stays linear in atoms.
-    """
-    molecule, reach = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)), BOND * covalent_radius
-    x, y, z = np.ascontiguousarray(xyz.T)
-    found = []
-    for ahead in range(1, int(np.diff(offsets).max())):
-        square = (x[ahead:] - x[:-ahead]) ** 2 + (y[ahead:] - y[:-ahead]) ** 2 + (z[ahead:] - z[:-ahead]) ** 2
-        near = (square < (reach[ahead:] + reach[:-ahead]) ** 2) & (molecule[ahead:] == molecule[:-ahead])
-        found.append(np.flatnonzero(near))
-    first = np.concatenate([*found, np.zeros(0, np.int64)])
-    second = first + np.repeat(np.arange(1, len(found) + 1), [len(pairs) for pairs in found])
-    order = np.lexsort((second, first))
-    return np.stack((first[order], second[order]), axis=1)

@@ -11,6 +11,7 @@ import pyopencl as cl
 from kernels.atoms import Ints
 
 Arrays = dict[str, npt.NDArray[Any]]
+STAGE_BYTES = 16 << 10  # of a group's local memory, that a force model may use
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,12 @@ class Group:
 
 
 class ForceModel(Protocol):
-    """A force model with the arrays of M images; its .cl gives SAMPLE_PARAMETERS, sample_open, _field and _rigid."""
+    """A force model with the arrays of M images; its .cl gives SAMPLE_PARAMETERS, sample_open, _field, _rigid, _passed.
+
+    sample_field is the energy's gradient and Hessian where a probe is, sample_rigid the force there and a bound of it
+    further down, sample_passed (x, y, z) the lanes where the probe is past an atom: below its centre and sideways
+    within half of the distance R at which the two are best off.
+    """
 
     @property
     def source(self) -> str:
@@ -46,3 +52,17 @@ class ForceModel(Protocol):
 
     def arguments(self, group: Group, buffers: "Mapping[str, cl.Buffer]") -> list[Any]:
         """What SAMPLE_PARAMETERS are."""
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """What maps lower over the molecules of a part: a rigid probe under the tip of each one's last image.
+
+    groups are of all last images of a batch; images are the part's; buffers of what is common to the batch: the force
+    model's, lists, "images", "molecules" of images, "last" images of molecules, "quality".
+    """
+
+    force: ForceModel
+    groups: list[Group]
+    images: range
+    buffers: "Mapping[str, cl.Buffer]"

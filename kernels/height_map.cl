@@ -1,130 +1,19 @@
-// Where a rigid probe, lowered from z1 in steps, first feels more than `iso` (physics.md §7). Depths count steps below z1;
-// as bits they order like the non-negative floats they are. levels holds three a molecule: a first bound of the highest
-// surface, the highest, the deepest.
-#define NO_SURFACE 1.0e9f
-#define LAST_DEPTH 100
-#define REACH 2.4f  // Å that a stride covers at most
+// Depths of a surface to heights above the lowest (physics.md §7), in place.
 #define NO_ISO_SURFACE 4
 
-// The longest stride, in steps, that surely finds no crossing: all that may push the probe up stays below iso.
-static real safe_stride(rigid_t f, float iso, float step)
+kernel void height_map(CANVAS_PARAMETERS, global const image_t *restrict images, global const int *restrict last,
+                       const float zmin, global const int *restrict levels, global int *restrict quality)
 {
-    real stride = 1.0f;
-    for (int m = 2; m <= 24 && m * step <= REACH; m += 1 + m / 3) {
-        const float way = m * step;
-        const real left = 1.0f - way * f.closeness;
-        const real l2 = left * left, l3 = l2 * left, l7 = l2 * l2 * l3;
-        const mask safe = (left > 0.0f) &
-                          (f.steep + (f.charges * l7 + way * f.slope) * l7 < 0.9999f * iso * (l7 * l7));
-        stride = safe ? (real)(m) : stride;
-    }
-    return stride;
-}
-
-// Depth of the crossing below each pixel; NO_SURFACE where there is none down to `limit`.
-static real surface_depth(const sample_t *sample, real x, real y, float top, float step, float iso, float limit)
-{
-    real k = 0.0f, before = 0.0f, depth = NO_SURFACE;
-    mask open = ALL_LANES;
-    do {
-        const rigid_t f = sample_rigid(sample, x, y, top - step * k, REACH);
-        const mask found = open & (f.force > iso);
-        const real part = (iso - before) / (f.force - before);
-        depth = found ? (k > 0.0f ? k - 1.0f + part : (real)(0.0f)) : depth;
-        before = f.force;
-        k += safe_stride(f, iso, step);
-        open = open & !found & (k <= limit);
-    } while (any_lane(open));
-    return depth;
-}
-
-static int least_bits(real depth)
-{
-#if WIDTH == 8
-    const float4 h = depth.lo < depth.hi ? depth.lo : depth.hi;
-    const float2 q = h.lo < h.hi ? h.lo : h.hi;
-    return as_int(q.x < q.y ? q.x : q.y);
-#else
-    return as_int(depth);
-#endif
-}
-
-static int greatest_bits(real depth)
-{
-#if WIDTH == 8
-    const float4 h = depth.lo > depth.hi ? depth.lo : depth.hi;
-    const float2 q = h.lo > h.hi ? h.lo : h.hi;
-    return as_int(q.x > q.y ? q.x : q.y);
-#else
-    return as_int(depth);
-#endif
-}
-
-#define SEARCH_PARAMETERS                                                                                              \
-    SAMPLE_PARAMETERS, global const int *restrict which, global const int *restrict molecules,                         \
-        global const image_t *restrict images, const int nx, const int ny, const int nz, const float iso
-
-// The pixel over the highest atom first: how high the surface reaches there says how deep the others need to go.
-kernel void height_bound(SEARCH_PARAMETERS, global const float2 *restrict spots, global int *restrict levels)
-{
-    const int image = which[get_global_id(2)], molecule = molecules[image];
-    const sample_t sample = sample_open(SAMPLE_ARGUMENTS, image);
-    const image_t im = images[image];
-    const real x = spots[molecule].x, y = spots[molecule].y;
-    const real depth = surface_depth(&sample, x, y, im.step_z * (nz - 1), im.step_z, iso, LAST_DEPTH);
-    if (get_global_id(0) == 0)
-        levels[3 * molecule] = least_bits(depth);
-}
-
-// All pixels; what lies more than −zmin below the highest crossing will be clipped and is not looked for. A group agrees on
-// its extremes before it tells all: thousands of pixels at one address would have to queue.
-kernel void height_search(SEARCH_PARAMETERS, const float zmin, const int channel, const int channels, const int first,
-                          global int *restrict levels, global float *restrict maps, local int *restrict extremes)
-{
-    const int image = which[get_global_id(2)], molecule = molecules[image];
-    const sample_t sample = sample_open(SAMPLE_ARGUMENTS, image);
-    const int leads = get_local_id(0) == 0 && get_local_id(1) == 0;
-    if (leads) {
-        extremes[0] = as_int(NO_SURFACE);
-        extremes[1] = 0;
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    const int ix = get_global_id(1), iy = get_global_id(0) * WIDTH;
-    const image_t im = images[image];
-    const real x = pixel_x(im.step_x, ix, nx), y = pixel_y(im.step_y, iy, ny);
-    // One step more than the clip: a crossing counts from the step above it.
-    const float clip = as_float(levels[3 * molecule]) - zmin / im.step_z + 1.0f;
-    const float limit = clip < LAST_DEPTH ? clip : LAST_DEPTH;
-    const real depth = surface_depth(&sample, x, y, im.step_z * (nz - 1), im.step_z, iso, limit);
-    if (ix < nx && iy < ny) {
-        store_pixels(maps + map_row(molecule - first, channel, channels, ix, nx, ny), iy, ny, depth);
-        atomic_min(extremes, least_bits(depth));
-        atomic_max(extremes + 1, greatest_bits(depth));
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    if (leads) {
-        atomic_min(levels + 3 * molecule + 1, extremes[0]);
-        atomic_max(levels + 3 * molecule + 2, extremes[1]);
-    }
-}
-
-// Depths to heights above the lowest, which is −zmin below the highest at most.
-kernel void height_finish(global const int *restrict which, global const int *restrict molecules,
-                          global const image_t *restrict images, const int nx, const int ny, const float zmin,
-                          const int channel, const int channels, const int first,
-                          global const int *restrict levels, global float *restrict maps, global int *restrict quality)
-{
-    const int image = which[get_global_id(2)], molecule = molecules[image];
-    const int ix = get_global_id(1), iy = get_global_id(0) * WIDTH;
+    const int molecule = get_global_id(2), ix = get_global_id(1), iy = get_global_id(0) * WIDTH;
     if (ix >= nx || iy >= ny)
         return;
+    const int image = last[molecule];
     const float step = images[image].step_z;
-    const float highest = as_float(levels[3 * molecule + 1]), deepest = as_float(levels[3 * molecule + 2]);
-    const float clip = highest - zmin / step;
-    const float lowest = clip < deepest ? clip : deepest;
+    const float lowest = lowest_depth(levels, molecule, -zmin / step);
     global float *row = maps + map_row(molecule - first, channel, channels, ix, nx, ny);
+    const int met = meets_surface(levels, molecule);
     const real height = (lowest - load_pixels(row, iy, ny)) * step;
-    store_pixels(row, iy, ny, highest < NO_SURFACE ? larger(height, (real)(0.0f)) : (real)(0.0f));
-    if (ix == 0 && iy == 0 && highest >= NO_SURFACE)
+    store_pixels(row, iy, ny, met ? larger(height, (real)(0.0f)) : (real)(0.0f));
+    if (ix == 0 && iy == 0 && !met)
         atomic_or(quality + image, NO_ISO_SURFACE);
 }

@@ -8,4 +8,6 @@ typedef struct {
     float step_x, step_y, step_z;  // Å between pixels and heights
     float scale;                   // 1 / step_z
     spring_t spring;
+    int nz, n;    // heights, and how many of them a slice is made of
+    int weights;  // where the weights of these n forces begin
 } image_t;

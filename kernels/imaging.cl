@@ -1,7 +1,7 @@
 // Frequency-shift images (physics.md §1, 3, 4): a work-item follows WIDTH neighbouring pixels from the highest tip position
 // to the lowest. Only images leave: df holds `rows` rows, from `row` on, of the images from `first` on.
 #define NOT_CONVERGED 1
-#define LEFT_THE_BOX 2
+#define LEFT 2
 #define NOT_FINITE 8
 #define COARSE_TOLERANCE 2.0e-7f  // eV/Å between cubic and quintic estimates of F_z
 #define FINE_TOLERANCE 5.0e-7f    // and between those of fifth and seventh order
@@ -84,13 +84,14 @@ static vec between(const rest_t *b, const rest_t *c, float h)
 
 kernel void imaging(SAMPLE_PARAMETERS, global const int *restrict which, global const image_t *restrict images,
                     global const float *restrict weights, local real *restrict history, const int nx, const int ny,
-                    const int nz, const int n, const int first, const int row, const int rows,
-                    global float *restrict df, global int *restrict quality)
+                    const int first, const int row, const int rows, global float *restrict df,
+                    global int *restrict quality)
 {
     const int image = which[get_global_id(2)];
     const sample_t sample = sample_open(SAMPLE_ARGUMENTS, image);
     const int line = get_global_id(1), iy = get_global_id(0) * WIDTH;
     const image_t im = images[image];
+    const int nz = im.nz;
     const real x = pixel_x(im.step_x, row + line, nx), y = pixel_y(im.step_y, iy, ny);
     local real *force = history + get_local_id(1) * get_local_size(0) + get_local_id(0);
     const int items = get_local_size(0) * get_local_size(1);
@@ -156,10 +157,11 @@ kernel void imaging(SAMPLE_PARAMETERS, global const int *restrict which, global 
             start = predict(&b, &c, gap * im.step_z, im.step_z, &sure);
         }
     }
-    const int n_out = nz - n + 1, lanes = line < rows ? min(ny - iy, WIDTH) : 0;
+    away = away | sample_passed(&sample, x + c.u.x, y + c.u.y, c.u.z);  // the lowest height is where z begins
+    const int n_out = nz - im.n + 1, lanes = line < rows ? min(ny - iy, WIDTH) : 0;
     global float *out = df + ((size_t)((image - first) * rows + line) * ny + iy) * n_out;
-    const mask lost = frequency_shift(force, items, nz, n, weights, im.scale, lanes, out);
-    const int flags = (any_lane(stuck) ? NOT_CONVERGED : 0) | (any_lane(away) ? LEFT_THE_BOX : 0) |
+    const mask lost = frequency_shift(force, items, nz, im.n, weights + im.weights, im.scale, lanes, out);
+    const int flags = (any_lane(stuck) ? NOT_CONVERGED : 0) | (any_lane(away) ? LEFT : 0) |
                       (any_lane(lost) ? NOT_FINITE : 0);
     if (flags)
         atomic_or(quality + image, flags);

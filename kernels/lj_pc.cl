@@ -1,5 +1,6 @@
 // Force model: Lennard-Jones atoms and a probe particle with point charges (physics.md §2), evaluated from the atoms.
-// A force model is the seam under relax.cl: it gives SAMPLE_PARAMETERS, sample_open, sample_field and sample_rigid.
+// A force model is the seam under relax.cl: it gives SAMPLE_PARAMETERS, sample_open, sample_field, sample_rigid and
+// sample_passed.
 // Lengths Å, energies eV. Atoms come as pairs (x, y, z, C·q), (R⁶, 12ε, 0, 0), combined with the probe's R and ε.
 #if STAGED
 #define ATOM_SPACE local
@@ -16,6 +17,7 @@
 typedef struct {
     int atom_begin, atom_end;
     int charge_begin, charge_end;
+    float top;  // the highest atom's z
     float moment[5];
 } tip_t;
 
@@ -24,6 +26,7 @@ typedef struct {
     int n;
     global const float2 *charges;
     int n_charges;
+    global const tip_t *tip;
     float m0, m1, m2, m3, m4;
 } sample_t;
 
@@ -55,6 +58,7 @@ static sample_t sample_open(global const float4 *atoms, global const tip_t *tips
 #endif
     s.charges = charges + tip->charge_begin;
     s.n_charges = tip->charge_end - tip->charge_begin;
+    s.tip = tip;
     s.m0 = MOMENT(0);
     s.m1 = MOMENT(1);
     s.m2 = MOMENT(2);
@@ -272,4 +276,24 @@ static rigid_t sample_rigid(const sample_t *s, real x, real y, real z, float rea
     }
     f.force += f.charges;
     return f;
+}
+
+#if WIDTH == 1
+#define APART
+#else  // within the kernel it would take registers from the relaxation: 1 %
+#define APART __attribute__((noinline))
+#endif
+
+// Lanes where the probe is past an atom: below its centre, and sideways within half of R.
+APART static mask sample_passed(const sample_t *s, real x, real y, real z)
+{
+    mask passed = !ALL_LANES;
+    if (!any_lane(z < s->tip->top))
+        return passed;
+    for (int i = 0; i < s->n; ++i) {
+        const float4 at = s->atoms[2 * i];
+        const real dx = x - at.x, dy = y - at.y, d2 = dx * dx + dy * dy;
+        passed = passed | ((z < at.z) & (64.0f * d2 * d2 * d2 < s->atoms[2 * i + 1].x));
+    }
+    return passed;
 }

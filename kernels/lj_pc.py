@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pyopencl as cl
 
 from kernels.atoms import Atoms, Floats, Ints
-from kernels.force import Arrays, Group
+from kernels.force import STAGE_BYTES, Arrays, Group
+from kernels.pairs import Pairs
 from kernels.scan import Images
 
 COULOMB = 14.399644  # eV·Å/e²
@@ -21,10 +22,10 @@ FLOAT_ERROR = 6e-8
 LEFT_OUT = 1e-5  # of a force; what an atom this near adds is a fraction of the whole
 ATOM_BYTES = 32
 CHUNK = 16  # atoms that a CPU takes at a time: what it notes of them stays in its first cache
-STAGE_LIMIT = 512  # atoms: 16 KiB of a GPU's local memory
+STAGE_LIMIT = STAGE_BYTES // ATOM_BYTES  # atoms, in a GPU's local memory
 TIP = np.dtype(
     [("atom_begin", "i4"), ("atom_end", "i4"), ("charge_begin", "i4"), ("charge_end", "i4"),
-     ("moment", "f4", ORDER)]
+     ("top", "f4"), ("moment", "f4", ORDER)]
 )  # fmt: skip
 
 
@@ -66,23 +67,29 @@ class LjPc:
         return [*(buffers[name] for name in self.arrays()), cl.LocalMemory(group.local_bytes)]
 
 
-def lj_pc(atoms: Atoms, images: Images, origin: Floats) -> LjPc:
-    """Combine each image's probe particle with its molecule's atoms (R = R_i + R_p, ε = sqrt(ε_i ε_p))."""
+def lj_pc(atoms: Atoms, images: Images, origin: Floats, pairs: Pairs | None = None) -> LjPc:
+    """Combine each image's probe particle with its molecule's atoms (R = R_i + R_p, ε = sqrt(ε_i ε_p)).
+
+    pairs are the atoms' charges and Lennard-Jones parameters image by image, where tips see other ones than their own.
+    """
     count = np.diff(atoms.offsets)[images.molecule]
     end = np.cumsum(count)
     image = np.repeat(np.arange(len(images)), count)
     atom = np.arange(end[-1]) - np.repeat(end - count, count) + np.repeat(atoms.offsets[images.molecule], count)
+    own = atoms.charge[atom], atoms.lj_radius[atom], atoms.lj_epsilon[atom]
+    charge, lj_radius, lj_epsilon = own if pairs is None else pairs.columns(len(atom))
     expand = expansion_is_better(images.charges, images.charge_z)
     leading, moments = multipoles(images.charges * expand[:, None], images.charge_z)
     summed = (images.charges != 0) & ~expand[:, None]
     table = np.zeros((len(atom), 8), np.float32)
     table[:, :3] = atoms.xyz[atom] - origin[image]
-    table[:, 3] = COULOMB * atoms.charge[atom] * leading[image]
-    table[:, 4] = (atoms.lj_radius[atom] + images.lj_radius[image]) ** 6
-    table[:, 5] = 12 * np.sqrt(atoms.lj_epsilon[atom] * images.lj_epsilon[image])
+    table[:, 3] = COULOMB * charge * leading[image]
+    table[:, 4] = (lj_radius + images.lj_radius[image]) ** 6
+    table[:, 5] = 12 * np.sqrt(lj_epsilon * images.lj_epsilon[image])
 
     tips = np.zeros(len(images), TIP)
     tips["atom_begin"], tips["atom_end"] = end - count, end
+    tips["top"] = np.maximum.reduceat(table[:, 2], end - count)
     tips["moment"] = moments
     tips["charge_end"] = np.cumsum(summed.sum(axis=1))
     tips["charge_begin"][1:] = tips["charge_end"][:-1]

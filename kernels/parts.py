@@ -42,7 +42,8 @@ def cut(molecule: Ints, nx: int, together: int, row_bytes: int, map_bytes: int, 
         if len(images) * nx * row_bytes + (end - begin) * map_bytes <= limit:
             yield Part(images, range(nx), range(begin, end))
         else:
-            yield from _rows(images, nx, limit // row_bytes // together * together)
+            fit = limit // row_bytes
+            yield from _rows(images, nx, nx if fit >= nx else fit // together * together)
             yield Part(range(images.stop - 1, images.stop), range(0), range(begin, end))
         begin = end
 

@@ -1,10 +1,13 @@
-// The pixels of descriptor maps: WIDTH neighbours along y a work-item; positions in Å from the middle of the window.
-// Records are what a descriptor's host class made of the atoms: those of molecule m are offsets[m] … offsets[m + 1].
-// maps begins with molecule `first`.
-#define MAP_PARAMETERS                                                                                                 \
-    global const float4 *restrict records, global const int *restrict offsets, global const float2 *restrict steps,    \
-        const int nx, const int ny, const int first, const int channel, const int channels,                            \
-        global float *restrict maps
+// The pixels of descriptor maps: WIDTH neighbours along y a work-item. A canvas is where a map is drawn: places says for
+// each molecule how far its pixels are apart and where their middle lies from that of the scan's window, Å; maps, of
+// `channels` channels a molecule, begins with molecule `first`.
+#define CANVAS_PARAMETERS                                                                                              \
+    global const float4 *restrict places, const int nx, const int ny, const int first, const int channel,              \
+        const int channels, global float *restrict maps
+
+// Records are what a descriptor's host class made of the atoms, from the middle of the map's window: those of molecule m
+// are offsets[m] … offsets[m + 1].
+#define MAP_PARAMETERS CANVAS_PARAMETERS, global const float4 *restrict records, global const int *restrict offsets
 
 // Beyond the edge the last pixel is repeated.
 static real pixel_x(float step, int ix, int nx) { return step * (min(ix, nx - 1) - 0.5f * (nx - 1)); }
@@ -50,5 +53,5 @@ static size_t map_row(int map, int channel, int channels, int ix, int nx, int ny
     const int molecule = get_global_id(2), ix = get_global_id(1), iy = get_global_id(0) * WIDTH;                       \
     if (ix >= nx || iy >= ny)                                                                                          \
         return;                                                                                                        \
-    const real x = pixel_x(steps[molecule].x, ix, nx), y = pixel_y(steps[molecule].y, iy, ny);                         \
+    const real x = pixel_x(places[molecule].x, ix, nx), y = pixel_y(places[molecule].y, iy, ny);                       \
     global float *row = maps + map_row(molecule - first, channel, channels, ix, nx, ny);

@@ -12,9 +12,10 @@ EV_PER_A2_IN_N_PER_M = 16.0217662
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """M images: one molecule under one tip each, all of the same scan dim (nx, ny, nz).
+    """M images: one molecule under one tip each, all of dim (nx, ny) pixels and n_out slices.
 
     molecule (M,) index into the batch's molecules; window (M, 2, 3) scan window ((x0,y0,z0),(x1,y1,z1)) in Å;
+    df_steps (M,) heights of an oscillation, of which 1 acts as 2 (§4): the window has n_out − 1 more;
     tilt (M, 2) equilibrium offset t_x, t_y and r0 (M,) bond length of the probe particle, Å; stiffness (M, 4)
     k_x, k_y, k_z, k_r in N/m; lj_radius (M,) Å and lj_epsilon (M,) eV of the probe particle; charges (M, C) e at
     charge_z (M, C) Å above its centre (physics.md §1-3). Raises InvalidInput where a shape does not fit, a number is
@@ -23,7 +24,9 @@ class Images:
 
     molecule: Ints
     window: Floats
-    dim: tuple[int, int, int]
+    dim: tuple[int, int]
+    n_out: int
+    df_steps: Ints
     tilt: Floats
     r0: Floats
     stiffness: Floats
@@ -37,10 +40,17 @@ class Images:
         m = len(molecule)
         if m == 0 or (molecule < 0).any() or (np.diff(molecule) < 0).any():
             raise InvalidInput("molecule: at least one image, indices from 0, in ascending order")
-        if len(self.dim) != 3 or any(int(n) != n or n < 1 for n in self.dim):
-            raise InvalidInput(f"dim: three integers of at least 1, got {self.dim}")
+        if len(self.dim) != 2 or any(int(n) != n or n < 1 for n in self.dim):
+            raise InvalidInput(f"dim: two integers of at least 1, got {self.dim}")
+        if int(self.n_out) != self.n_out or self.n_out < 1:
+            raise InvalidInput(f"n_out: an integer of at least 1, got {self.n_out}")
+        df_steps = as_ints("df_steps", self.df_steps)
+        if df_steps.shape != (m,) or (df_steps < 1).any():
+            raise InvalidInput(f"df_steps: an integer of at least 1 for each of {m} images, got {self.df_steps}")
         object.__setattr__(self, "molecule", molecule)
         object.__setattr__(self, "dim", tuple(int(n) for n in self.dim))
+        object.__setattr__(self, "n_out", int(self.n_out))
+        object.__setattr__(self, "df_steps", df_steps)
         n_charges = np.shape(self.charges)[-1] if np.ndim(self.charges) else 0
         shapes: dict[str, tuple[int, ...]] = {
             "window": (m, 2, 3), "tilt": (m, 2), "r0": (m,), "stiffness": (m, 4), "lj_radius": (m,),
@@ -61,9 +71,19 @@ class Images:
         return len(self.molecule)
 
     @property
+    def oscillation(self) -> Ints:
+        """(M,): n, how many heights a slice is made of (§4)."""
+        return np.maximum(self.df_steps, 2)
+
+    @property
+    def nz(self) -> Ints:
+        """(M,): how many heights the window has (§4)."""
+        return self.n_out + self.oscillation - 1
+
+    @property
     def dz(self) -> Floats:
         """(M,): vertical step in Å (§1)."""
-        return np.asarray((self.window[:, 1, 2] - self.window[:, 0, 2]) / self.dim[2])
+        return np.asarray((self.window[:, 1, 2] - self.window[:, 0, 2]) / self.nz)
 
     @property
     def equilibrium(self) -> Floats:
@@ -79,7 +99,7 @@ class Images:
     @property
     def grid(self) -> "PixelGrid":
         """Where the pixels are."""
-        return PixelGrid(self.dim[0], self.dim[1], self.window[:, :, :2])
+        return PixelGrid(*self.dim, self.window[:, :, :2])
 
     def last_of(self, molecules: int) -> Ints:
         """(B,): the last image of each molecule; raises InvalidInput where a molecule has none."""

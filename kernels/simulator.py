@@ -5,37 +5,40 @@ Nothing waits but `Pending.wait`: while a part is downloaded the next one is com
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
 import pyopencl as cl
 
 from kernels.atoms import Atoms, Ints
-from kernels.descriptor import AtomMap
 from kernels.device import Device
-from kernels.force import Arrays, ForceModel, Group
-from kernels.height_map import HeightMap
+from kernels.errors import DeviceLimit
+from kernels.force import Arrays, ForceModel, Group, Probe
 from kernels.host import Block, HostMemory
-from kernels.imaging import force_origin, frequency_shift_weights, image_table, launch_imaging, slices
+from kernels.imaging import Launch, force_origin, image_arrays, launch_imaging, launches
 from kernels.lj_pc import lj_pc
+from kernels.maps import Map, Sheet, lay_out
+from kernels.noise import SLICE_BYTES, Noise
+from kernels.pairs import Pairs
 from kernels.parts import Part, cut
 from kernels.scan import Images
 from kernels.workspace import Workspace
 
-Descriptor: TypeAlias = AtomMap | HeightMap
 MEMORY_BYTES = 512 << 20
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """df (M, nx, ny, n_out) f4 in Hz, slice 0 farthest; descriptors (B, D, nx, ny) f4; quality (M,) i4 of Quality.
+    """df (M, nx, ny, n_out) f4 in Hz, slice 0 farthest; descriptors (B, D, nx, ny) f4, all maps of the scan's size in
+    order; own, each (B, C, nx', ny') f4, the maps with a dim of their own, in order; quality (M,) i4 of Quality.
 
-    `block` is the memory that the first two lie in: Simulator.recycle takes it back.
+    `block` is the memory that all but quality lie in: Simulator.recycle takes it back.
     """
 
     df: npt.NDArray[np.float32]
     descriptors: npt.NDArray[np.float32]
+    own: tuple[npt.NDArray[np.float32], ...]
     quality: npt.NDArray[np.int32]
     block: Block
 
@@ -46,19 +49,14 @@ class Prepared:
 
     arrays: Arrays
     force: ForceModel
-    imaging: list[Group]
+    imaging: list[Launch]
     surface: list[Group]
-    dim: tuple[int, int, int]
-    df_steps: int
+    dim: tuple[int, int]
     n_out: int
     molecule: Ints
     molecules: int
-    descriptors: tuple[Descriptor, ...]
-
-    @property
-    def channels(self) -> int:
-        """D, how many descriptor maps a molecule gets."""
-        return sum(descriptor.CHANNELS for descriptor in self.descriptors)
+    sheets: tuple[Sheet, ...]
+    noise: Noise | None
 
 
 class Pending:
@@ -95,40 +93,39 @@ class Simulator:
         self._lanes = [_Lane(device), _Lane(device)]
         self._host = HostMemory(device.context, device.downloads, locked=device.info.kind == "gpu")
 
-    def run(self, atoms: Atoms, images: Images, df_steps: int, descriptors: Sequence[Descriptor] = ()) -> Result:
-        """Simulate every image, and describe every molecule over its last image's lateral window.
+    def run(
+        self, atoms: Atoms, images: Images, descriptors: Sequence[Map] = (), pairs: Pairs | None = None,
+        noise: Noise | None = None,
+    ) -> Result:  # fmt: skip
+        """Simulate every image, and draw every molecule's maps.
 
-        Images come molecule by molecule. df_steps is the oscillation's heights (n = max(df_steps, 2), physics.md §4),
-        common to the batch. Raises InvalidInput, DeviceLimit, BuildFailed.
+        Images come molecule by molecule. pairs is what their tips see of the atoms, where that differs from the atoms'
+        own; noise changes the images once they are simulated, but not their quality. Raises InvalidInput, DeviceLimit,
+        BuildFailed.
         """
-        return self.start(self.prepare(atoms, images, df_steps, descriptors)).wait()
+        return self.start(self.prepare(atoms, images, descriptors, pairs, noise)).wait()
 
-    def prepare(self, atoms: Atoms, images: Images, df_steps: int, descriptors: Sequence[Descriptor] = ()) -> Prepared:
+    def prepare(
+        self, atoms: Atoms, images: Images, descriptors: Sequence[Map] = (), pairs: Pairs | None = None,
+        noise: Noise | None = None,
+    ) -> Prepared:  # fmt: skip
         """The host's share of `run`; a thread may prepare one batch while the device computes another."""
         last = images.last_of(atoms.molecules)
-        force = lj_pc(atoms, images, force_origin(images))
-        imaging, lists = force.groups("imaging", np.arange(len(images)), self.device.lanes)
+        force = lj_pc(atoms, images, force_origin(images), pairs)
+        imaging, lists = launches(self.device, force, images)
         surface, more = force.groups("surface", last, self.device.lanes)
-        grid = images.grid.of(last)
+        sheets, drawn = lay_out(atoms, images, last, descriptors)
         arrays: Arrays = {
-            **force.arrays(), **lists, **more,
-            "images": image_table(images),
+            **force.arrays(), **lists, **more, **drawn, **image_arrays(images),
             "molecules": images.molecule.astype(np.int32),
-            "weights": frequency_shift_weights(df_steps).astype(np.float32),
-            "steps": grid.step.astype(np.float32),
+            "last": last.astype(np.int32),
             "quality": np.zeros(len(images), np.int32),
         }  # fmt: skip
-        xy = atoms.xyz[:, :2] - grid.centre[atoms.molecule]
-        for index, descriptor in enumerate(descriptors):
-            if isinstance(descriptor, HeightMap):
-                arrays[f"spots_{index}"] = descriptor.spots(atoms, xy, grid)
-                arrays[f"levels_{index}"] = descriptor.levels(atoms.molecules)
-            else:
-                records = descriptor.records(atoms, xy)
-                arrays[f"records_{index}"], arrays[f"offsets_{index}"] = records.rows, records.offsets
+        if noise:
+            arrays |= noise.arrays(images)
         return Prepared(
-            arrays, force, imaging, surface, images.dim, df_steps, slices(images.dim[2], df_steps),
-            images.molecule, atoms.molecules, tuple(descriptors),
+            arrays, force, imaging, surface, images.dim, images.n_out, images.molecule, atoms.molecules, sheets,
+            noise or None,
         )  # fmt: skip
 
     def recycle(self, result: Result) -> None:
@@ -137,9 +134,14 @@ class Simulator:
 
     def start(self, batch: Prepared) -> Pending:
         """The device's share of `run`: enqueue all of it. Raises DeviceLimit, BuildFailed."""
-        device, (nx, ny, _) = self.device, batch.dim
-        row_bytes, map_bytes = 4 * ny * batch.n_out, 4 * batch.channels * nx * ny
+        device, (nx, ny) = self.device, batch.dim
+        row_bytes = 4 * ny * batch.n_out * (2 if batch.noise else 1)
+        map_bytes = sum(sheet.nbytes for sheet in batch.sheets)
         parts = list(cut(batch.molecule, nx, device.rows_together, row_bytes, map_bytes, self._part_bytes))
+        if batch.noise and any(len(part.rows) not in (0, nx) for part in parts):
+            raise DeviceLimit(
+                f"noise: an image, which must be whole, takes {nx * row_bytes} bytes, {self._part_bytes} are allowed"
+            )
         result = self._blank(batch)
         lane = self._take(self._inputs, device.uploads)
         buffers, copies = lane.memory.upload(batch.arrays)
@@ -153,15 +155,15 @@ class Simulator:
         return Pending(result, [*copies, lane.free])
 
     def _blank(self, batch: Prepared) -> Result:
-        nx, ny, _ = batch.dim
-        df_shape, map_shape = (len(batch.molecule), nx, ny, batch.n_out), (batch.molecules, batch.channels, nx, ny)
-        df_bytes, map_bytes = 4 * int(np.prod(df_shape)), 4 * int(np.prod(map_shape))
-        block = self._host.take(df_bytes + map_bytes)
-        df, maps = block.bytes[:df_bytes], block.bytes[df_bytes : df_bytes + map_bytes]
-        return Result(
-            df.view(np.float32).reshape(df_shape), maps.view(np.float32).reshape(map_shape),
-            np.empty(len(batch.molecule), np.int32), block,
-        )  # fmt: skip
+        nx, ny = batch.dim
+        shapes = [(len(batch.molecule), nx, ny, batch.n_out), *((batch.molecules, *s.shape) for s in batch.sheets)]
+        ends = np.cumsum([4 * prod(shape) for shape in shapes]).tolist()
+        block = self._host.take(ends[-1])
+        df, descriptors, *own = (
+            block.bytes[begin:end].view(np.float32).reshape(shape)
+            for begin, end, shape in zip([0, *ends], ends, shapes, strict=False)
+        )
+        return Result(df, descriptors, tuple(own), np.empty(len(batch.molecule), np.int32), block)
 
     def _take(self, lanes: list[_Lane], queue: "cl.CommandQueue") -> _Lane:
         """The lane that is free first; what the queue does from now on waits until it is."""
@@ -176,37 +178,28 @@ class Simulator:
         device = self.device
         lane = self._take(self._lanes, device.queue)
         rows = result.df[part.images.start : part.images.stop, part.rows.start : part.rows.stop]
-        maps = result.descriptors[part.molecules.start : part.molecules.stop]
-        df_buffer, map_buffer = lane.memory.buffer("df", rows.nbytes), lane.memory.buffer("maps", maps.nbytes)
+        maps = [sheet[part.molecules.start : part.molecules.stop] for sheet in (result.descriptors, *result.own)]
+        df_buffer = lane.memory.buffer("df", rows.nbytes)
+        map_buffers = [lane.memory.buffer(f"maps_{i}", sheet.nbytes) for i, sheet in enumerate(maps)]
         if part.rows:
             launch_imaging(
-                device, batch.force, batch.imaging, buffers, batch.dim, batch.df_steps, part, df_buffer,
-                buffers["quality"],
+                device, batch.force, batch.imaging, buffers, batch.dim, part, df_buffer, buffers["quality"],
             )  # fmt: skip
+        if part.rows and batch.noise:
+            simulated, df_buffer = df_buffer, lane.memory.buffer("noisy", rows.nbytes)
+            slices = lane.memory.buffer("slices", SLICE_BYTES * len(rows) * batch.n_out)
+            batch.noise.launch(device, buffers, batch.dim, batch.n_out, part, simulated, slices, df_buffer)
         if part.molecules:
-            self._describe(batch, part, buffers, map_buffer)
+            probe = Probe(batch.force, batch.surface, part.images, buffers)
+            for sheet, buffer in zip(batch.sheets, map_buffers, strict=True):
+                sheet.draw(device, probe, part.molecules, buffer)
         cl.enqueue_barrier(device.downloads, [cl.enqueue_marker(device.queue)])
         device.queue.flush()
         copies = [
             cl.enqueue_copy(device.downloads, array, buffer, is_blocking=False)
-            for array, buffer in ((rows, df_buffer), (maps, map_buffer))
+            for array, buffer in zip((rows, *maps), (df_buffer, *map_buffers), strict=True)
             if array.nbytes
         ]
         device.downloads.flush()
         lane.free = copies[-1] if copies else lane.free
         return copies
-
-    def _describe(self, batch: Prepared, part: Part, buffers: "dict[str, cl.Buffer]", maps: "cl.Buffer") -> None:
-        device, channel = self.device, 0
-        for index, descriptor in enumerate(batch.descriptors):
-            if isinstance(descriptor, HeightMap):
-                descriptor.launch(
-                    device, batch.force, batch.surface, buffers, buffers[f"spots_{index}"],
-                    buffers[f"levels_{index}"], batch.dim, part, channel, batch.channels, maps, buffers["quality"],
-                )  # fmt: skip
-            else:
-                descriptor.launch(
-                    device, buffers[f"records_{index}"], buffers[f"offsets_{index}"], buffers["steps"], batch.dim, part,
-                    channel, batch.channels, maps,
-                )  # fmt: skip
-            channel += descriptor.CHANNELS

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from kernels.atoms import Atoms, Floats
 from kernels.descriptor import AtomMap, Records, below_zero, pack
 
@@ -19,12 +21,16 @@ class VdwSpheres(AtomMap):
         below_zero("zmin", self.zmin)
 
     def records(self, atoms: Atoms, xy: Floats) -> Records:
-        """x, y, height below the top, squared radius; spheres without a radius take no room."""
-        radius = atoms.vdw_radius + self.r_pp
-        top = atoms.top(atoms.xyz[:, 2] + radius)[atoms.molecule]
-        columns = [xy[:, 0], xy[:, 1], atoms.xyz[:, 2] - top, radius.clip(min=0) ** 2]
-        return pack(columns, atoms.molecule, atoms.molecules)
+        """x, y, height below the top, squared radius."""
+        return pack([xy[:, 0], xy[:, 1], *spheres(atoms, self.r_pp)], atoms.molecule, atoms.molecules)
 
-    def parameters(self) -> tuple[float, ...]:
+    def parameters(self) -> tuple[np.float32, ...]:
         """zmin."""
-        return (self.zmin,)
+        return (np.float32(self.zmin),)
+
+
+def spheres(atoms: Atoms, r_pp: float) -> tuple[Floats, Floats]:
+    """(N,) each: the spheres' centres below the highest one's top, Å; squared radii, 0 where V + r_pp is below 0."""
+    radius = atoms.vdw_radius + r_pp
+    top = atoms.top(atoms.xyz[:, 2] + radius)[atoms.molecule]
+    return atoms.xyz[:, 2] - top, radius.clip(min=0) ** 2

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
 import obstore.exceptions
 from redis import RedisError, WatchError
 from rq import Queue
@@ -14,6 +13,7 @@ from rq import Queue
 from service.contract.datasets import Upload, dataset_id, read_structures
 from service.contract.elements import elements
 from service.contract.errors import Conflict, Fault, InvalidInput, NotFound, NotYet, Unavailable
+from service.contract.kinds import kinds_of
 from service.contract.ledger import Ledger
 from service.contract.plan import Plan
 from service.contract.queue import enqueue_shards, remove_shards
@@ -25,7 +25,6 @@ from service.contract.store import Store, dataset_key, job_prefix
 from service.contract.structures import Structures
 from service.downloads import BatchFile
 from service.extensions import extended_by_epochs, extended_by_molecules
-from service.kinds import kinds
 from service.preflight import Preflight, preflight, preview, refused
 
 _KEY_CLAIM_SECONDS = 120  # a service that dies over a request frees its idempotency key after this
@@ -47,10 +46,11 @@ class Dispatch:
         """Keep the structures in these files; whether they are new. Raises InvalidInput, TooLarge."""
         structures = read_structures(uploads, self.settings)
         name = dataset_id(structures)
+        record = _described(name, structures)
         new = not self._has_dataset(name)
         # Stored even where it is known: an upload repairs a dataset whose file was lost.
         self.store.put(dataset_key(name), structures.to_bytes())
-        return self.ledger.add_dataset(_described(name, structures)), new
+        return self.ledger.add_dataset(record), new
 
     def remove_dataset(self, name: str) -> None:
         """Remove a dataset. Raises NotFound; Conflict while unfinished jobs use it."""
@@ -330,12 +330,13 @@ def _executed(together: Any) -> bool:
 
 
 def _described(name: str, structures: Structures) -> DatasetRecord:
-    symbols = elements().symbols
+    """The record of a dataset. Raises TooLarge."""
+    symbols, kinds = elements().symbols, kinds_of(structures)
     return DatasetRecord(
         id=name,
         structures=len(structures),
         atoms=len(structures.z),
-        kinds=kinds(structures),
-        elements=tuple(symbols[z] for z in np.unique(structures.z)),
+        elements=tuple(symbols[z] for z in sorted({z for kind in kinds for z in kind.elements})),
+        kinds=kinds,
         created_at=time.time(),
     )

@@ -1,5 +1,7 @@
 """What a job may ask of this server: how many samples, how large a batch."""
 
+import math
+
 from service.contract.batch import file_bytes
 from service.contract.errors import Fault
 from service.contract.plan import Plan
@@ -11,7 +13,8 @@ _ATOM_BYTES = 300  # about what an atom under a tip takes in a worker, as in wor
 
 def host_bytes(spec: JobSpec, samples: int, atoms: float) -> int:
     """About what so many samples take of a worker's memory, of structures of so many atoms on average."""
-    return samples * (file_bytes(spec, 1) + round(atoms * len(spec.tips) * _ATOM_BYTES))
+    images = math.prod(2 * n + 1 for n in spec.periodic.npbc) if spec.periodic else 1
+    return samples * (file_bytes(spec, 1) + round(atoms * images * len(spec.tips) * _ATOM_BYTES))
 
 
 def over_limits(plan: Plan, atoms: float, settings: Settings) -> list[Fault]:

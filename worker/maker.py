@@ -3,7 +3,7 @@
 import json
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate, pairwise
 from threading import Lock
@@ -14,15 +14,18 @@ from numpy.typing import NDArray
 
 import kernels
 from kernels.simulator import Pending, Prepared
-from service.contract.batch import ENGINE, FORMAT, Batch, file_bytes, pieces
-from service.contract.descriptors import channel_names
+from service.contract.batch import FORMAT, Batch, file_bytes, pieces
+from service.contract.descriptors import channel_names, own_arrays
+from service.contract.drawing import Draws
 from service.contract.errors import AfmbatchError, CannotStart
-from service.contract.plan import Draws, Plan, Rotations
+from service.contract.noise_draws import NoiseDraws
+from service.contract.orientations import Rotations
+from service.contract.plan import Plan
+from service.contract.recipe import ENGINE, Recipe, Source
 from service.contract.settings import GROUPS, Settings
-from service.contract.spec import JobSpec
 from service.contract.store import Store, dataset_key
 from service.contract.structures import Structures
-from worker.bind import Bound, bind, bind_descriptor
+from worker.bind import Bound, bind, bind_descriptor, bind_noise
 from worker.bonding import Bonding
 from worker.messages import Made, Make, Ready
 
@@ -34,9 +37,9 @@ _AT_BEST = {"gpu": (GROUPS, 480), "cpu": (GROUPS - 1, 16), "other": (2, 1)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Job:
-    spec: JobSpec
-    plan: Plan
+class _Samples:
+    """What the samples of a job are made of; with periodic images, where there are any."""
+
     structures: Structures
     rotations: Rotations
     bonding: Bonding
@@ -48,7 +51,8 @@ class _Group:
 
     make: Make
     bounds: list[int]
-    known: dict[str, NDArray[Any]]  # the arrays of `Batch` that are not simulated
+    known: Batch  # without what is simulated
+    own: tuple[str, ...]  # names of the descriptors' arrays besides `desc`
     prepared: Prepared
 
 
@@ -60,7 +64,7 @@ class Maker:
         self._simulator = kernels.Simulator(device, settings.device_memory_bytes)
         self._store = store
         self._settings = settings
-        self._jobs: OrderedDict[str, _Job] = OrderedDict()
+        self._samples: OrderedDict[tuple[str, tuple[Source, ...]], _Samples] = OrderedDict()
 
     def describe(self) -> Ready:
         """The device, for the ledger."""
@@ -79,18 +83,25 @@ class Maker:
 
         Raises FileNotFoundError if the dataset is gone, AfmbatchError for a batch that does not fit the host.
         """
-        job = self._job(make)
-        bounds = [0, *accumulate(map(job.plan.size, make.batches))]
-        draws = job.plan.draw(job.plan.numbers(*make.batches))
-        atoms = int(np.diff(job.structures.offsets)[draws.structure].sum())
-        size = file_bytes(job.spec, bounds[-1]) + atoms * len(job.spec.tips) * _ATOM_BYTES
+        plan, samples = self._job(make)
+        bounds = [0, *accumulate(map(plan.size, make.batches))]
+        spec, numbers = plan.spec, plan.numbers(*make.batches)
+        draws = plan.draw(numbers)
+        atoms = int(np.diff(samples.structures.offsets)[draws.structure].sum())
+        size = file_bytes(spec, bounds[-1]) + atoms * len(spec.tips) * _ATOM_BYTES
         if size > (most := self._settings.group_bytes):
             raise AfmbatchError(f"batch_size: a batch needs {size} bytes of this worker's memory, it may use {most}")
-        bound = bind(job.spec, job.structures, job.rotations, job.bonding, draws)
+        bound = bind(spec, samples.structures, samples.rotations, samples.bonding, draws)
+        noise = plan.draw_noise(numbers) if spec.noise.alters else None
         prepared = self._simulator.prepare(
-            bound.atoms, bound.images, job.spec.scan.df_steps, [bind_descriptor(d) for d in job.spec.descriptors]
+            bound.atoms,
+            bound.images,
+            [bind_descriptor(d) for d in spec.descriptors],
+            pairs=bound.pairs,
+            noise=None if noise is None else bind_noise(spec, noise),
         )
-        return _Group(make, bounds, self._known(job.spec, draws, bound), prepared)
+        known = self._known(plan.recipe, draws, noise, bound)
+        return _Group(make, bounds, known, tuple(own_arrays(spec.descriptors)), prepared)
 
     def start(self, group: _Group) -> tuple[_Group, Pending]:
         """Have the device begin. Raises AfmbatchError for what does not fit the device, kernels.KernelError."""
@@ -103,13 +114,15 @@ class Maker:
         """Wait for the device; how to put each batch into the store. Their arrays look into the device's results."""
         group, pending = started
         result = pending.wait()
-        samples, tips = group.known["distance"].shape
-        whole = Batch(
-            afm=result.df.reshape(samples, tips, *result.df.shape[1:]),
-            desc=result.descriptors,
-            quality=result.quality.astype(np.uint8).reshape(samples, tips),
-            **group.known,
-        )
+        known = group.known
+        shape = known.by_sample["distance"].shape
+        simulated: dict[str, NDArray[Any]] = {
+            "afm": result.df.reshape(*shape, *result.df.shape[1:]),
+            "desc": result.descriptors,
+            **dict(zip(group.own, result.own, strict=True)),
+            "quality": result.quality.astype(np.uint8).reshape(shape),
+        }
+        whole = replace(known, by_sample={**simulated, **known.by_sample})
         done = _Countdown(len(group.make.batches), partial(self._simulator.recycle, result))
         return [
             partial(self._write, group.make.job_id, batch, whole.part(begin, end), done)
@@ -124,53 +137,90 @@ class Maker:
         return Made(
             job_id=job_id,
             batch=number,
-            samples=len(batch.sample),
+            samples=len(batch.mol_offsets) - 1,
             bytes=content.bytes,
             sha256=content.sha256,
-            flagged=int(np.count_nonzero(batch.quality)),
+            flagged=int(np.count_nonzero(batch.by_sample["quality"])),
         )
 
-    def _job(self, make: Make) -> _Job:
-        if make.job_id not in self._jobs:
-            spec = JobSpec.model_validate_json(make.spec)
-            structures = Structures.from_bytes(self._store.get(dataset_key(spec.dataset)))
-            self._jobs[make.job_id] = _Job(
-                spec, Plan(spec, len(structures)), structures, Rotations(spec, structures), Bonding(structures)
-            )
-            if len(self._jobs) > _JOBS_KEPT:
-                self._jobs.popitem(last=False)
-        self._jobs.move_to_end(make.job_id)
-        return self._jobs[make.job_id]
+    def _job(self, make: Make) -> tuple[Plan, _Samples]:
+        recipe = Recipe.model_validate_json(make.recipe)
+        key = recipe.spec.digest, recipe.sources
+        if key not in self._samples:
+            self._samples[key] = self._open(recipe)
+            if len(self._samples) > _JOBS_KEPT:
+                self._samples.popitem(last=False)
+        self._samples.move_to_end(key)
+        return Plan(recipe), self._samples[key]
 
-    def _known(self, spec: JobSpec, draws: Draws, bound: Bound) -> dict[str, NDArray[Any]]:
-        samples, tips = draws.distance.shape
-        return {
-            "desc_names": np.array(channel_names(spec.descriptors), dtype=np.str_),
-            "mols": np.column_stack([bound.atoms.xyz, bound.atoms.charge, bound.number]).astype(np.float32),
-            "mol_offsets": bound.atoms.offsets,
-            "scan_windows": bound.window.astype(np.float32),
-            "rotation": bound.rotation.astype(np.float32),
-            "distance": draws.distance.astype(np.float32),
-            "tip_tilt": draws.tilt.astype(np.float32),
-            "r0": bound.images.r0.reshape(samples, tips).astype(np.float32),
-            "stiffness": bound.images.stiffness.reshape(samples, tips, 4).astype(np.float32),
-            "df_steps": np.full((samples, tips), spec.scan.df_steps, dtype=np.int32),
-            "structure": draws.structure,
-            "sample": draws.sample,
-            "meta": np.array(json.dumps(self._meta(spec), sort_keys=True)),
+    def _open(self, recipe: Recipe) -> _Samples:
+        spec = recipe.spec
+        structures = Structures.concatenated(
+            [Structures.from_bytes(self._store.get(dataset_key(source.dataset))) for source in recipe.sources]
+        )
+        imaged = structures
+        if (periodic := spec.periodic) is not None:
+            lattice = None if periodic.lattice is None else np.array(periodic.lattice)
+            imaged = structures.repeated(periodic.npbc, lattice)
+        return _Samples(imaged, Rotations(spec, structures), Bonding(imaged))
+
+    def _known(self, recipe: Recipe, draws: Draws, noise: NoiseDraws | None, bound: Bound) -> Batch:
+        mols = np.column_stack([bound.atoms.xyz, bound.atoms.charge, bound.number])[bound.original]
+        by_sample = {
+            "scan_windows": bound.window,
+            "rotation": bound.rotation,
+            "offset": draws.offset,
+            "lattice": bound.lattice,
+            "distance": draws.distance,
+            "df_steps": draws.df_steps,
+            "tip": draws.tip,
+            "tip_element": draws.element,
+            "tip_charges": draws.charges,
+            "tip_charge_z": draws.charge_z,
+            "tip_lj": bound.tip_lj,
+            "tip_tilt": draws.tilt,
+            "r0": draws.r0,
+            "stiffness": draws.stiffness,
+            "sample_charges": draws.sample_charges,
+            "crop": draws.crop,
         }
+        if noise is not None:
+            drawn = {"drift": noise.drift, "gradient": noise.gradient, "noise_amplitude": noise.amplitude}
+            by_sample |= {
+                name: array for name, array in (drawn | {"cutouts": noise.cutouts}).items() if array is not None
+            }
+        places = {"structure": draws.structure, "epoch": draws.epoch, "sweep": draws.sweep, "sample": draws.sample}
+        by_atom = {"mols": mols.astype(np.float32)}
+        if bound.lj is not None:
+            by_atom["lj"] = bound.lj[bound.original].astype(np.float32)
+        original = np.concatenate([[0], np.cumsum(bound.original)])
+        return Batch(
+            {name: _small(array) for name, array in by_sample.items()} | places,
+            by_atom,
+            original[bound.atoms.offsets],
+            {
+                "desc_names": np.array(channel_names(recipe.spec.descriptors), dtype=np.str_),
+                "meta": np.array(json.dumps(self._meta(recipe), sort_keys=True)),
+            },
+        )
 
-    def _meta(self, spec: JobSpec) -> dict[str, str | int]:
+    def _meta(self, recipe: Recipe) -> dict[str, str | int]:
         return {
             "format": FORMAT,
             "engine": ENGINE,
-            "spec_sha256": spec.digest,
-            "dataset": spec.dataset,
-            "seed": spec.seed,
+            "recipe": recipe.recipe_id,
+            "spec_sha256": recipe.spec.digest,
+            "dataset": recipe.spec.dataset,
+            "seed": recipe.spec.seed,
             "device": self._info.name,
             "device_kind": self._info.kind,
             "driver": self._info.driver,
         }
+
+
+def _small(array: NDArray[Any]) -> NDArray[Any]:
+    """As it stands in a file: four bytes a number."""
+    return array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
 
 
 class _Countdown:

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Self
 
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract import stored_zip
+from service.contract.descriptors import channel_names, own_arrays
 from service.contract.spec import JobSpec
 from service.contract.stored_zip import Piece
 
 FORMAT = 1
-_NOT_BY_SAMPLE = {"desc_names", "mols", "mol_offsets", "meta"}
 MEDIA_TYPE = "application/vnd.numpy.npz"
 
 
@@ -22,39 +22,38 @@ MEDIA_TYPE = "application/vnd.numpy.npz"
 class Batch:
     """B samples under T tips with D descriptor channels, ΣN atoms; lengths in Å.
 
-    afm: (B, T, nx, ny, n_out) f4, Δf in Hz, slice 0 farthest; desc: (B, D, nx, ny) f4, named by desc_names (D,);
-    mols: (ΣN, 5) f4, x y z q Z as imaged, molecule b is mols[mol_offsets[b]:mol_offsets[b+1]], mol_offsets: (B+1,) i8;
-    scan_windows: (B, T, 2, 3) f4, in the frame of mols; rotation: (B, 3, 3) f4; distance: (B, T) f4;
-    tip_tilt: (B, T, 2) f4; r0: (B, T) f4; stiffness: (B, T, 4) f4, N/m; df_steps: (B, T) i4;
-    structure, sample: (B,) i8; quality: (B, T) u1, flags of `Quality`; meta: JSON text.
+    by_sample, first axis B:
+    afm (T, nx, ny, n_out) f4, Δf in Hz (or what the noise options make of it), slice 0 farthest; desc (D, nx, ny) f4;
+    desc_<name> (C, nx', ny') f4, each descriptor with a dim of its own; quality (T,) u1, flags of `Quality`;
+    scan_windows (T, 2, 3) f4, in the frame of mols; rotation (3, 3) f4; offset (2,) f4; lattice (3, 3) f4, as imaged,
+    NaN where there is none; distance (T,) f4; df_steps (T,) i4; tip (T,) i4, which of the spec's tips, swept or drawn
+    ones; tip_element (T,) i4; tip_charges, tip_charge_z (T, 4) f4; tip_lj (T, 2) f4, radius Å and depth eV;
+    tip_tilt (T, 2) f4; r0 (T,) f4; stiffness (T, 4) f4, N/m; sample_charges (T,) f4, the factor in them; crop (2,) i4,
+    the image's first pixel in the scan; structure, epoch, sweep, sample i8; and where noise is asked for, drift
+    (T, n_out, 2) f4, gradient (T, 2) f4, noise_amplitude (T,) f4, cutouts (T, rectangles, 4) i4.
+    by_atom, first axis ΣN, molecule b is mol_offsets[b]:mol_offsets[b+1]: mols (5,) f4, x y z q Z as the last tip
+    images it; lj (T, 2) f4, radius Å and depth eV under each tip, where these are drawn.
+    whole: desc_names (D,), meta JSON text.
     """
 
-    afm: NDArray[np.float32]
-    desc: NDArray[np.float32]
-    desc_names: NDArray[np.str_]
-    mols: NDArray[np.float32]
+    by_sample: Mapping[str, NDArray[Any]]
+    by_atom: Mapping[str, NDArray[Any]]
     mol_offsets: NDArray[np.int64]
-    scan_windows: NDArray[np.float32]
-    rotation: NDArray[np.float32]
-    distance: NDArray[np.float32]
-    tip_tilt: NDArray[np.float32]
-    r0: NDArray[np.float32]
-    stiffness: NDArray[np.float32]
-    df_steps: NDArray[np.int32]
-    structure: NDArray[np.int64]
-    sample: NDArray[np.int64]
-    quality: NDArray[np.uint8]
-    meta: NDArray[np.str_]
+    whole: Mapping[str, NDArray[Any]]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """By name, in the order of the file."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {**self.by_sample, **self.by_atom, "mol_offsets": self.mol_offsets, **self.whole}
 
     def part(self, begin: int, end: int) -> Self:
         """Samples begin … end − 1 as a batch of their own, whose arrays look into these."""
         offsets = self.mol_offsets[begin : end + 1]
-        parts = {name: array[begin:end] for name, array in self.arrays().items() if name not in _NOT_BY_SAMPLE}
-        return replace(self, mols=self.mols[offsets[0] : offsets[-1]], mol_offsets=offsets - offsets[0], **parts)
+        return type(self)(
+            {name: array[begin:end] for name, array in self.by_sample.items()},
+            {name: array[offsets[0] : offsets[-1]] for name, array in self.by_atom.items()},
+            offsets - offsets[0],
+            self.whole,
+        )
 
 
 def pieces(arrays: Mapping[str, NDArray[Any]]) -> Iterator[Piece]:
@@ -80,5 +79,7 @@ def _npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
 
 def file_bytes(spec: JobSpec, samples: int) -> int:
     """About how large a batch file of so many samples is: its images."""
-    nx, ny, _ = spec.scan.dim
-    return samples * nx * ny * 4 * (len(spec.tips) * spec.scan.n_out + len(spec.descriptors))
+    nx, ny = spec.image_dim
+    images = nx * ny * (len(spec.tips) * spec.scan.n_out + len(channel_names(spec.descriptors)))
+    own = sum(len(d.channels) * d.dim[0] * d.dim[1] for d in own_arrays(spec.descriptors).values() if d.dim)
+    return samples * 4 * (images + own)

@@ -5,8 +5,10 @@ are the same dataset however an archive of them was packed.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.contract.archives import ACCEPTED, MAX_NAME, Budget, Upload, members
 from service.contract.closeness import TOO_CLOSE, too_close
@@ -22,6 +24,7 @@ MAX_STRUCTURES = 1_000_000
 MAX_COORDINATE = 1e4  # Å
 MAX_EXTENT = 1e3  # Å
 MAX_CHARGE = 100.0  # e
+_NO_LATTICE = np.full((3, 3), np.nan).tobytes()
 
 
 def dataset_id(structures: Structures) -> str:
@@ -32,9 +35,9 @@ def dataset_id(structures: Structures) -> str:
 def read_structures(uploads: Sequence[Upload], settings: Settings) -> Structures:
     """All structures in the uploaded files: xyz, extended xyz, and archives of them.
 
-    Plain xyz may have a fifth column, the charge in e; extended xyz names it (`xyz.CHARGES`); a structure without
-    charges is read, with q = NaN. A structure is called after its file: "file", or "file#2" where the file has
-    several (counted from 1); "archive.zip/sub/file.xyz" in an archive.
+    Plain xyz may have a fifth column, the charge in e; extended xyz names it (`xyz.CHARGES`), and may give a lattice. A
+    structure without charges is read, with q = NaN, as is one without lattice. A structure is called after its file:
+    "file", or "file#2" where the file has several (counted from 1); "archive.zip/sub/file.xyz" in an archive.
 
     Raises InvalidInput with one fault for each structure or file refused, MAX_FAULTS of them and one that counts the
     rest; TooLarge as soon as a limit is passed.
@@ -66,12 +69,27 @@ class _Packed:
     def __init__(self) -> None:
         self.counts: list[int] = []
         self.z, self.xyz, self.q = bytearray(), bytearray(), bytearray()
+        self._lattice = bytearray()  # up to the last structure that has one
 
     def add(self, frame: Frame) -> None:
+        if frame.lattice is not None:
+            self._lattice += self._none_since() + frame.lattice.tobytes()
         self.counts.append(len(frame.z))
         self.z += frame.z.tobytes()
         self.xyz += frame.xyz.tobytes()
         self.q += np.full(len(frame.z), np.nan).tobytes() if frame.q is None else frame.q.tobytes()
+
+    @property
+    def periodic(self) -> bool:
+        """Whether a structure has a lattice."""
+        return bool(self._lattice)
+
+    @property
+    def lattice(self) -> bytes:
+        return bytes(self._lattice + self._none_since())
+
+    def _none_since(self) -> bytes:
+        return _NO_LATTICE * (len(self.counts) - len(self._lattice) // len(_NO_LATTICE))
 
 
 class _Reading:
@@ -121,13 +139,17 @@ class _Reading:
             for _, name, packed in self._files
             for k in range(1, len(packed.counts) + 1)
         ]
-        return Structures(
+        structures = Structures(
             xyz=np.frombuffer(b"".join(p.xyz for _, _, p in self._files)).reshape(-1, 3),
             q=np.frombuffer(b"".join(p.q for _, _, p in self._files)),
             z=np.frombuffer(b"".join(p.z for _, _, p in self._files), dtype=np.int64),
             offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
             names=np.array(names),
         )
+        if not any(p.periodic for _, _, p in self._files):
+            return structures
+        lattice = np.frombuffer(b"".join(p.lattice for _, _, p in self._files)).reshape(-1, 3, 3)
+        return replace(structures, lattice=lattice)
 
 
 def _fault(frame: Frame) -> Fault | None:
@@ -144,12 +166,24 @@ def _fault(frame: Frame) -> Fault | None:
         i = np.flatnonzero(~(np.abs(frame.q) <= MAX_CHARGE))[0]
         accepted = f"finite charges, at most {MAX_CHARGE:g} e either way"
         return _at(frame, i, f"{frame.q[i]:g}", "the charge is out of range", accepted)
+    if frame.lattice is not None and (fault := _lattice_fault(frame, frame.lattice)):
+        return fault
     if pair := too_close(frame.xyz):
         i, j = pair
         distance = float(np.linalg.norm(frame.xyz[i] - frame.xyz[j]))
         reason = f"this atom and that of line {frame.line + i} are on top of each other"
         return _at(frame, j, f"{distance:.3g} Å", reason, f"atoms at least {TOO_CLOSE:g} Å apart")
     return None
+
+
+def _lattice_fault(frame: Frame, lattice: NDArray[np.float64]) -> Fault | None:
+    length = np.hypot.reduce(lattice, axis=1)  # of squares 1e±200 has none
+    length = length[length > 0]
+    if length.max() <= MAX_COORDINATE and length.min() >= TOO_CLOSE:
+        return None
+    value = ", ".join(f"{vector:g} Å" for vector in length)
+    accepted = f"lattice vectors of {TOO_CLOSE:g} to {MAX_COORDINATE:g} Å, or of zeros where it is not periodic"
+    return _at(frame, -1, value, "the length of a lattice vector is out of range", accepted)
 
 
 def _at(frame: Frame, atom: int, value: str, reason: str, accepted: str) -> Fault:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from service.contract.model import Finite, Model, refusal
+from service.contract.model import Model, refusal
 from service.contract.scan import Pixels
 from service.contract.tip import AtomicNumber, Pair
 
@@ -20,11 +20,11 @@ class DescriptorModel(Model):
     """What all descriptors have in common: where they are drawn."""
 
     window: tuple[Pair, Pair] | None = Field(
-        default=None, description="Lateral window ((x0, y0), (x1, y1)) of its own, Å; null: the scan's."
+        default=None, description="Lateral window ((x0, y0), (x1, y1)) of its own, Å; null: the image's."
     )
     dim: tuple[Pixels, Pixels] | None = Field(
         default=None,
-        description="Pixels of its own along x and y; null: the scan's. With them it is an array of its own in the file.",
+        description="Pixels of its own along x and y, in an array of its own in the file; null: the image's.",
     )
 
     @property

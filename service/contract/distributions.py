@@ -1,5 +1,6 @@
 """How a value is drawn: uniform, normal (clipped), on a disk, by choice; and for whom: each batch, sample or tip."""
 
+import math
 from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
@@ -167,9 +168,16 @@ def reach(vector: Vector | None) -> float:
         case Disk():
             return vector.radius
         case PairChoice():
-            return max((x * x + y * y) ** 0.5 for x, y in vector.values)
+            return max(math.hypot(*value) for value in vector.values)
         case Uniform() | Normal():
-            return float(2**0.5 * max(map(abs, vector.bounds)))
+            return math.sqrt(2.0) * max(map(abs, vector.bounds))
+
+
+def within(field: str, draw: Number, least: float, most: float) -> None:
+    """Refuse what may be drawn outside of these bounds."""
+    low, high = draw.bounds
+    if low < least or high > most:
+        raise refusal(field, [low, high], "it may be drawn out of range", f"values from {least:g} to {most:g}")
 
 
 def _ascending(low: float, high: float) -> None:

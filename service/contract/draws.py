@@ -121,8 +121,7 @@ def pair(distribution: Disk | Uniform | Normal | PairChoice, units: Floats) -> F
     angle = 2.0 * np.pi * v
     match distribution:
         case Disk():
-            out = distribution.radius * np.sqrt(u)[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-            return np.asarray(np.round(out, _DIGITS))
+            return on_disk(distribution.radius, units)
         case Uniform():
             return np.asarray(distribution.low + (distribution.high - distribution.low) * np.stack([u, v], axis=-1))
         case Normal():
@@ -130,6 +129,14 @@ def pair(distribution: Disk | Uniform | Normal | PairChoice, units: Floats) -> F
             return _clipped(distribution, both)
         case PairChoice():
             return np.array(distribution.values)[chosen(len(distribution.values), distribution.weights, u)]
+
+
+def on_disk(radius: float, units: Floats) -> Floats:
+    """Pairs uniform on a disk around 0: (2, …) to (…, 2)."""
+    u, v = units
+    angle = 2.0 * np.pi * v
+    out = radius * np.sqrt(u)[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    return np.asarray(np.round(out, _DIGITS))
 
 
 def integer(distribution: Integers | IntegerChoice, units: Floats) -> Ints:
@@ -177,7 +184,7 @@ def rotation(units: Floats) -> Floats:
 def turn(degrees: Floats) -> tuple[Floats, Floats]:
     """Cosine and sine of angles."""
     angle = np.radians(degrees)
-    return np.round(np.cos(angle), _DIGITS), np.round(np.sin(angle), _DIGITS)
+    return np.asarray(np.cos(angle).round(_DIGITS)), np.asarray(np.sin(angle).round(_DIGITS))
 
 
 def _radius(u: Floats) -> Floats:

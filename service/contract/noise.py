@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from service.contract.distributions import Choice, Normal, Number, Uniform
+from service.contract.distributions import Number, within
 from service.contract.model import Model, refusal
 from service.contract.scan import Pixels
 
@@ -14,10 +14,7 @@ Side: TypeAlias = Annotated[int, Field(ge=1, le=4096)]
 class WhiteNoise(Model):
     """Independent noise in every value."""
 
-    amplitude: Number = Field(
-        description="As a part of the slice's range (its highest less its lowest value), drawn for each image, or as its "
-        "scope says."
-    )
+    amplitude: Number = Field(description="As a part of the slice's range (its highest less its lowest value).")
     distribution: Literal["uniform", "normal"] = Field(
         default="normal", description="Uniform, as wide as the amplitude, or normal, with that standard deviation."
     )
@@ -27,7 +24,10 @@ class Cutouts(Model):
     """Rectangles whose pixels show the slice's mean."""
 
     n: int = Field(default=5, ge=1, le=100, description="How many in each image; they may overlap.")
-    side: tuple[Side, Side] = Field(default=(1, 16), description="Shortest and longest side, pixels, drawn uniformly.")
+    side: tuple[Side, Side] = Field(
+        default=(1, 16),
+        description="Shortest and longest side, pixels, drawn uniformly; one longer than the image is cut to it.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -37,11 +37,14 @@ class Cutouts(Model):
 
 
 class Noise(Model):
-    """What is done to each image, in this order; null or false: nothing."""
+    """What is done to each image, in this order; null or false: nothing.
+
+    But for the crop, each combination of a sweep has noise of its own.
+    """
 
     crop: tuple[Pixels, Pixels] | None = Field(
         default=None,
-        description="Pixels of a random part of the scan; only this part is simulated, for images and descriptors alike.",
+        description="Pixels of a random part of the scan, all that is simulated, of images and descriptors alike.",
     )
     drift: float | None = Field(
         default=None,
@@ -63,16 +66,16 @@ class Noise(Model):
         """Whether images are worked on after the simulation."""
         return bool(self.drift or self.normalise or self.gradient or self.white or self.cutouts)
 
+    @property
+    def by_batch(self) -> bool:
+        """Whether anything is drawn for whole batches."""
+        drawn = self.gradient, None if self.white is None else self.white.amplitude
+        return any(d is not None and d.scope == "batch" for d in drawn)
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         white = None if self.white is None else self.white.amplitude
         for name, draw in (("gradient", self.gradient), ("white.amplitude", white)):
             if draw is not None:
-                _within(name, draw)
+                within(name, draw, 0.0, 100.0)
         return self
-
-
-def _within(name: str, draw: Uniform | Normal | Choice) -> None:
-    low, high = draw.bounds
-    if low < 0 or high > 100:
-        raise refusal(name, [low, high], "it may be drawn out of range", "values from 0 to 100")

@@ -1,15 +1,19 @@
-"""What is drawn for each sample. A draw is added to the value given, scales it or takes its place: each field says so."""
+"""What is drawn for each sample: added to the value given, as a factor of it, or in its place, as each field says."""
 
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from service.contract.distributions import Chance, Integer, Number, TipChoice, Vector
+from service.contract.distributions import Chance, Integer, Number, TipChoice, Vector, within
 from service.contract.model import Model, refusal
 
-FOR_THE_SAMPLE = ("offset", "in_plane_rotation", "mirror")  # a molecule has one place, whichever tip images it
-AT_LEAST = {"lateral_stiffness": 1e-3, "radial_stiffness": 1e-3, "lj_radius": 0.1, "lj_epsilon": 0.0}
-AT_MOST = {"lateral_stiffness": 1e4, "radial_stiffness": 1e4, "lj_radius": 10.0, "lj_epsilon": 100.0}
+_FOR_THE_SAMPLE = ("offset", "in_plane_rotation", "mirror")  # a molecule has one place, whichever tip images it
+_WITHIN = {
+    "lateral_stiffness": (1e-3, 1e4),
+    "radial_stiffness": (1e-3, 1e4),
+    "lj_radius": (0.1, 10.0),
+    "lj_epsilon": (0.0, 100.0),
+}
 
 
 class Randomise(Model):
@@ -38,19 +42,20 @@ class Randomise(Model):
     in_plane_rotation: Number | None = Field(default=None, description="Turns the molecule about the z axis, degrees.")
     mirror: Chance | None = Field(default=None, description="Whether the molecule is mirrored, x to −x.")
 
+    @property
+    def by_batch(self) -> bool:
+        """Whether anything is drawn for whole batches."""
+        drawn = (getattr(self, name) for name in type(self).model_fields)
+        return any(d is not None and d.scope == "batch" for d in drawn)
+
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for name in FOR_THE_SAMPLE:
+        for name in _FOR_THE_SAMPLE:
             draw = getattr(self, name)
             if draw is not None and draw.scope == "tip":
                 reason = "all tips image the molecule in one place"
                 raise refusal(f"{name}.scope", "tip", reason, "'batch' or 'sample'")
-        for name, least in AT_LEAST.items():
-            draw = getattr(self, name)
-            if draw is None:
-                continue
-            low, high = draw.bounds
-            if low < least or high > AT_MOST[name]:
-                accepted = f"values from {least:g} to {AT_MOST[name]:g}"
-                raise refusal(name, [low, high], "it may be drawn out of range", accepted)
+        for name, (least, most) in _WITHIN.items():
+            if (draw := getattr(self, name)) is not None:
+                within(name, draw, least, most)
         return self

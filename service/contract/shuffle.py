@@ -65,4 +65,5 @@ class Permutation:
     def _round(self, half: Words, r: int) -> Words:
         counter = np.zeros((4, len(half)), dtype=np.uint64)
         counter[0], counter[1], counter[2], counter[3] = half, r, self.variant, self.stream
-        return philox(self.key, counter)[0]
+        word: Words = philox(self.key, counter)[0]
+        return word

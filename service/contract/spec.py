@@ -4,6 +4,7 @@ Lengths in Å, charges in e, stiffness in N/m, as in physics.md.
 """
 
 import hashlib
+import math
 from typing import Annotated, Literal, Self, TypeAlias
 
 import numpy as np
@@ -20,6 +21,7 @@ from service.contract.sweep import Sweep
 from service.contract.tip import AtomicNumber, Tip
 
 Images: TypeAlias = Annotated[int, Field(ge=0, le=20)]
+_FLAT = 1e-6
 
 
 class LennardJonesPointCharges(Model):
@@ -44,8 +46,10 @@ class Periodic(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.lattice is not None and np.linalg.det(np.array(self.lattice)) == 0:
-            raise refusal("lattice", self.lattice, "the vectors span no volume", "three independent vectors")
+        if self.lattice is not None:
+            box = math.prod(math.hypot(*vector) for vector in self.lattice)  # were they at right angles
+            if abs(np.linalg.det(np.array(self.lattice))) <= _FLAT * box:
+                raise refusal("lattice", self.lattice, "the vectors span no volume", "three independent vectors")
         return self
 
 
@@ -99,9 +103,9 @@ class JobSpec(Model):
 
     @property
     def tip_pool(self) -> tuple[Tip, ...]:
-        """All tips that a sample may be imaged with: the given, the swept, the drawn."""
+        """All tips that a sample may be imaged with: the drawn, the swept or the given ones."""
         drawn = self.randomise.tip
-        return (*self.tips, *self.sweep.tip, *(() if drawn is None else drawn.values))
+        return self.sweep.tip or self.tips if drawn is None else drawn.values
 
     @property
     def image_dim(self) -> tuple[int, int]:
@@ -116,21 +120,25 @@ class JobSpec(Model):
         return self
 
     def _check_tilt(self) -> None:
-        """Whatever is drawn, a tip's tilt must stay shorter than its bond."""
-        added = reach(self.randomise.tilt)
-        shortened = 0.0 if self.randomise.r0 is None else min(0.0, self.randomise.r0.bounds[0])
+        """Whatever is drawn and swept, a tip's tilt must stay shorter than its bond."""
+        drawn, swept = self.randomise, self.sweep
+        tilted = reach(drawn.tilt)
+        longer = 0.0 if drawn.r0 is None else drawn.r0.bounds[0]
         for tip in self.tip_pool:
-            r0 = min(self.sweep.r0, default=tip.r0) + shortened
-            tilt = max((x * x + y * y) ** 0.5 for x, y in self.sweep.tilt or (tip.tilt,))
-            if tilt + added < r0:
+            r0 = min(swept.r0, default=tip.r0) + longer
+            tilt = max(math.hypot(*t) for t in swept.tilt or (tip.tilt,)) + tilted
+            if tilt < r0:
                 continue
-            field, value = ("randomise.tilt", added) if self.randomise.tilt else ("tilt", tilt)
-            if self.randomise.tilt is None and self.randomise.r0 is not None:
-                field, value = "randomise.r0", shortened
-            elif self.randomise.tilt is None:
-                field, value = ("sweep.tilt", tilt) if self.sweep.tilt else ("sweep.r0", r0)
-            reason = f"a tip's tilt could be as long as its bond: {tilt + added:g} Å of {r0:g} Å"
-            raise refusal(field, value, reason, f"together less than the shortest bond, {r0:g} Å")
+            # What was asked for besides the tip, which alone is sound.
+            asked = {
+                "randomise.tilt": (drawn.tilt, tilted),
+                "randomise.r0": (drawn.r0, longer),
+                "sweep.tilt": (swept.tilt, tilt),
+                "sweep.r0": (swept.r0, r0),
+            }
+            field, value = next((field, value) for field, (given, value) in asked.items() if given)
+            reason = f"a tip's tilt could be as long as its bond: {tilt:g} Å of {r0:g} Å"
+            raise refusal(field, value, reason, "a longest tilt that is shorter than the shortest bond")
 
     def _check_overlap(self) -> None:
         for name in ("df_steps", "lateral_stiffness", "radial_stiffness", "tip"):

@@ -27,7 +27,10 @@ class Flags(Model):
     """How many images have each quality flag; one image may have several."""
 
     not_converged: int = Field(default=0, description="The relaxation did not converge somewhere.")
-    left: int = Field(default=0, description="The probe particle left the box, or passed an atom.")
+    left: int = Field(
+        default=0,
+        description="The probe particle went above its tip, further sideways than its bond is long, or past an atom.",
+    )
     no_iso_surface: int = Field(default=0, description="A descriptor found no iso-surface.")
     not_finite: int = Field(default=0, description="A value is not finite.")
 
@@ -109,13 +112,13 @@ class WorkerRecord(Model):
 
 
 class StructureKind(Model):
-    """Structures that are alike as far as a spec may ask: the same elements, with or without charges and lattice."""
+    """Structures of a dataset that are alike in what a job may ask of them."""
 
-    elements: tuple[int, ...] = Field(description="Atomic numbers, ascending.")
+    elements: tuple[int, ...] = Field(description="Atomic numbers of the elements in each of them, ascending.")
     charged: bool = Field(description="Whether they have point charges.")
     lattice: bool = Field(description="Whether they have lattice vectors.")
     structures: int = Field(description="How many there are.")
-    examples: tuple[str, ...] = Field(description="Names of the first three.")
+    examples: tuple[str, ...] = Field(description="Names of the first few.")
 
 
 class DatasetRecord(Model):
@@ -127,6 +130,8 @@ class DatasetRecord(Model):
     )
     structures: int
     atoms: int
-    kinds: tuple[StructureKind, ...] = Field(description="What kinds of structures it has, by first appearance.")
     elements: tuple[str, ...] = Field(description="Symbols of the elements in it.")
+    kinds: tuple[StructureKind, ...] = Field(
+        description="The kinds of structures in it, together all of them, the most frequent first."
+    )
     created_at: float = Field(description="Unix time, s.")

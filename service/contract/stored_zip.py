@@ -11,10 +11,12 @@ from typing import TypeAlias
 from isal.isal_zlib import crc32  # eight times as fast as zlib's
 
 Piece: TypeAlias = bytes | memoryview  # of single bytes
+ALIGNMENT = 64  # of contents in the file: an array is used where it lies once the file is in memory
 PIECE_BYTES = 1 << 20  # fits a core's cache: on two cores 4 MiB cost 4 % of a worker's rate
 _SMALL_BYTES = 1 << 16  # shorter pieces travel together: each costs its taker a few calls
 
 _LOCAL, _LOCAL_SIZES = struct.Struct("<4s5H3I2H"), struct.Struct("<2H2Q")
+_PADDING, _PADDED = struct.Struct("<2H"), 0xD935  # an extra field that Android's zipalign uses for the same end
 _DESCRIPTOR = struct.Struct("<4sI2Q")
 _CENTRAL, _CENTRAL_SIZES = struct.Struct("<4s6H3I5H2I"), struct.Struct("<2H3Q")
 _END64, _LOCATOR, _END = struct.Struct("<4sQ2H2I4Q"), struct.Struct("<4sIQI"), struct.Struct("<4s4H2IH")
@@ -44,8 +46,10 @@ def _cut(members: Iterable[tuple[str, Iterable[Piece]]]) -> Iterator[Piece]:
     directory, at = [], 0
     for text, contents in members:
         name = text.encode()
-        head = _LOCAL.pack(b"PK\3\4", _NEEDS, _FLAGS, *_HOW, 0, _I, _I, len(name), _LOCAL_SIZES.size)
-        head += name + _LOCAL_SIZES.pack(1, _LOCAL_SIZES.size - 4, 0, 0)
+        extra = _LOCAL_SIZES.pack(1, _LOCAL_SIZES.size - 4, 0, 0)
+        gap = -(at + _LOCAL.size + len(name) + len(extra) + _PADDING.size) % ALIGNMENT
+        extra += _PADDING.pack(_PADDED, gap) + bytes(gap)
+        head = _LOCAL.pack(b"PK\3\4", _NEEDS, _FLAGS, *_HOW, 0, _I, _I, len(name), len(extra)) + name + extra
         yield head
         crc = size = 0
         for content in contents:

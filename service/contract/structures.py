@@ -1,13 +1,17 @@
-"""Structures: the molecules of a dataset, packed in flat arrays, and their one file form."""
+"""Structures: the molecules of a dataset, packed in flat arrays, their one file form, and their periodic images."""
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_USUAL: Any = None  # worked out when the object is made
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,7 +19,11 @@ class Structures:
     """n structures, N atoms in all; structure s owns atoms `offsets[s]:offsets[s+1]`.
 
     xyz: (N, 3) float64, Å; q: (N,) float64, e, NaN throughout a structure that has no charges;
-    z: (N,) int64 atomic numbers; offsets: (n+1,) int64; names: (n,) unicode, where each came from.
+    z: (N,) int64 atomic numbers; offsets: (n+1,) int64; names: (n,) unicode, where each came from;
+    lattice: (n, 3, 3) float64, rows a, b, c in Å, a row of zeros along which there is no period, NaN throughout for a
+    structure that has none: for all where it is not given;
+    originals: (n,) int64, how many atoms of each are its own, which come first, and not periodic images of those: all
+    where it is not given.
     """
 
     xyz: NDArray[np.float64]
@@ -23,6 +31,14 @@ class Structures:
     z: NDArray[np.int64]
     offsets: NDArray[np.int64]
     names: NDArray[np.str_]
+    lattice: NDArray[np.float64] = _USUAL
+    originals: NDArray[np.int64] = _USUAL
+
+    def __post_init__(self) -> None:
+        if self.lattice is None:  # takes no memory
+            object.__setattr__(self, "lattice", np.broadcast_to(np.nan, (len(self), 3, 3)))
+        if self.originals is None:
+            object.__setattr__(self, "originals", np.diff(self.offsets))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -33,18 +49,77 @@ class Structures:
 
     def gather(self, structures: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Of n structures in a row: the numbers of their atoms, (ΣN,), and where each structure starts, (n+1,)."""
-        sizes = np.diff(self.offsets)[structures]
+        sizes = self.offsets[structures + 1] - self.offsets[structures]
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         moved = self.offsets[structures] - offsets[:-1]
         return np.arange(offsets[-1]) + np.repeat(moved, sizes), offsets
+
+    def original(self, structures: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Of the atoms of `gather`, which are no periodic images: (ΣN,)."""
+        own, sizes = self.originals[structures], np.diff(offsets)
+        if (own == sizes).all():
+            return np.ones(offsets[-1], dtype=bool)
+        return np.asarray(np.arange(offsets[-1]) - np.repeat(offsets[:-1], sizes) < np.repeat(own, sizes))
 
     @cached_property
     def uncharged(self) -> NDArray[np.int64]:
         """Numbers of the structures without charges."""
         return np.flatnonzero(np.isnan(self.q[self.offsets[:-1]]))
 
+    @cached_property
+    def isolated(self) -> NDArray[np.int64]:
+        """Numbers of the structures without lattice."""
+        return np.flatnonzero(np.isnan(self.lattice[:, 0, 0]))
+
+    @classmethod
+    def concatenated(cls, parts: Sequence["Structures"]) -> "Structures":
+        """The structures of all parts, at least one, numbered on from each to the next."""
+        if len(parts) == 1:
+            return parts[0]
+        before = np.cumsum([0, *(len(part.z) for part in parts)])
+        offsets = [part.offsets[1:] + first for part, first in zip(parts, before[:-1], strict=True)]
+        periodic = any(len(part.isolated) < len(part) for part in parts)
+        return cls(
+            xyz=np.concatenate([part.xyz for part in parts]),
+            q=np.concatenate([part.q for part in parts]),
+            z=np.concatenate([part.z for part in parts]),
+            offsets=np.concatenate([[0], *offsets]),
+            names=np.concatenate([part.names for part in parts]),
+            lattice=np.concatenate([part.lattice for part in parts]) if periodic else _USUAL,
+            originals=np.concatenate([part.originals for part in parts]),
+        )
+
+    def repeated(
+        self, npbc: tuple[int, int, int], lattice: Sequence[Sequence[float]] | NDArray[np.float64] | None = None
+    ) -> "Structures":
+        """Each structure with its periodic images (physics.md §2): −a…a, −b…b, −c…c times along its lattice vectors.
+
+        npbc: (a, b, c); lattice: (3, 3), Å, instead of the structures' own. There are no images along a vector of
+        zeros. The images come after the atoms they are of, the last direction fastest. Raises ValueError if a
+        structure has no lattice.
+        """
+        if not any(npbc):
+            return self
+        cell = self.lattice if lattice is None else np.broadcast_to(np.array(lattice, dtype=float), self.lattice.shape)
+        if np.isnan(cell[:, 0, 0]).any():
+            raise ValueError(f"{len(self.isolated)} of {len(self)} structures have no lattice")
+        steps = np.array(sorted(product(*(range(-n, n + 1) for n in npbc)), key=any))  # (0, 0, 0) first
+        there = ((steps == 0) | (cell != 0).any(axis=2)[:, None]).all(axis=2)
+        structure, image = np.nonzero(there)
+        index, offsets = self.gather(structure)
+        shift = (steps[image, :, None] * cell[structure]).sum(axis=1)
+        return Structures(
+            xyz=self.xyz[index] + np.repeat(shift, np.diff(offsets), axis=0),
+            q=self.q[index],
+            z=self.z[index],
+            offsets=offsets[np.concatenate([[0], np.cumsum(there.sum(axis=1))])],
+            names=self.names,
+            lattice=cell,
+            originals=np.diff(self.offsets),
+        )
+
     def arrays(self) -> Iterator[tuple[str, NDArray[np.generic]]]:
-        """The arrays by name, in the order of the file."""
+        """The arrays by name, in the order of the file; lattice only if a structure has one."""
         yield from (
             ("xyz", self.xyz),
             ("q", self.q),
@@ -52,6 +127,8 @@ class Structures:
             ("offsets", self.offsets),
             ("names", self.names),
         )
+        if len(self.isolated) < len(self):
+            yield "lattice", self.lattice
 
     @cached_property
     def digest(self) -> str:
@@ -72,4 +149,4 @@ class Structures:
     def from_bytes(cls, data: bytes) -> "Structures":
         """Back from `to_bytes`."""
         with np.load(io.BytesIO(data), allow_pickle=False) as f:
-            return cls(**{name: f[name] for name in ("xyz", "q", "z", "offsets", "names")})
+            return cls(**{name: f[name] for name in f.files})

@@ -1,5 +1,6 @@
 """Sweeps: axes whose values are crossed, each sample being made with every combination."""
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeAlias
 
@@ -10,13 +11,14 @@ from service.contract.model import Finite, Model
 from service.contract.scan import DfSteps
 from service.contract.tip import Pair, Tip
 
-Positive: TypeAlias = Annotated[float, Field(gt=0, le=1e4)]
+Stiffness: TypeAlias = Annotated[float, Field(ge=1e-3, le=1e4)]
 
 
 class Sweep(Model):
     """Values that take the place of the given ones; an empty axis is none. The last axis turns fastest.
 
-    All combinations of a sample share its molecule and everything that is drawn, which comes on top.
+    All combinations of a sample share its molecule and what is drawn for it, which comes on top. What is drawn for a
+    batch they share within a batch.
     """
 
     tip: Annotated[tuple[Tip, ...], Field(max_length=64)] = Field(default=(), description="In place of each tip.")
@@ -29,10 +31,10 @@ class Sweep(Model):
     r0: Annotated[tuple[Annotated[float, Field(gt=0, le=100)], ...], Field(max_length=MAX_VALUES)] = Field(
         default=(), description="Bond length of every tip, Å."
     )
-    lateral_stiffness: Annotated[tuple[Positive, ...], Field(max_length=MAX_VALUES)] = Field(
+    lateral_stiffness: Annotated[tuple[Stiffness, ...], Field(max_length=MAX_VALUES)] = Field(
         default=(), description="k_x and k_y of every tip, N/m."
     )
-    radial_stiffness: Annotated[tuple[Positive, ...], Field(max_length=MAX_VALUES)] = Field(
+    radial_stiffness: Annotated[tuple[Stiffness, ...], Field(max_length=MAX_VALUES)] = Field(
         default=(), description="k_r of every tip, N/m."
     )
     df_steps: Annotated[tuple[DfSteps, ...], Field(max_length=MAX_VALUES)] = Field(
@@ -53,7 +55,4 @@ class Sweep(Model):
     @property
     def n(self) -> int:
         """How many combinations there are."""
-        n = 1
-        for values in self.axes.values():
-            n *= len(values)
-        return n
+        return math.prod(map(len, self.axes.values()))

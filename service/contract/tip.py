@@ -1,5 +1,6 @@
 """The tip: a probe particle on its spring (physics.md §2 and §3)."""
 
+import math
 from typing import Annotated, Self, TypeAlias
 
 from pydantic import Field, model_validator
@@ -34,7 +35,7 @@ class Tip(Model):
     def _check(self) -> Self:
         if len(self.charge_z) != len(self.charges):
             raise refusal("charge_z", self.charge_z, "one height a charge is needed", f"{len(self.charges)} numbers")
-        if not self.tilt[0] ** 2 + self.tilt[1] ** 2 < self.r0**2:
+        if not math.hypot(*self.tilt) < self.r0:
             raise refusal("tilt", self.tilt, "the tilt is as long as the bond", f"a length below r0 = {self.r0:g} Å")
         k_x, k_y, k_z, k_r = self.stiffness
         if not (k_x > 0 and k_y > 0 and k_z + k_r > 0):

@@ -5,6 +5,7 @@ with zeros, loops for hours over a header of 10¹² and reads 3,000 molecules a 
 it may be trusted is the whole file, so the file is read here, once; the tests hold this reader against ASE's.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,10 @@ PLAIN = "'element x y z' or 'element x y z charge' in every line; name other col
 NAMED = "Properties=species:S:1:pos:R:3, further columns as name:type:count, a charge as " + ", ".join(CHARGES)
 HEADER = f"the number of atoms, 1 to {MAX_ATOMS}, alone in its line"
 NUMBER = "a decimal number such as -1.25 or 3e-4"
-PROPERTIES = re.compile(rb"""(?i)(?<![^\s,])properties\s*=\s*(?:"([^"]*)"|'([^']*)'|\{([^}]*)\}|\[([^]]*)\]|(\S+))""")
+VECTORS = 'Lattice="ax ay az bx by bz cx cy cz", Å: three independent vectors, 0 0 0 where it is not periodic'
+GIVEN = rb"""(?i)(?<![^\s,])%s\s*=\s*(?:"([^"]*)"|'([^']*)'|\{([^}]*)\}|\[([^]]*)\]|(\S+))"""
+PROPERTIES, LATTICE = re.compile(GIVEN % b"properties"), re.compile(GIVEN % b"lattice")
+INDEPENDENT = 1e-6  # the least singular value of independent vectors whose largest component is 1
 
 
 class Readable(Protocol):
@@ -47,12 +51,14 @@ class Readable(Protocol):
 class Frame:
     """One structure of n atoms: z (n,) int64; xyz (n, 3) float64, Å; q (n,) float64, e, or None without charges.
 
+    lattice: (3, 3) float64, rows a, b, c in Å, one of zeros where the structure is not periodic; None without lattice.
     where names file and structure; line is the number of the first atom's line, counted from 1.
     """
 
     z: NDArray[np.int64]
     xyz: NDArray[np.float64]
     q: NDArray[np.float64] | None
+    lattice: NDArray[np.float64] | None
     where: str
     line: int
 
@@ -71,7 +77,8 @@ def frames(file: Readable, name: str) -> Iterator[Frame | Fault]:
     """The structures of an xyz file in order; in place of one that can't be read its first fault.
 
     Ends early where the faults leave it unclear where the next structure begins. Blank lines between structures are
-    skipped. Values are not judged: NaN and 1e300 are numbers here. A lattice is ignored: structures are isolated.
+    skipped. Values of atoms are not judged: NaN and 1e300 are numbers here. What `pbc` says is not looked at: as in
+    ASE's repeat, how many images there are is said by whoever asks for them.
     Raises InvalidInput for a line without end, and what `file.read` raises.
     """
     lines = _lines(file, name)
@@ -131,6 +138,7 @@ def _lines(file: Readable, name: str) -> Iterator[bytes]:
 def _frame(comment: bytes, rows: Sequence[list[str]], where: str, first: int) -> Frame:
     """A structure from its comment and its split lines. Raises InvalidInput with one fault."""
     columns = _named(comment, f"{where}, line {first - 1}") or _plain(rows, where, first)
+    lattice = _lattice(comment, f"{where}, line {first - 1}")
     for i, row in enumerate(rows):
         if len(row) != columns.width:
             reason = (
@@ -149,7 +157,7 @@ def _frame(comment: bytes, rows: Sequence[list[str]], where: str, first: int) ->
         raise InvalidInput(_culprit(rows, columns, where, first)) from None
     if any("_" in "".join(column) for column in numeric):  # 1_0 is a number to Python alone
         raise InvalidInput(_culprit(rows, columns, where, first))
-    return Frame(np.array(z), values[:3].T, None if columns.charge is None else values[3], where, first)
+    return Frame(np.array(z), values[:3].T, None if columns.charge is None else values[3], lattice, where, first)
 
 
 def _plain(rows: Sequence[list[str]], where: str, first: int) -> Columns:
@@ -168,15 +176,28 @@ def _plain(rows: Sequence[list[str]], where: str, first: int) -> Columns:
 
 def _named(comment: bytes, where: str) -> Columns | None:
     """Columns named by `Properties=…` in the comment, None where there is none. Raises InvalidInput with one fault."""
-    found = PROPERTIES.findall(comment)
-    if not found:
-        return None
     try:
-        if len(found) > 1:
-            raise ValueError("Properties is given more than once")
-        return _columns(b"".join(found[0]).strip())
+        properties = _given(PROPERTIES, "Properties", comment)
+        return None if properties is None else _columns(properties)
     except ValueError as e:
         raise InvalidInput(Fault(where, shown(comment.strip()), str(e), NAMED)) from None
+
+
+def _lattice(comment: bytes, where: str) -> NDArray[np.float64] | None:
+    """Vectors given by `Lattice=…` in the comment, None where there are none. Raises InvalidInput with one fault."""
+    try:
+        lattice = _given(LATTICE, "Lattice", comment)
+        return None if lattice is None else _vectors(lattice)
+    except ValueError as e:
+        raise InvalidInput(Fault(where, shown(comment.strip()), str(e), VECTORS)) from None
+
+
+def _given(key: re.Pattern[bytes], name: str, comment: bytes) -> bytes | None:
+    """What the comment says for a key, None where it says nothing. Raises ValueError if it does so more than once."""
+    found = key.findall(comment)
+    if len(found) > 1:
+        raise ValueError(f"{name} is given more than once")
+    return b"".join(found[0]).strip() if found else None
 
 
 @lru_cache(maxsize=64)
@@ -204,6 +225,35 @@ def _columns(properties: bytes) -> Columns:
     if "element" not in at or "xyz" not in at:
         raise ValueError("Properties names no " + ("pos" if "element" in at else "species"))
     return Columns(at["element"], at["xyz"], at.get("charge"), width)
+
+
+@lru_cache(maxsize=64)
+def _vectors(lattice: bytes) -> NDArray[np.float64] | None:
+    """Vectors (3, 3) from 'ax ay az …', None for zeros throughout. Raises ValueError saying what is wrong with it."""
+    words = lattice.decode("ascii", "backslashreplace").replace(",", " ").split()
+    if len(words) != 9:
+        raise ValueError(f"Lattice has {len(words)} numbers, 9 expected")
+    numbers = [_number(word) for word in words]
+    vectors = np.array(numbers).reshape(3, 3)
+    vectors.setflags(write=False)  # other structures get the same
+    along = vectors[vectors.any(axis=1)]
+    if not len(along):
+        return None
+    along = along / np.abs(along).max(axis=1, keepdims=True)
+    if np.linalg.matrix_rank(along, tol=INDEPENDENT) < len(along):
+        raise ValueError("the vectors of Lattice are not independent")
+    return vectors
+
+
+def _number(word: str) -> float:
+    """A finite number. Raises ValueError naming what is none."""
+    try:
+        number = float(word.replace("_", "?"))  # 1_0 is a number to Python alone
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{shown(word)} in Lattice is not a number")
+    return number
 
 
 @cache

@@ -67,3 +67,16 @@ def test_large_arrays_are_not_copied():
 def test_objects_are_refused():
     with pytest.raises(ValueError, match="Object arrays"):
         file({"x": np.array([{}], dtype=object)})
+
+
+@given(
+    st.lists(
+        st.text(st.characters(min_codepoint=97, max_codepoint=122), min_size=1, max_size=70), min_size=1, unique=True
+    )
+)
+def test_arrays_lie_where_they_can_be_used_in_place(names):
+    data = file({name: np.arange(i + 1.0) for i, name in enumerate(names)})
+    with zipfile.ZipFile(io.BytesIO(data)) as z:
+        for entry in z.infolist():
+            name, extra = (int.from_bytes(data[entry.header_offset + at :][:2], "little") for at in (26, 28))
+            assert (entry.header_offset + 30 + name + extra) % 64 == 0

@@ -71,6 +71,32 @@ def test_structures_without_charges_among_others():
     np.testing.assert_array_equal(s.q, [np.nan, 0.25])
 
 
+def test_structures_with_lattice_among_others():
+    cell, chain = "3 0 0 0 4 0 1 1 5", "2 0 0 0 0 0 0 0 0"
+
+    def periodic(lattice: str) -> bytes:
+        return f'1\nLattice="{lattice}" pbc="T F F"\nH 0 0 0\n'.encode()
+
+    s = read(("a.xyz", H + periodic(cell) + H + H), ("b.xyz", H), ("c.xyz", periodic(chain) + periodic("0 " * 9)))
+    assert s.lattice.shape == (7, 3, 3)
+    assert s.isolated.tolist() == [0, 2, 3, 4, 6]
+    assert s.lattice[1].tolist() == [[3, 0, 0], [0, 4, 0], [1, 1, 5]]
+    assert s.lattice[5].tolist() == [[2, 0, 0], [0, 0, 0], [0, 0, 0]]
+    assert np.isnan(s.lattice[s.isolated]).all()
+    assert dataset_id(s) != dataset_id(read(("a.xyz", H * 4), ("b.xyz", H), ("c.xyz", H * 2)))
+
+
+@pytest.mark.parametrize(
+    ("vector", "value"),
+    [("0 0 0.2", "0.2 Å"), ("0 -10001 0", "10001 Å"), ("0 0 1e200", "1e+200 Å"), ("0 1e-200 0", "1e-200 Å")],
+)
+def test_lattices_out_of_range(vector, value):
+    (fault,) = faults(("a.xyz", H + f'1\nLattice="3 0 0 {vector} 0 0 0"\nH 0 0 0\n'.encode()))
+    assert fault.field == "a.xyz, structure 2, line 5"
+    assert value in fault.value
+    assert "lattice vector is out of range" in fault.reason
+
+
 def test_survives_its_file():
     s = read(("a.zip", zipped(("b.xyz", BENZENE), ("c.xyz", H))))
     assert dataset_id(Structures.from_bytes(s.to_bytes())) == dataset_id(s)
@@ -225,6 +251,12 @@ def test_any_bytes(data):
     reads_or_refuses(data)
     reads_or_refuses(b"1\n" + data + b"\nC 0 0 0\n")
     reads_or_refuses(b"1\nProperties=" + data + b"\nC 0 0 0\n")
+    reads_or_refuses(b"1\nLattice=" + data + b"\nC 0 0 0\n")
+
+
+@given(st.text(alphabet="0123456789 .-einaf,'\"[]{}\t", max_size=60))
+def test_any_lattice(text):
+    reads_or_refuses(f"1\nLattice={text}\nC 0 0 0\n".encode())
 
 
 def reads_or_refuses(data: bytes) -> None:
@@ -236,3 +268,4 @@ def reads_or_refuses(data: bytes) -> None:
     assert np.isfinite(s.xyz).all()
     assert ((s.z > 0) & (s.z <= elements().last)).all()
     assert (np.diff(s.offsets) > 0).all()
+    assert np.isfinite(s.lattice).all(axis=(1, 2)).sum() == len(s) - len(s.isolated)

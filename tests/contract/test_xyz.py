@@ -68,6 +68,40 @@ def test_reads_what_ase_writes(seed, sizes, charged):
             assert frame.q is None
 
 
+CELLS = st.lists(st.lists(st.floats(-9, 9), min_size=3, max_size=3), min_size=3, max_size=3)
+
+
+@given(cell=CELLS, period=st.lists(st.booleans(), min_size=3, max_size=3), pbc=st.booleans())
+def test_lattices_as_ase_writes_them(cell, period, pbc):
+    cell = (np.array(cell) + 20 * np.eye(3)) * np.array(period)[:, None]
+    f = io.StringIO()
+    ase.io.write(f, ase.Atoms("H", cell=cell, pbc=pbc and period), format="extxyz")
+    lattice = one(f.getvalue()).lattice
+    back = ase.io.read(io.StringIO(f.getvalue()), format="extxyz").cell
+    if any(period):
+        np.testing.assert_array_equal(lattice, back)
+        np.testing.assert_allclose(lattice, cell, atol=1e-7)
+    else:
+        assert lattice is None
+        assert back.rank == 0
+
+
+@pytest.mark.parametrize("quotes", ['""', "''", "{}", "[]"])
+@pytest.mark.parametrize("numbers", ["3 0 0 -1 2 0 0 0 5e0", " 3. 0 0  -1\t2 -0 0 0 5 ", "3, 0, 0, -1, 2, 0, 0, 0, 5"])
+@pytest.mark.parametrize("rest", ["", ' pbc="T T F"', " Properties=species:S:1:pos:R:3 energy=1"])
+def test_quoted_lattice(quotes, numbers, rest):
+    comment = f"Lattice={quotes[0]}{numbers}{quotes[1]}{rest}"
+    lattice = one(f"1\n{comment}\nH 0 0 0\n").lattice
+    np.testing.assert_array_equal(lattice, ase.io.read(io.StringIO(f"1\n{comment}\nH 0 0 0\n"), format="extxyz").cell)
+    assert lattice.tolist() == [[3, 0, 0], [-1, 2, 0], [0, 0, 5]]
+    np.testing.assert_array_equal(one(f"1\n{comment.replace('Lattice', 'LATTICE')}\nH 0 0 0\n").lattice, lattice)
+
+
+def test_each_structure_has_its_lattice():
+    read_ = read("1\nLattice='1 0 0 0 1 0 0 0 1'\nH 0 0 0\n1\n\nH 0 0 0\n1\nLattice='2 0 0 0 2 0 0 0 2'\nH 0 0 0\n")
+    assert [None if frame.lattice is None else frame.lattice[0, 0] for frame in read_] == [1, None, 2]
+
+
 @pytest.mark.parametrize("name", [*xyz.CHARGES, "Charge", "Q"])
 def test_named_charge(name):
     frame = one(f"2\nProperties=species:S:1:{name}:R:1:pos:R:3 energy=1\nC 0.5 0 0 0\nO -0.5 0 0 1.1\n")
@@ -93,7 +127,8 @@ def test_quoted_properties(quotes):
         "",
         "energy=3 charge=1 q=2",
         "Lattice off",
-        "Lattice=3",
+        "superlattice=3",
+        "pbc=maybe",
         "it's",
         '"',
         "\\",
@@ -197,6 +232,33 @@ def test_refused(text, field, value, reason):
 )
 def test_refused_properties(properties, reason):
     fault = refused(f"1\nProperties={properties}\nC 0 0 0\n")
+    assert fault.field == "m.xyz, structure 1, line 2"
+    assert reason in fault.reason
+
+
+@pytest.mark.parametrize(
+    ("lattice", "reason"),
+    [
+        ("3", "1 numbers, 9 expected"),
+        ("1 2 3", "1 numbers, 9 expected"),
+        ("'1 2 3'", "3 numbers, 9 expected"),
+        ("'1 0 0 0 1 0 0 0 1 0'", "10 numbers, 9 expected"),
+        ("[[1,0,0],[0,1,0],[0,0,1]]", "3 numbers, 9 expected"),
+        ("''", "0 numbers, 9 expected"),
+        ("'1 0 0 0 1 0 0 0 x'", "x in Lattice is not a number"),
+        ("'1 0 0 0 1 0 0 0 1_0'", "1_0 in Lattice is not a number"),
+        ("'1 0 0 0 1 0 0 0 ١'", "not a number"),
+        ("'1 0 0 0 1 0 0 0 nan'", "nan in Lattice is not a number"),
+        ("'1 0 0 0 -inf 0 0 0 1'", "-inf in Lattice is not a number"),
+        ("'1 0 0 0 1 0 0 0 1e400'", "1e400 in Lattice is not a number"),
+        ("'1 2 3 4 5 6 7 8 9'", "not independent"),
+        ("'1 0 0 1 1e-7 0 0 0 1'", "not independent"),
+        ("'1 1 0 -2e300 -2e300 0 0 0 0'", "not independent"),
+        ("'1 0 0 0 1 0 0 0 1' lattice='1 0 0 0 1 0 0 0 1'", "more than once"),
+    ],
+)
+def test_refused_lattices(lattice, reason):
+    fault = refused(f"1\nLattice={lattice} pbc='T T T'\nC 0 0 0\n")
     assert fault.field == "m.xyz, structure 1, line 2"
     assert reason in fault.reason
 

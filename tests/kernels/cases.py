@@ -33,17 +33,19 @@ def make_atoms(*molecules: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Atoms:
         np.concatenate([q for _, q, _ in molecules]),
         *table.T,
         np.concatenate(([0], np.cumsum([len(q) for _, q, _ in molecules]))),
+        number=np.concatenate([numbers for _, _, numbers in molecules]),
     )
 
 
-def make_images(molecule, window, dim, tip: dict[str, Any] = CO_TIP) -> Images:
-    """Images of the molecules (M,) over windows (M, 2, 3), all with the same tip."""
+def make_images(molecule, window, dim, tip: dict[str, Any] = CO_TIP, df_steps=1) -> Images:
+    """Images of the molecules (M,) over windows (M, 2, 3) of dim (nx, ny, nz), all with the same tip."""
     m = len(molecule)
     every = lambda value: np.tile(np.asarray(value, float), (m, *[1] * np.ndim(value)))  # noqa: E731
     radius, depth = ELEMENTS[tip["element"]][:2]
     return Images(
-        np.asarray(molecule), np.asarray(window, float), dim, every(tip["r0"][:2]), every(tip["r0"][2]),
-        every(tip["stiffness"]), every(radius), every(depth), every(tip["charges"]), every(tip["charge_z"]),
+        np.asarray(molecule), np.asarray(window, float), dim[:2], dim[2] - max(df_steps, 2) + 1, np.full(m, df_steps),
+        every(tip["r0"][:2]), every(tip["r0"][2]), every(tip["stiffness"]), every(radius), every(depth),
+        every(tip["charges"]), every(tip["charge_z"]),
     )  # fmt: skip
 
 
@@ -53,7 +55,6 @@ class Case:
 
     atoms: Atoms
     images: Images
-    df_steps: int
     data: dict[str, np.ndarray]
 
 
@@ -62,8 +63,8 @@ def load(name: str) -> Case:
     with np.load(DATA / f"{name}.npz") as file:
         data = dict(file)
     case = json.loads(str(data["case"]))
-    images = make_images([0], [case["scan_window"]], tuple(case["scan_dim"]), case["tip"])
-    return Case(make_atoms((data["xyz"], data["q"], data["z"])), images, case["df_steps"], data)
+    images = make_images([0], [case["scan_window"]], tuple(case["scan_dim"]), case["tip"], case["df_steps"])
+    return Case(make_atoms((data["xyz"], data["q"], data["z"])), images, data)
 
 
 def random_molecule(seed: int, n: int, spread: float = 2.5):

@@ -4,13 +4,15 @@ Sizes are no multiples of anything, so that a wrong index shows.
 """
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 
 from kernels.device import Device, open_device
+from kernels.noise import Noise
 from kernels.simulator import Simulator
 from tests.kernels.cases import CO_TIP, make_atoms, make_images, random_molecule, window
-from tests.kernels.test_simulator import DESCRIPTORS, LONG_ROW, join
+from tests.kernels.test_simulator import LONG_ROW, MAPS, drawn, join
 
 TIPS = [
     CO_TIP,
@@ -21,13 +23,20 @@ TIPS = [
 
 
 def simulate(device: Device):
-    """Two molecules under four tips each, 7 × 5 pixels, 5 heights."""
+    """Two molecules under four tips each, 7 × 5 pixels, 4 to 7 heights, and all that is done to images."""
     atoms = make_atoms(random_molecule(1, 5), random_molecule(2, 3))
-    images = join(*(make_images([m], [window()], (7, 5, 5), tip) for m in (0, 1) for tip in TIPS))
-    return Simulator(device).run(atoms, images, 3, DESCRIPTORS)
+    images = join(*(make_images([m], [window()], (7, 5, 5), tip, df_steps=3) for m in (0, 1) for tip in TIPS))
+    images = replace(images, df_steps=np.array([3, 1, 4, 2, 3, 3, 5, 2]))
+    rng = np.random.default_rng(3)
+    noise = Noise(
+        drift=rng.normal(0, 1, (8, 3, 2)), normalise=True, gradient=rng.uniform(-0.3, 0.3, (8, 2)),
+        amplitude=rng.uniform(0, 0.1, 8), distribution="normal", key=1 << 63 | 5,
+        counter=rng.integers(0, 1 << 32, (8, 3), dtype=np.uint32), cutouts=rng.integers(-1, 8, (8, 2, 4)),
+    )  # fmt: skip
+    return Simulator(device).run(atoms, images, MAPS, noise=noise)
 
 
 if __name__ == "__main__":
     wide = Device(open_device(sys.argv[1]).context.devices[0], lanes=int(sys.argv[2]))
     result = simulate(wide)
-    np.savez(sys.argv[3], df=result.df, descriptors=result.descriptors)
+    np.savez(sys.argv[3], *drawn(result), df=result.df)

@@ -18,9 +18,8 @@ def test_reference_cases(device: Device, name: str) -> None:
 @given(seed=st.integers(0, 10**6), n=st.integers(1, 20), zmin=st.sampled_from([-1.5, -0.7, -3.0]))
 def test_formula(device: Device, seed: int, n: int, zmin: float) -> None:
     atoms, images, x, y = small_scene(seed, n)
-    got = describe(device, atoms, images, AtomRfunc(zmin=zmin, r_max=1.0))
-    xyz = atoms.xyz
-    assert got == pytest.approx(oracle.atom_rfunc(xyz, atoms.vdw_radius, x, y, zmin, r_max=1.0), abs=1e-4)
+    got = describe(device, atoms, images, AtomRfunc(zmin, r_max=1.0))
+    assert got == pytest.approx(oracle.atom_rfunc(atoms.xyz, atoms.vdw_radius, x, y, zmin, r_max=1.0), abs=1e-4)
 
 
 def test_depths_above_the_top_are_refused() -> None:

@@ -16,14 +16,15 @@ def test_reference_cases(device: Device, name: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["sphere", "center"])
-@given(seed=st.integers(0, 10**6), n=st.integers(1, 20), zmin=st.sampled_from([-1.5, -0.7, -3.0]))
-def test_formula(device: Device, mode: str, seed: int, n: int, zmin: float) -> None:
+@given(
+    seed=st.integers(0, 10**6), n=st.integers(1, 20), zmin=st.sampled_from([-1.2, -0.7, -3.0]),
+    zmax_s=st.sampled_from([-1.2, -0.2, -2.5]), r_pp=st.sampled_from([-0.5, 0.4]),
+)  # fmt: skip
+def test_formula(device: Device, mode: str, seed: int, n: int, zmin: float, zmax_s: float, r_pp: float) -> None:
     atoms, images, x, y = small_scene(seed, n)
-    got = describe(device, atoms, images, AtomicDisks(zmin=zmin, mode=mode))
-    xyz = atoms.xyz
-    assert got == pytest.approx(
-        oracle.atomic_disks(xyz, atoms.vdw_radius, atoms.covalent_radius, x, y, mode, zmin), abs=1e-4
-    )
+    got = describe(device, atoms, images, AtomicDisks(zmin, zmax_s, r_pp, mode))
+    radii = atoms.vdw_radius, atoms.covalent_radius
+    assert got == pytest.approx(oracle.atomic_disks(atoms.xyz, *radii, x, y, mode, zmin, zmax_s, r_pp), abs=1e-4)
 
 
 def test_depths_above_the_top_are_refused() -> None:

@@ -17,7 +17,15 @@ def test_offsets_that_do_not_cut_molecules_are_refused(offsets: list[float]) -> 
 
 @pytest.mark.parametrize(
     "change",
-    [{"xyz": np.zeros((7, 2))}, {"charge": np.full(7, np.nan)}, {"vdw_radius": np.full(7, -1.0)}, {"charge": ["?"]}],
+    [
+        {"xyz": np.zeros((7, 2))},
+        {"charge": np.full(7, np.nan)},
+        {"vdw_radius": np.full(7, -1.0)},
+        {"charge": ["?"]},
+        {"number": np.arange(6)},
+        {"number": np.full(7, -1)},
+        {"number": np.ones(7)},
+    ],
 )
 def test_other_shapes_and_numbers_are_refused(change: dict[str, np.ndarray]) -> None:
     with pytest.raises(InvalidInput, match=next(iter(change))):

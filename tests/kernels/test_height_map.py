@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from kernels.device import Device
 from kernels.height_map import HeightMap
 from kernels.imaging import Quality
+from kernels.maps import Map
 from kernels.simulator import Simulator
 from tests.kernels import oracle
 from tests.kernels.cases import CO_TIP, NAMES, make_atoms, make_images, random_molecule, window
-from tests.kernels.maps import describe, reference_error, small_scene
+from tests.kernels.maps import describe, reference_error, sample_of, small_scene
 
 ONE_ATOM = make_atoms((np.zeros((1, 3)), np.zeros(1), np.array([6])))
 LONG_ROW = CO_TIP | {"charges": [-1, 2, -1, 0.5], "charge_z": [0.5, 0.1, -0.4, 0.9]}
@@ -33,10 +34,7 @@ def test_no_step_is_skipped_that_matters(
 ) -> None:
     atoms, _, x, y = small_scene(seed, n)
     images = make_images([0], [window(5.0, 9.0)], (13, 9, nz), tip)
-    sample = (
-        atoms.xyz, atoms.charge, atoms.lj_radius + images.lj_radius[0],
-        np.sqrt(atoms.lj_epsilon * images.lj_epsilon[0]), images.charges[0], images.charge_z[0],
-    )  # fmt: skip
+    sample = sample_of(atoms, images)
     exact = oracle.height_map(x, y, 6.0, 4.0 / nz, lambda p: oracle.force_z(p, *sample), iso, zmin)
     error = np.abs(describe(device, atoms, images, HeightMap(iso, zmin)) - exact)
     # A force that only just reaches iso between steps may be seen by one arithmetic and not by the other.
@@ -60,7 +58,7 @@ def test_one_atom_where_its_repulsion_reaches_iso(device: Device) -> None:
 def test_no_surface_is_zero_everywhere_and_flagged(device: Device) -> None:
     far = replace(ONE_ATOM, xyz=np.array([[0.0, 0, -300.0]]))
     images = make_images([0, 0], [window()] * 2, (7, 5, 6))
-    result = Simulator(device).run(far, images, 1, [HeightMap()])
+    result = Simulator(device).run(far, images, [Map(HeightMap())])
     assert not result.descriptors.any()
     assert result.quality.tolist() == [Quality.GOOD, Quality.NO_ISO_SURFACE]
 

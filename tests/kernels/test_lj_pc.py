@@ -19,13 +19,14 @@ kernel void probe(SAMPLE_PARAMETERS, global const float *points, const int n, gl
         return;
     const field_t f = sample_field(&sample, points[3 * i], points[3 * i + 1], points[3 * i + 2]);
     const rigid_t r = sample_rigid(&sample, points[3 * i], points[3 * i + 1], points[3 * i + 2], 1.6f);
+    const mask passed = sample_passed(&sample, points[3 * i], points[3 * i + 1], points[3 * i + 2]);
     const real all[] = {f.gx, f.gy, f.gz, f.xx, f.xy, f.xz, f.yy, f.yz, f.zz, r.force, r.steep, r.charges,
-                        r.slope, r.closeness};
-    for (int c = 0; c < 14; ++c)
+                        r.slope, r.closeness, passed ? 1.0f : (real)(0.0f)};
+    for (int c = 0; c < 15; ++c)
 #if WIDTH == 1
-        out[14 * i + c] = all[c];
+        out[15 * i + c] = all[c];
 #else
-        out[14 * i + c] = all[c].s0;
+        out[15 * i + c] = all[c].s0;
 #endif
 }
 """
@@ -47,7 +48,7 @@ def evaluate(device: Device, atoms, images, points: np.ndarray) -> np.ndarray:
     buffers, copies = memory.upload(arrays)
     copies[-1].wait()
     program = device.build(device.source("vector", "lj_pc") + PROBE, **group.defines)
-    out = np.empty((len(points), 14), np.float32)
+    out = np.empty((len(points), 15), np.float32)
     out_buffer = memory.buffer("probe_out", out.nbytes)
     arguments = [*force.arguments(group, buffers), buffers["points"], np.int32(len(points)), out_buffer]
     device.launch(cl.Kernel(program, "probe"), (len(points), 1), (4, 1), *arguments)
@@ -115,6 +116,19 @@ def test_steep_and_slope_bound_the_force_further_down(device: Device, tip: dict)
         steep, charges, slope, left = got[near, 10], got[near, 11], got[near, 12], left[near]
         most = steep / left**14 + charges + way * slope / left**7
         assert (below[near] <= most + 1e-4 * np.abs(most) + 1e-6).all()
+
+
+@pytest.mark.parametrize("lanes", ["device", "scalar_device"])
+def test_passed_is_below_an_atom_and_near_its_axis(lanes: str, request: pytest.FixtureRequest) -> None:
+    atoms = make_atoms(random_molecule(7, 4))
+    images = make_images([0], [window()], (7, 5, 6))
+    points = np.random.default_rng(8).uniform([-5, -5, -3], [5, 5, 1], (400, 3)).astype(np.float32).astype(float)
+    got = evaluate(request.getfixturevalue(lanes), atoms, images, points)[:, 14]
+    apart = np.linalg.norm((points[:, None] - atoms.xyz)[..., :2], axis=-1)
+    near = apart < (atoms.lj_radius + images.lj_radius[0]) / 2
+    passed = (near & (points[:, None, 2] < atoms.xyz[:, 2])).any(axis=1)
+    assert 40 < passed.sum() < 360
+    assert np.array_equal(got != 0, passed)
 
 
 def test_short_rows_are_expanded_and_long_ones_are_not() -> None:

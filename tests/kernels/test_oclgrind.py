@@ -10,6 +10,7 @@ import pytest
 
 from kernels.device import Device
 from tests.kernels.simulate_small import simulate
+from tests.kernels.test_simulator import drawn
 
 ROOT = Path(__file__).parents[2]
 CHECKS = {"OCLGRIND_DATA_RACES": "1", "OCLGRIND_UNINITIALIZED": "1"}
@@ -43,7 +44,8 @@ def test_no_kernel_reads_or_writes_what_it_must_not(tmp_path: Path, device: Devi
     here = simulate(device)
     with np.load(out) as there:
         assert there["df"] == pytest.approx(here.df, abs=1e-4 * float(np.abs(here.df).max()))
-        assert there["descriptors"] == pytest.approx(here.descriptors, abs=1e-4)
+        for index, image in enumerate(drawn(here)):
+            assert there[f"arr_{index}"] == pytest.approx(image, abs=1e-4)
 
 
 @pytest.mark.parametrize(

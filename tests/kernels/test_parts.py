@@ -5,10 +5,11 @@ from hypothesis import strategies as st
 
 from kernels.device import Device
 from kernels.errors import DeviceLimit
+from kernels.maps import Map
 from kernels.parts import cut
 from kernels.simulator import Simulator
 from tests.kernels.cases import CO_TIP, make_atoms, make_images, random_molecule, window
-from tests.kernels.test_simulator import DESCRIPTORS, join
+from tests.kernels.test_simulator import COMMON, MAPS, drawn, join
 
 
 @given(
@@ -30,6 +31,11 @@ def test_parts_are_the_batch_and_fit(tips: list[int], nx: int, together: int, ro
             assert molecule[part.images[-1]] == part.molecules[-1]  # whose force field the height map needs
 
 
+def test_an_image_that_fits_is_whole() -> None:
+    for part in cut(np.array([0, 0]), 7, 4, 10, 0, 70):
+        assert len(part.rows) in (0, 7)
+
+
 def test_what_can_not_be_cut_is_refused() -> None:
     with pytest.raises(DeviceLimit, match="2 rows"):
         list(cut(np.array([0]), 4, 2, 50, 10, 99))
@@ -38,16 +44,22 @@ def test_what_can_not_be_cut_is_refused() -> None:
 
 
 @pytest.mark.parametrize("lanes", ["device", "scalar_device"])
-@pytest.mark.parametrize("memory_bytes", [2 * 4 * 5 * 9 * 4, 2 * 2500, 2 * 9000])
-def test_little_memory_makes_the_same_images(lanes: str, memory_bytes: int, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(
+    ("maps", "memory_bytes"),
+    [(COMMON, 2 * 4 * 5 * 9 * 4), (COMMON, 2 * 2500), (COMMON, 2 * 9000), (MAPS, 2 * 7000), (MAPS, 2 * 16000)],
+)
+def test_little_memory_makes_the_same_images(
+    lanes: str, maps: list[Map], memory_bytes: int, request: pytest.FixtureRequest
+) -> None:
     device: Device = request.getfixturevalue(lanes)
     atoms = make_atoms(*(random_molecule(seed, 3 + seed) for seed in range(4)))
     dim = (7, 5, 12)
     tips = [CO_TIP, CO_TIP | {"charges": [0, 0, 0, 0]}]
-    images = join(*(make_images([m], [window()], dim, tip) for m in range(4) for tip in tips))
-    whole = Simulator(device).run(atoms, images, 4, DESCRIPTORS)
+    images = join(*(make_images([m], [window()], dim, tip, df_steps=4) for m in range(4) for tip in tips))
+    whole = Simulator(device).run(atoms, images, maps)
     small = Simulator(device, memory_bytes)
-    parts = small.run(atoms, images, 4, DESCRIPTORS)
-    assert small.run(atoms, images, 4).df.tobytes() == parts.df.tobytes() == whole.df.tobytes()
-    assert parts.descriptors.tobytes() == whole.descriptors.tobytes()
+    parts = small.run(atoms, images, maps)
+    assert small.run(atoms, images).df.tobytes() == parts.df.tobytes() == whole.df.tobytes()
+    for part, all_at_once in zip(drawn(parts), drawn(whole), strict=True):
+        assert part.tobytes() == all_at_once.tobytes()
     assert parts.quality.tolist() == whole.quality.tolist()

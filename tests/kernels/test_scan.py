@@ -16,7 +16,7 @@ def test_pixels_include_both_ends() -> None:
 
 
 def test_a_single_pixel_lies_at_the_windows_start() -> None:
-    grid = replace(IMAGES, dim=(1, 5, 6)).grid
+    grid = replace(IMAGES, dim=(1, 5)).grid
     assert grid.centre[0].tolist() == [-4, 0]
     assert grid.step[0, 0] == 0
 
@@ -37,7 +37,9 @@ def test_last_image_of_each_molecule() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"dim": (7, 5)}, {"dim": (0, 5, 6)}, {"window": np.zeros((3, 2, 3))}, {"r0": np.zeros(3)},
+        {"dim": (7, 5, 6)}, {"dim": (0, 5)}, {"dim": (7.5, 5)}, {"n_out": 0}, {"n_out": 1.5},
+        {"df_steps": np.array([3, 0, 3])}, {"df_steps": np.array([3, 3])}, {"df_steps": np.full(3, 2.5)},
+        {"window": np.zeros((3, 2, 3))}, {"r0": np.zeros(3)},
         {"tilt": np.full((3, 2), 3.0)}, {"stiffness": np.zeros((3, 4))}, {"lj_radius": np.full(3, -1.0)},
         {"charges": np.zeros((3, 2))}, {"molecule": np.array([-1, 0, 0])},
         {"molecule": np.array([0, 1, 0])},

@@ -12,29 +12,56 @@ from kernels.atomic_disks import AtomicDisks
 from kernels.atoms import Atoms
 from kernels.bonds import Bonds
 from kernels.device import Device
+from kernels.es_map import EsMap
+from kernels.es_map_constant import EsMapConstant
 from kernels.height_map import HeightMap
+from kernels.maps import Map
+from kernels.multimap_spheres import MultimapSpheres, MultimapSpheresElements
+from kernels.radial import RadialFunction
 from kernels.scan import Images
 from kernels.simulator import Result, Simulator
 from kernels.vdw_spheres import VdwSpheres
 from tests.kernels.cases import CO_TIP, make_atoms, make_images, random_molecule, window
 
-DESCRIPTORS = [HeightMap(), VdwSpheres(), AtomicDisks(), Bonds(), AtomRfunc()]
+COMMON = [Map(d) for d in (HeightMap(), VdwSpheres(), AtomicDisks(), Bonds(), AtomRfunc())]
+ROOF = RadialFunction((1.0, 0.6, 0.3, 0.0), 0.4)
+MIDDLE = [[-2.5, -3.0], [2.5, 3.0]]
+MAPS = [
+    *COMMON,
+    Map(EsMap()), Map(EsMapConstant()), Map(EsMapConstant(3.0, -1.0)), Map(MultimapSpheres()),
+    Map(MultimapSpheres(4, 1.5, 0.2, occlusion=True)), Map(MultimapSpheresElements(((1,), (7, 6), (), (8,)))),
+    Map(Bonds(zmin=-2.0, radial=ROOF)), Map(AtomRfunc(zmin=-2.0, radial=ROOF)),
+    Map(HeightMap(0.05, -3.0), MIDDLE), Map(VdwSpheres(-2.0), MIDDLE),
+    Map(EsMap(0.2, -1.0), MIDDLE, (3, 9)), Map(AtomicDisks(mode="center"), dim=(4, 3)), Map(HeightMap(), dim=(4, 3)),
+]  # fmt: skip
 DIM = (7, 5, 12)
 LONG_ROW = CO_TIP | {"charges": [-1, 2, -1, 0.5], "charge_z": [0.5, 0.1, -0.4, 0.9]}
 
 
 def run(device: Device, atoms: Atoms, images: Images) -> Result:
-    return Simulator(device).run(atoms, images, 4, DESCRIPTORS)
+    return Simulator(device).run(atoms, images, MAPS)
+
+
+def drawn(result: Result) -> list[np.ndarray]:
+    """All maps: (B, nx, ny) each."""
+    return [sheet[:, channel] for sheet in (result.descriptors, *result.own) for channel in range(sheet.shape[1])]
 
 
 def join(*images: Images) -> Images:
-    """Images one after the other; all of the same dim."""
-    names = set(Images.__dataclass_fields__) - {"dim"}
-    return Images(dim=images[0].dim, **{k: np.concatenate([getattr(i, k) for i in images]) for k in names})
+    """Images one after the other; all of the same dim and n_out."""
+    names = set(Images.__dataclass_fields__) - {"dim", "n_out"}
+    return Images(
+        dim=images[0].dim, n_out=images[0].n_out, **{k: np.concatenate([getattr(i, k) for i in images]) for k in names}
+    )
 
 
 def close(a: np.ndarray, b: np.ndarray) -> bool:
     return bool(np.abs(a - b).max() <= 1e-4 * np.abs(b).max())
+
+
+def all_close(a: Result, b: Result) -> bool:
+    """Of maps, each beside its own largest value."""
+    return all(close(one, other) for one, other in zip(drawn(a), drawn(b), strict=True))
 
 
 @pytest.mark.parametrize("lanes", ["device", "scalar_device"])
@@ -46,7 +73,11 @@ def test_images_are_the_same_bytes_whatever_else_is_in_the_batch(lanes: str, req
     tips = [CO_TIP, LONG_ROW | {"element": 54}]
 
     def image(i: int, molecule: int) -> Images:
-        return join(*(make_images([molecule], [places[i]], DIM, tip) for tip in tips))
+        # Oscillations differ, slices are as many: the longer one, the more heights.
+        steps = [1 + (i + t) % 4 for t in range(len(tips))]
+        dims = [(*DIM[:2], DIM[2] + max(n, 2)) for n in steps]
+        several = zip(dims, tips, steps, strict=True)
+        return join(*(make_images([molecule], [places[i]], dim, tip, n) for dim, tip, n in several))
 
     alone = [run(device, make_atoms(molecules[i]), image(i, 0)) for i in range(5)]
     for order in ([0, 1, 2, 3, 4], [4, 2, 0, 3], [3, 3, 1, 0, 2, 4, 1]):
@@ -54,15 +85,17 @@ def test_images_are_the_same_bytes_whatever_else_is_in_the_batch(lanes: str, req
         batch = run(device, atoms, join(*(image(i, at) for at, i in enumerate(order))))
         for at, i in enumerate(order):
             assert batch.df[2 * at : 2 * at + 2].tobytes() == alone[i].df.tobytes()
-            assert batch.descriptors[at].tobytes() == alone[i].descriptors[0].tobytes()
+            for there, here in zip(drawn(batch), drawn(alone[i]), strict=True):
+                assert there[at].tobytes() == here[0].tobytes()
             assert batch.quality[2 * at : 2 * at + 2].tobytes() == alone[i].quality.tobytes()
 
 
 def test_the_same_batch_twice_is_the_same(device: Device) -> None:
-    atoms, images = make_atoms(random_molecule(5, 20)), make_images([0], [window()], DIM)
+    atoms, images = make_atoms(random_molecule(5, 20)), make_images([0], [window()], DIM, df_steps=4)
     first, second = run(device, atoms, images), run(device, atoms, images)
     assert first.df.tobytes() == second.df.tobytes()
-    assert first.descriptors.tobytes() == second.descriptors.tobytes()
+    for a, b in zip(drawn(first), drawn(second), strict=True):
+        assert a.tobytes() == b.tobytes()
 
 
 @settings(max_examples=15)
@@ -70,36 +103,40 @@ def test_the_same_batch_twice_is_the_same(device: Device) -> None:
 def test_moving_everything_changes_nothing(
     device: Device, seed: int, n: int, shift: tuple[float, float, float]
 ) -> None:
-    atoms, images = make_atoms(random_molecule(seed, n)), make_images([0], [window()], DIM)
+    atoms, images = make_atoms(random_molecule(seed, n)), make_images([0], [window()], DIM, df_steps=4)
     there = run(device, atoms, images)
-    moved = run(device, replace(atoms, xyz=atoms.xyz + shift), replace(images, window=images.window + np.array(shift)))
+    maps = [replace(m, window=m.window if m.window is None else np.add(m.window, shift[:2])) for m in MAPS]
+    atoms, images = replace(atoms, xyz=atoms.xyz + shift), replace(images, window=images.window + np.array(shift))
+    moved = Simulator(device).run(atoms, images, maps)
     assert close(moved.df, there.df)
-    assert close(moved.descriptors, there.descriptors)
+    assert all_close(moved, there)
 
 
 @settings(max_examples=15)
 @given(seed=st.integers(0, 10**6), n=st.integers(2, 20))
 def test_a_mirrored_molecule_gives_a_mirrored_image(device: Device, seed: int, n: int) -> None:
-    atoms, images = make_atoms(random_molecule(seed, n)), make_images([0], [window()], DIM)
+    atoms, images = make_atoms(random_molecule(seed, n)), make_images([0], [window()], DIM, df_steps=4)
     there = run(device, atoms, images)
     mirrored = run(device, replace(atoms, xyz=atoms.xyz * [-1, 1, 1]), images)
     assert close(mirrored.df[:, ::-1], there.df)
-    assert close(mirrored.descriptors[:, :, ::-1], there.descriptors)
+    assert all(close(a[:, ::-1], b) for a, b in zip(drawn(mirrored), drawn(there), strict=True))
 
 
 @settings(max_examples=15)
 @given(seed=st.integers(0, 10**6), n=st.integers(2, 20))
 def test_the_order_of_atoms_does_not_matter(device: Device, seed: int, n: int) -> None:
     xyz, charge, z = random_molecule(seed, n)
-    images = make_images([0], [window()], DIM)
+    images = make_images([0], [window()], DIM, df_steps=4)
     order = np.random.default_rng(seed).permutation(n)
     there = run(device, make_atoms((xyz, charge, z)), images)
     shuffled = run(device, make_atoms((xyz[order], charge[order], z[order])), images)
     assert close(shuffled.df, there.df)
     # A bond's height runs on beyond its ends, so that it matters little which end is first.
-    assert close(shuffled.descriptors, there.descriptors)
+    assert all_close(shuffled, there)
 
 
 def test_no_descriptors_no_maps(device: Device) -> None:
-    atoms, images = make_atoms(random_molecule(5, 3)), make_images([0], [window()], DIM)
-    assert Simulator(device).run(atoms, images, 4).descriptors.shape == (1, 0, 7, 5)
+    atoms, images = make_atoms(random_molecule(5, 3)), make_images([0], [window()], DIM, df_steps=4)
+    result = Simulator(device).run(atoms, images)
+    assert result.descriptors.shape == (1, 0, 7, 5)
+    assert result.own == ()

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,12 +16,17 @@ def test_reference_cases(device: Device, name: str) -> None:
     assert reference_error(device, name, VdwSpheres()) < 1e-5
 
 
-@given(seed=st.integers(0, 10**6), n=st.integers(1, 20), zmin=st.sampled_from([-1.5, -0.7, -3.0]))
-def test_formula(device: Device, seed: int, n: int, zmin: float) -> None:
+@given(
+    seed=st.integers(0, 10**6), n=st.integers(1, 20), zmin=st.sampled_from([-1.5, -0.7, -3.0]),
+    r_pp=st.sampled_from([-0.5, 0.3, -1.6, -9.0]),
+)  # fmt: skip
+def test_formula(device: Device, seed: int, n: int, zmin: float, r_pp: float) -> None:
     atoms, images, x, y = small_scene(seed, n)
-    got = describe(device, atoms, images, VdwSpheres(zmin=zmin, r_pp=-0.3))
-    xyz = atoms.xyz
-    assert got == pytest.approx(oracle.vdw_spheres(xyz, atoms.vdw_radius, x, y, zmin=zmin, r_pp=-0.3), abs=1e-4)
+    got = describe(device, atoms, images, VdwSpheres(zmin, r_pp))
+    # A sphere's edge is vertical: float32 may see a pixel there beside it.
+    error = np.abs(got - oracle.vdw_spheres(atoms.xyz, atoms.vdw_radius, x, y, zmin, r_pp))
+    assert (error > 1e-4).sum() <= 1
+    assert error.max() < 1e-2
 
 
 def test_depths_above_the_top_are_refused() -> None:

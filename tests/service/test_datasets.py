@@ -18,8 +18,8 @@ def test_an_upload_makes_a_dataset_whose_id_follows_from_its_content(house):
         "id": "",
         "structures": 1,
         "atoms": 3,
-        "kinds": [{"elements": [1, 8], "charged": True, "lattice": False, "structures": 1, "examples": ["water.xyz"]}],
         "elements": ["H", "O"],
+        "kinds": [{"elements": [1, 8], "charged": True, "lattice": False, "structures": 1, "examples": ["water.xyz"]}],
         "created_at": 0,
     }
     assert house.http.get(first.headers["location"]).json() == record

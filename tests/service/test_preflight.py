@@ -65,13 +65,13 @@ def test_the_time_of_the_live_workers(house):
             {"force_field": {"charges": "none"}, "periodic": {}},
             "periodic.lattice",
             4,
-            ["some.xyz#1", "some.xyz#2", "some.xyz#4"],
+            ["some.xyz#2", "some.xyz#4", "some.xyz#1"],
         ),
         (
             {"force_field": {"charges": "none"}, "ignored_elements": [1, 8, 79]},
             "ignored_elements",
             3,
-            ["some.xyz#1", "some.xyz#2", "some.xyz#4"],
+            ["some.xyz#2", "some.xyz#4", "some.xyz#1"],
         ),
         (
             {
@@ -107,6 +107,16 @@ def test_a_structure_rejected_twice_is_counted_once(house):
 def test_no_lattice_is_needed_where_nothing_is_repeated(house):
     assert report(house, periodic={"npbc": [0, 0, 0]})["accepted"]
     assert report(house, periodic={"lattice": [[9, 0, 0], [0, 9, 0], [0, 0, 9]]})["accepted"]
+    crystal = house.dataset(WATER.replace("water", 'Lattice="9 0 0 0 9 0 0 0 9"'), "crystal.xyz")
+    assert report(house, dataset=crystal, periodic={})["accepted"]
+
+
+def test_periodic_images_take_memory_too(house):
+    alone, repeated = (
+        report(house, periodic={"npbc": npbc, "lattice": [[9, 0, 0], [0, 9, 0], [0, 0, 9]]})
+        for npbc in ([0, 0, 0], [2, 1, 0])
+    )
+    assert repeated["host_bytes"] - alone["host_bytes"] == 20 * 3 * 300 * (5 * 3 - 1)
 
 
 def test_limits_are_in_the_report(limited):

@@ -38,3 +38,24 @@ def test_there_is_room_for_many_pairs() -> None:
         want = kernels.bonded(crowd.xyz[index], elements().covalent_radius[crowd.z[index]], offsets)
         assert len(want) > 1024 / 3
         assert bonding.of(np.array(structure), offsets).tolist() == want.tolist()
+
+
+def test_atoms_are_bonded_across_the_edge_of_the_cell() -> None:
+    """Graphene, 3 × 3 cells: the second atom of each is bonded to the first of its own and of the two cells at b and
+    b − a, where these are."""
+    a = 2.46
+    cell = Structures(
+        xyz=np.array([[0.0, 0, 0], [0, a / 3**0.5, 0]]),
+        q=np.full(2, np.nan),
+        z=np.array([6, 6]),
+        offsets=np.array([0, 2]),
+        names=np.array(["graphene"]),
+        lattice=np.array([[[a, 0, 0], [a / 2, a * 3**0.5 / 2, 0], [0, 0, 0]]]),
+    )
+    sheet = cell.repeated((1, 1, 3))
+    pairs = Bonding(sheet).of(np.array([0]), sheet.offsets)
+    apart = np.linalg.norm(sheet.xyz[pairs[:, 0]] - sheet.xyz[pairs[:, 1]], axis=1)
+    assert np.allclose(apart, a / 3**0.5)
+    assert len(pairs) == 3 * 3 + 3 * 2 + 2 * 2
+    assert np.bincount(pairs.ravel(), minlength=18)[:2].tolist() == [3, 3]  # the cell in the middle lacks none
+    assert len(Bonding(cell).of(np.array([0]), cell.offsets)) == 1

@@ -7,13 +7,12 @@ import json
 import numpy as np
 import pytest
 
-import kernels
 from service.contract.errors import AfmbatchError
+from service.contract.recipe import Recipe
 from service.contract.settings import Settings
 from service.contract.spec import JobSpec
 from service.contract.store import Store, batch_key, dataset_key
 from service.contract.structures import Structures
-from worker.bind import bind_descriptor
 from worker.maker import open_maker
 from worker.messages import Make
 
@@ -52,7 +51,8 @@ def maker(store):
 
 def make(maker, job, spec, *batches):
     """Batches made together."""
-    started = maker.start(maker.prepare(Make(job, spec.model_dump_json(), batches)))
+    recipe = Recipe.of(spec, 2)
+    started = maker.start(maker.prepare(Make(job, recipe.model_dump_json(), batches)))
     return [write() for write in maker.wait(started)]
 
 
@@ -134,11 +134,3 @@ def test_tips_are_imaged_in_their_order(maker, store):
 def test_a_dataset_that_is_gone_is_an_error(maker):
     with pytest.raises(FileNotFoundError):
         make(maker, "job-g", spec(dataset="ds-2"), 0)
-
-
-def test_every_descriptor_of_the_contract_has_a_kernel_of_the_same_defaults():
-    for asked in spec().descriptors:
-        bound = bind_descriptor(asked)
-        assert bound == type(bound)()
-        assert asked.kind == bound.NAME
-    assert isinstance(bind_descriptor(spec().descriptors[3]), kernels.Bonds)

@@ -7,54 +7,110 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.contract.elements import elements
-from worker.placement import place
+from service.contract.errors import InvalidInput
+from worker.placement import Placement, place
 
 DATA = Path(__file__).parents[1] / "data" / "lj_pc"
 WINDOW = np.array([[2.0, 2.0, 5.0], [18.0, 18.0, 6.9]])
+HEIGHTS = 19
+DZ = 0.1
+
+
+def placed(xyz, offsets, radius, distance, probe, **other) -> Placement:
+    """As most jobs place: every atom counts, all images have the scan's heights, the offset is zero."""
+    n, b = len(xyz), len(offsets) - 1
+    arguments = {
+        "counted": np.ones(n, dtype=bool),
+        "original": np.ones(n, dtype=bool),
+        "window": WINDOW,
+        "heights": np.full(distance.shape, HEIGHTS),
+        "dz": DZ,
+        "offset": np.zeros((b, 2)),
+    }
+    return place(xyz, offsets, lj_radius=radius, distance=distance, probe_radius=probe, **arguments | other)
 
 
 @pytest.mark.parametrize("path", sorted(DATA.glob("*.npz")), ids=lambda p: p.stem)
 def test_places_as_the_reference_does(path):
     with np.load(path) as f:
         case = json.loads(str(f["case"]))
-        placed = place(
+        window = np.array(case["scan_window"], dtype=float)
+        heights = case["scan_dim"][2]
+        there = placed(
             f["xyz_input"],
             np.array([0, len(f["z"])]),
             elements().lj_radius[f["z"]],
-            np.array(case["scan_window"], dtype=float),
             np.array([[case["distance"]]]),
-            elements().lj_radius[[case["tip"]["element"]]],
+            elements().lj_radius[[[case["tip"]["element"]]]],
+            window=window,
+            heights=np.array([[heights]]),
+            dz=(window[1, 2] - window[0, 2]) / heights,
         )
-        assert np.allclose(placed.xyz, f["xyz"], atol=1e-9)
-        assert np.array_equal(placed.window[0, 0], case["scan_window"])
+        assert np.allclose(there.xyz, f["xyz"], atol=1e-9)
+        assert np.array_equal(there.window[0, 0], window)
 
 
-@given(data=st.data(), tips=st.integers(1, 4))
-def test_every_tip_stands_at_its_distance(data, tips):
+@given(data=st.data(), tips=st.integers(1, 4), per_tip=st.booleans(), slab=st.booleans(), periodic=st.booleans())
+def test_every_tip_stands_at_its_distance(data, tips, per_tip, slab, periodic):
     """physics.md §5 word by word, with the atom m searched for."""
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     sizes = rng.integers(1, 9, size=3)
     offsets = np.concatenate([[0], np.cumsum(sizes)])
-    xyz, radius = rng.normal(size=(offsets[-1], 3)) * 4, rng.uniform(1, 3, offsets[-1])
-    distance, probe = rng.uniform(4, 6, (3, tips)), rng.uniform(1, 3, tips)
-    placed = place(xyz, offsets, radius, WINDOW, distance, probe)
+    n = offsets[-1]
+    xyz, radius = rng.normal(size=(n, 3)) * 4, rng.uniform(1, 3, (n, tips) if per_tip else n)
+    distance, probe = rng.uniform(4, 6, (3, tips)), rng.uniform(1, 3, (3, tips))
+    heights, offset = rng.integers(2, 30, (3, tips)), rng.uniform(-1, 1, (3, 2))
+    counted, original = (rng.random(n) < 0.6 if some else np.ones(n, dtype=bool) for some in (slab, periodic))
+    counted[offsets[:-1]] = original[offsets[:-1]] = True
+    there = placed(
+        xyz, offsets, radius, distance, probe, counted=counted, original=original, heights=heights, offset=offset
+    )
     for b in range(3):
         mine = slice(offsets[b], offsets[b + 1])
-        z, r = placed.xyz[mine, 2], radius[mine]
-        m = int(np.argmax(z + r))
-        assert np.allclose(placed.xyz[mine, :2].mean(axis=0), [10.0, 10.0])
+        assert np.allclose(np.ptp(there.xyz[mine] - xyz[mine], axis=0), 0)
+        centre = there.xyz[mine][(counted & original)[mine], :2].mean(axis=0)
+        assert np.allclose(centre, offset[b] + [10.0, 10.0])
+        z = there.xyz[mine, 2][counted[mine]]
         for t in range(tips):
-            rule = distance[b, t] + r[m] + probe[t] - (z.max() - z[m])
-            assert placed.window[b, t, 1, 2] - z.max() == pytest.approx(rule)
-            assert np.allclose(placed.window[b, t, 1] - placed.window[b, t, 0], WINDOW[1] - WINDOW[0])
+            r = (radius[:, t] if per_tip else radius)[mine][counted[mine]]
+            m = int(np.argmax(z + r))
+            rule = distance[b, t] + r[m] + probe[b, t] - (z.max() - z[m])
+            low, high = there.window[b, t]
+            assert high[2] - z.max() == pytest.approx(rule)
+            assert high[2] - low[2] == pytest.approx(heights[b, t] * DZ)
+            assert np.array_equal(there.window[b, t, :, :2], WINDOW[:, :2])
+        assert there.window[b, -1, 1, 2] == WINDOW[1, 2]
 
 
-def test_a_molecule_is_placed_alone_as_among_others():
+def test_the_last_tip_has_the_window_as_it_was_given():
+    one = np.array([[1.0, 2, 3]])
+    heights = np.array([[HEIGHTS, HEIGHTS], [HEIGHTS, HEIGHTS]])
+    there = placed(
+        np.tile(one, (2, 1)), np.arange(3), np.ones(2), np.full((2, 2), 4.7), np.full((2, 2), 1.6), heights=heights
+    )
+    assert np.array_equal(there.window, np.broadcast_to(WINDOW, (2, 2, 2, 3)))
+
+
+def test_a_sample_is_placed_alone_as_among_others():
     rng = np.random.default_rng(5)
     xyz, radius = rng.normal(size=(40, 3)) * 5, rng.uniform(1, 3, 40)
-    offsets = np.array([0, 7, 30, 40])
-    args = (WINDOW, np.full((3, 2), 4.5), np.array([1.6, 2.1]))
-    together = place(xyz, offsets, radius, *args)
-    alone = place(xyz[7:30], np.array([0, 23]), radius[7:30], WINDOW, np.full((1, 2), 4.5), args[2])
-    assert np.array_equal(alone.xyz, together.xyz[7:30])
-    assert np.array_equal(alone.window[0], together.window[1])
+    offsets, alone = np.array([0, 7, 30, 40]), slice(7, 30)
+    distance, probe, counted = np.full((3, 2), 4.5), np.array([[1.6, 2.1]] * 3), rng.random(40) < 0.5
+    together = placed(xyz, offsets, radius, distance, probe, counted=counted)
+    single = placed(xyz[alone], np.array([0, 23]), radius[alone], distance[1:2], probe[1:2], counted=counted[alone])
+    assert np.array_equal(single.xyz, together.xyz[alone])
+    assert np.array_equal(single.window[0], together.window[1])
+    # one whose atoms all count does not feel that another's do not
+    counted[alone] = True
+    together = placed(xyz, offsets, radius, distance, probe, counted=counted)
+    single = placed(xyz[alone], np.array([0, 23]), radius[alone], distance[1:2], probe[1:2])
+    assert np.array_equal(single.xyz, together.xyz[alone])
+
+
+@pytest.mark.parametrize("sample", [0, 1])
+def test_a_sample_of_ignored_elements_alone_is_refused(sample):
+    counted = np.ones(4, dtype=bool)
+    counted[2 * sample : 2 * sample + 2] = False
+    offsets, ones = np.array([0, 2, 4]), np.ones((2, 1))
+    with pytest.raises(InvalidInput, match="no atom left"):
+        placed(np.zeros((4, 3)), offsets, np.ones(4), ones, ones, counted=counted)

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kernels import bonding
+from kernels.bonding import bonded
+
+CHAIN = np.array([[0.0, 0, 0], [1.3, 0, 0], [2.6, 0, 0]])
+
+
+def test_pairs_stay_within_their_molecule() -> None:
+    found = bonded(np.concatenate((CHAIN, CHAIN)), np.full(6, 0.735), np.array([0, 3, 6]))
+    assert found.tolist() == [[0, 1], [1, 2], [3, 4], [4, 5]]
+
+
+@given(
+    seed=st.integers(0, 10**6), sizes=st.lists(st.integers(1, 40), min_size=1, max_size=4),
+    box=st.sampled_from([0.0, 3.0, 8.0, 1e9]), biggest=st.sampled_from([0.0, 0.7, 2.6]),
+)  # fmt: skip
+def test_cells_find_what_comparing_all_finds(seed: int, sizes: list[int], box: float, biggest: float) -> None:
+    rng = np.random.default_rng(seed)
+    offsets = np.concatenate(([0], np.cumsum(sizes)))
+    xyz = rng.uniform(-box, box, (offsets[-1], 3)).round(1)  # so that some lie on a cell's border
+    radius = rng.uniform(0, biggest, offsets[-1])
+    everywhere = bonded(xyz, radius, offsets)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bonding, "MANY", 0)
+        assert np.array_equal(bonded(xyz, radius, offsets), everywhere)
+
+
+def test_a_crystal_of_many_atoms() -> None:
+    side = 30
+    xyz = 1.5 * np.indices((side, side, side)).reshape(3, -1).T
+    found = bonded(xyz, np.full(side**3, 0.7), np.array([0, side**3]))
+    assert len(found) == 3 * side * side * (side - 1)
+    assert np.allclose(np.linalg.norm(np.diff(xyz[found], axis=1), axis=2), 1.5)
+    assert (np.diff(found[:, 0] * side**3 + found[:, 1]) > 0).all()
