@@ -336,7 +336,7 @@ def _described(name: str, structures: Structures) -> DatasetRecord:
         id=name,
         structures=len(structures),
         atoms=len(structures.z),
-        elements=tuple(symbols[z] for z in sorted({z for kind in kinds for z in kind.elements})),
         kinds=kinds,
+        elements=tuple(symbols[z] for z in sorted({z for kind in kinds for z in kind.elements})),
         created_at=time.time(),
     )

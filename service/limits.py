@@ -1,30 +1,33 @@
 """What a job may ask of this server: how many samples, how large a batch."""
 
-import math
-
 from service.contract.batch import file_bytes
 from service.contract.errors import Fault
+from service.contract.model import MAX_INT
 from service.contract.plan import Plan
 from service.contract.settings import Settings
 from service.contract.spec import JobSpec
 
+MAX_ATOMS = 50_000_000  # of a periodic dataset, images included: a worker holds them all, about 2 GB
 _ATOM_BYTES = 300  # about what an atom under a tip takes in a worker, as in worker.maker
 
 
 def host_bytes(spec: JobSpec, samples: int, atoms: float) -> int:
     """About what so many samples take of a worker's memory, of structures of so many atoms on average."""
-    images = math.prod(2 * n + 1 for n in spec.periodic.npbc) if spec.periodic else 1
-    return samples * (file_bytes(spec, 1) + round(atoms * images * len(spec.tips) * _ATOM_BYTES))
+    atoms *= spec.periodic.copies if spec.periodic else 1
+    return samples * (file_bytes(spec, 1) + round(atoms * len(spec.tips) * _ATOM_BYTES))
 
 
 def over_limits(plan: Plan, atoms: float, settings: Settings) -> list[Fault]:
     """What is too much about a planned job, with what would be accepted; nothing if it fits. atoms: a structure's."""
-    return [*_sample_faults(plan, settings), *_size_faults(plan, atoms, settings)]
+    return [*_sample_faults(plan, settings), *_atom_faults(plan, atoms), *_size_faults(plan, atoms, settings)]
 
 
 def _sample_faults(plan: Plan, settings: Settings) -> list[Fault]:
     asked = plan.spec.samples
     most = min(plan.available, settings.max_samples)
+    if plan.available > MAX_INT:
+        reason = f"rotations, sweep, epochs and structures make {plan.available} samples, more than can be numbered"
+        return [Fault("epochs", str(plan.spec.epochs), reason, f"together at most {MAX_INT}")]
     if asked is not None and asked > plan.available:
         reason = f"{plan.recipe.structures} structures make {plan.available} samples"
         return [Fault("samples", str(asked), reason, f"at most {most}, or null for all")]
@@ -33,6 +36,15 @@ def _sample_faults(plan: Plan, settings: Settings) -> list[Fault]:
         reason = f"the job would make {plan.samples} samples, this server allows {settings.max_samples}"
         return [Fault("samples", value, reason, f"an integer of at most {most}")]
     return []
+
+
+def _atom_faults(plan: Plan, atoms: float) -> list[Fault]:
+    periodic = plan.spec.periodic
+    total = round(atoms * plan.recipe.structures * (periodic.copies if periodic else 1))
+    if periodic is None or total <= MAX_ATOMS:
+        return []
+    reason = f"the structures with their images would have {total} atoms"
+    return [Fault("periodic.npbc", str(list(periodic.npbc)), reason, f"at most {MAX_ATOMS} in all: fewer images")]
 
 
 def _size_faults(plan: Plan, atoms: float, settings: Settings) -> list[Fault]:

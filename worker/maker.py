@@ -34,6 +34,12 @@ _ATOM_BYTES = 300  # about what an atom under a tip takes until it is on the dev
 # Ready.ahead and Ready.samples. A GPU is full with 120 samples; preparing 480 at once costs half as much a sample, and
 # while they are hashed, each file by one core, sixteen cores are busy.
 _AT_BEST = {"gpu": (GROUPS, 480), "cpu": (GROUPS - 1, 16), "other": (2, 1)}
+_FLAGS = {  # by the names of contract.status.Flags
+    "not_converged": kernels.Quality.NOT_CONVERGED,
+    "left": kernels.Quality.LEFT,
+    "no_iso_surface": kernels.Quality.NO_ISO_SURFACE,
+    "not_finite": kernels.Quality.NOT_FINITE,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,6 +138,7 @@ class Maker:
     def _write(self, job_id: str, number: int, batch: Batch, done: "_Countdown") -> Made:
         try:
             content = self._store.put_batch(job_id, number, pieces(batch.arrays()))
+            quality = batch.by_sample["quality"]
         finally:
             done.one()
         return Made(
@@ -140,7 +147,8 @@ class Maker:
             samples=len(batch.mol_offsets) - 1,
             bytes=content.bytes,
             sha256=content.sha256,
-            flagged=int(np.count_nonzero(batch.by_sample["quality"])),
+            flagged=int(np.count_nonzero(quality)),
+            flags={name: n for name, flag in _FLAGS.items() if (n := int(np.count_nonzero(quality & flag)))},
         )
 
     def _job(self, make: Make) -> tuple[Plan, _Samples]:

@@ -44,6 +44,11 @@ class Periodic(Model):
         default=None, description="Lattice vectors a, b, c of every structure, Å; null: each structure's own."
     )
 
+    @property
+    def copies(self) -> int:
+        """How often each atom is there at most, its images counted."""
+        return math.prod(2 * n + 1 for n in self.npbc)
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.lattice is not None:
