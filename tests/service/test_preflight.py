@@ -27,7 +27,7 @@ def test_the_plan_without_a_job(house):
     assert (found["samples"], found["batches"], found["shards"]) == (30, 5, 1)
     assert (found["accepted"], found["job"], found["preview"]) == (True, None, None)
     assert found["batch_bytes"] == 7 * 128 * 128 * 4 * (10 + 5)
-    assert found["total_bytes"] == 30 * 128 * 128 * 4 * (10 + 5)
+    assert found["bytes"] == 30 * 128 * 128 * 4 * (10 + 5)
     assert found["host_bytes"] == found["batch_bytes"] + 7 * 3 * 300
     assert found["host_bytes_allowed"] == house.settings.group_bytes
     assert found["host_fits"]
@@ -140,16 +140,16 @@ def test_a_preview_comes_first(house):
     other = house.job(seed=1)
     found = report(house, preview=3, batch_size=2)
     shown = found["preview"]
-    assert house.queued() == [f"{shown['id']}-0", f"{other}-0"]
+    assert house.queued() == [f"{shown['job']}-0", f"{other}-0"]
     assert (
         shown["samples"]
         == Plan(Recipe.of(JobSpec(dataset=house.dataset(), batch_size=2), 1)).numbers(0, 1).tolist()[:3]
     )
-    assert shown["batches"] == [f"/v1/jobs/{shown['id']}/batches/{n}" for n in range(2)]
-    assert house.http.get(shown["job"]).json()["counts"]["samples"] == 3
-    house.record(shown["id"], 1, b"npz")
+    assert shown["batches"] == [f"/v1/jobs/{shown['job']}/batches/{n}" for n in range(2)]
+    assert house.http.get(shown["status"]).json()["counts"]["samples"] == 3
+    house.record(shown["job"], 1, b"npz")
     assert house.http.get(shown["batches"][1]).content == b"npz"
-    assert [job["id"] for job in house.http.get("/v1/jobs").json()["jobs"]] == [shown["id"], other]
+    assert [job["id"] for job in house.http.get("/v1/jobs").json()["jobs"]] == [shown["job"], other]
     with unchanged(house):
         assert report(house, preview=3, batch_size=2)["preview"] == shown
 
