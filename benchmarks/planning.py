@@ -137,11 +137,11 @@ def memory_mb(pid: int, field: str) -> float:
 def measure_posting(table: Table, ledger: Ledger, http: httpx.Client, pid: int) -> dict[str, Any]:
     """Jobs of 10⁶ and 10⁷ samples; the last of 10⁶ is returned."""
 
-    def dataset(structures: int, charged: int) -> str:
+    def dataset(structures: int, *, charged: bool = True) -> str:
         # Its record only: that is all of a dataset that posting a job looks at.
         name = f"ds-{structures:x}{charged:x}"
         kind = StructureKind(
-            elements=(6,), charged=charged > 0, lattice=False, structures=structures, examples=("m.xyz#1",)
+            elements=(6,), charged=charged, lattice=False, structures=structures, examples=("m.xyz#1",)
         )
         record = DatasetRecord(
             id=name,
@@ -165,12 +165,12 @@ def measure_posting(table: Table, ledger: Ledger, http: httpx.Client, pid: int) 
         table.add_row(f"POST {what}", f"{seconds * 1e3:.0f} ms, peak +{growth:.1f} MB", wanted)
         return job
 
-    large, small, wanted = dataset(10**6, 10**6), dataset(34_000, 34_000), "< 2 s, < 200 MB"
+    large, small, wanted = dataset(10**6), dataset(34_000), "< 2 s, < 200 MB"
     post("one sample, to warm up", 201, "", dataset=small, samples=1)
     post("10⁶ structures, not rotated", 201, wanted, dataset=large, rotations={"kind": "none"})
     post("10⁷ of 10⁶ structures × 30", 201, wanted, dataset=large, samples=10**7)
     post("10⁷, one a batch", 201, wanted, dataset=large, samples=10**7, batch_size=1)
-    post("10⁶ structures without charges: refused", 422, wanted, dataset=dataset(10**6, 0))
+    post("10⁶ structures without charges: refused", 422, wanted, dataset=dataset(10**6, charged=False))
     return post("34,000 structures × 30", 201, wanted, dataset=small, samples=10**6, batch_size=BATCH)
 
 

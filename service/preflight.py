@@ -28,9 +28,9 @@ class Rejected(Model):
 class Preview(Model):
     """The first samples, made at once by a job of their own."""
 
-    id: str = Field(description="Id of the job.", examples=["job-1f0c6f5e9a2b3c4d"])
+    job: str = Field(description="Id of the job.", examples=["job-1f0c6f5e9a2b3c4d"])
     samples: tuple[int, ...] = Field(description="Their numbers.")
-    job: str = Field(description="Address of the job.")
+    status: str = Field(description="Address of the job.")
     batches: tuple[str, ...] = Field(description="Addresses of its batches, downloadable as soon as they are made.")
 
 
@@ -45,7 +45,7 @@ class Preflight(Model):
     batches: int
     shards: int = Field(description="Pieces that workers share among them.")
     batch_bytes: int = Field(description="About the size of a batch file.")
-    total_bytes: int = Field(description="About the size of all of them.")
+    bytes: int = Field(description="About the size of all of them.")
     host_bytes: int = Field(description="About what a batch takes of a worker's memory.")
     host_bytes_allowed: int = Field(description="What it may take.")
     host_fits: bool = Field(description="Whether it does not take more.")
@@ -78,7 +78,7 @@ def preflight(
         batches=plan.batches,
         shards=plan.shards,
         batch_bytes=file_bytes(plan.spec, samples),
-        total_bytes=file_bytes(plan.spec, plan.samples),
+        bytes=file_bytes(plan.spec, plan.samples),
         host_bytes=needed,
         host_bytes_allowed=settings.group_bytes,
         host_fits=needed <= settings.group_bytes,
@@ -128,8 +128,8 @@ def preview(job: JobStatus) -> Preview:
     """How to get at a preview."""
     path = f"/v1/jobs/{job.id}"
     return Preview(
-        id=job.id,
+        job=job.id,
         samples=job.only or (),
-        job=path,
+        status=path,
         batches=tuple(f"{path}/batches/{n}" for n in range(job.counts.batches)),
     )

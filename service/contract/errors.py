@@ -3,8 +3,8 @@
     AfmbatchError
     ├── InvalidInput    the request can't be carried out as written   (HTTP 422)
     ├── TooLarge        an upload or a job over a limit               (HTTP 413)
-    ├── NotFound        no such dataset, job, batch                   (HTTP 404)
-    │   └── NotYet      a batch that is still to come                 (HTTP 404, Retry-After)
+    ├── NotFound        no such dataset, job, batch, sample, preset   (HTTP 404)
+    │   └── NotYet      a batch or sample that is still to come       (HTTP 404, Retry-After)
     ├── Gone            it was there; its file is no longer           (HTTP 410)
     ├── Unavailable     a part of the service does not answer         (HTTP 503, Retry-After)
     ├── Conflict        it exists, but not in a state for this        (HTTP 409)

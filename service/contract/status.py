@@ -27,7 +27,10 @@ class Flags(Model):
     """How many images have each quality flag; one image may have several."""
 
     not_converged: int = Field(default=0, description="The relaxation did not converge somewhere.")
-    left: int = Field(default=0, description="The probe particle left the box, or passed an atom.")
+    left: int = Field(
+        default=0,
+        description="The probe particle went above its tip, further sideways than its bond is long, or past an atom.",
+    )
     no_iso_surface: int = Field(default=0, description="A descriptor found no iso-surface.")
     not_finite: int = Field(default=0, description="A value is not finite.")
 

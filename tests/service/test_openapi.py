@@ -14,6 +14,8 @@ CONFIG = SchemathesisConfig.from_dict(
         "seed": 1,
         "generation": {"deterministic": True, "database": "none"},
         # A generated file is no molecule and a generated id no dataset: 422 is right for data that follows the schema.
+        # Its body is that of POST /v1/jobs, five thousand documents near its edges, which are enough once.
+        "operations": [{"include-path": "/v1/preflight", "phases": {"coverage": {"enabled": False}}}],
         "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "3xx", "404", "409", "422"]}},
     }
 )

@@ -27,7 +27,7 @@ def test_the_plan_without_a_job(house):
     assert (found["samples"], found["batches"], found["shards"]) == (30, 5, 1)
     assert (found["accepted"], found["job"], found["preview"]) == (True, None, None)
     assert found["batch_bytes"] == 7 * 128 * 128 * 4 * (10 + 5)
-    assert found["total_bytes"] == 30 * 128 * 128 * 4 * (10 + 5)
+    assert found["bytes"] == 30 * 128 * 128 * 4 * (10 + 5)
     assert found["host_bytes"] == found["batch_bytes"] + 7 * 3 * 300
     assert found["host_bytes_allowed"] == house.settings.group_bytes
     assert found["host_fits"]
@@ -65,13 +65,13 @@ def test_the_time_of_the_live_workers(house):
             {"force_field": {"charges": "none"}, "periodic": {}},
             "periodic.lattice",
             4,
-            ["some.xyz#1", "some.xyz#2", "some.xyz#4"],
+            ["some.xyz#2", "some.xyz#4", "some.xyz#1"],
         ),
         (
             {"force_field": {"charges": "none"}, "ignored_elements": [1, 8, 79]},
             "ignored_elements",
             3,
-            ["some.xyz#1", "some.xyz#2", "some.xyz#4"],
+            ["some.xyz#2", "some.xyz#4", "some.xyz#1"],
         ),
         (
             {
@@ -108,6 +108,16 @@ def test_a_structure_rejected_twice_is_counted_once(house):
 def test_no_lattice_is_needed_where_nothing_is_repeated(house):
     assert report(house, periodic={"npbc": [0, 0, 0]})["accepted"]
     assert report(house, periodic={"lattice": [[9, 0, 0], [0, 9, 0], [0, 0, 9]]})["accepted"]
+    crystal = house.dataset(WATER.replace("water", 'Lattice="9 0 0 0 9 0 0 0 9"'), "crystal.xyz")
+    assert report(house, dataset=crystal, periodic={})["accepted"]
+
+
+def test_periodic_images_take_memory_too(house):
+    alone, repeated = (
+        report(house, periodic={"npbc": npbc, "lattice": [[9, 0, 0], [0, 9, 0], [0, 0, 9]]})
+        for npbc in ([0, 0, 0], [2, 1, 0])
+    )
+    assert repeated["host_bytes"] - alone["host_bytes"] == 20 * 3 * 300 * (5 * 3 - 1)
 
 
 def test_limits_are_in_the_report(limited):
@@ -131,16 +141,16 @@ def test_a_preview_comes_first(house):
     other = house.job(seed=1)
     found = report(house, preview=3, batch_size=2)
     shown = found["preview"]
-    assert house.queued() == [f"{shown['id']}-0", f"{other}-0"]
+    assert house.queued() == [f"{shown['job']}-0", f"{other}-0"]
     assert (
         shown["samples"]
         == Plan(Recipe.of(JobSpec(dataset=house.dataset(), batch_size=2), 1)).numbers(0, 1).tolist()[:3]
     )
-    assert shown["batches"] == [f"/v1/jobs/{shown['id']}/batches/{n}" for n in range(2)]
-    assert house.http.get(shown["job"]).json()["counts"]["samples"] == 3
-    house.record(shown["id"], 1, b"npz")
+    assert shown["batches"] == [f"/v1/jobs/{shown['job']}/batches/{n}" for n in range(2)]
+    assert house.http.get(shown["status"]).json()["counts"]["samples"] == 3
+    house.record(shown["job"], 1, b"npz")
     assert house.http.get(shown["batches"][1]).content == b"npz"
-    assert [job["id"] for job in house.http.get("/v1/jobs").json()["jobs"]] == [shown["id"], other]
+    assert [job["id"] for job in house.http.get("/v1/jobs").json()["jobs"]] == [shown["job"], other]
     with unchanged(house):
         assert report(house, preview=3, batch_size=2)["preview"] == shown
 

@@ -122,7 +122,7 @@ def test_a_sample_does_not_answer_for_a_job_nor_a_job_for_a_sample(house):
     spec = {"dataset": house.dataset(), "samples": 8, "batch_size": 2}
     job = house.job()
     asked(house, job, int(Plan(house.ledger.job(job)).numbers(0)[0]))
-    shown = house.http.post("/v1/preflight", json=spec, params={"preview": 1}).json()["preview"]["id"]
+    shown = house.http.post("/v1/preflight", json=spec, params={"preview": 1}).json()["preview"]["job"]
     assert shown != child(house, job)
     assert shown in [j["id"] for j in house.http.get("/v1/jobs").json()["jobs"]]
 
