@@ -62,6 +62,18 @@ def test_waiting_by_asking(client, house, monkeypatch, capfd):
     assert number_of(job.batch(0)) == 0
 
 
+def test_a_bar_on_a_terminal(job, stand_in, monkeypatch, capfd):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # as rich wants it said
+    stand_in.state = "done"
+    job.wait(progress=False)
+    assert capfd.readouterr() == ("", "")
+    job.wait()
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "samples" in err
+    assert "7/s" in err
+
+
 def test_waiting_for_a_job_that_is_cancelled(client, house):
     job = client.job(house.job())
     job.cancel()
