@@ -1,16 +1,20 @@
 # Two commands do all on a fresh machine with Python 3.11: `make demo` and `make test`.
 PYTHON ?= python3
+TORCH ?= torch==2.13.0
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test lint up bench lock clean
+.PHONY: demo test test-torch lint up bench lock clean
 
 demo: $(VENV)/demo-ready  ## Run the common job on embedded defaults and draw a contact sheet
 	$(BIN)/afmbatch demo
 
 test: lint  ## Everything .ci/run asks for
 	$(BIN)/pytest
+
+test-torch: $(VENV)/torch-ready  ## The client's PyTorch part: apart, for torch is a gigabyte
+	PYTHONPATH=$(VENV)/torch $(BIN)/pytest tests/torch
 
 lint: $(VENV)/test-ready
 	$(BIN)/ruff check
@@ -26,20 +30,25 @@ bench: $(VENV)/bench-ready  ## Rates of every stage, beside the peer and the roo
 	$(BIN)/python -m benchmarks.worker
 	$(BIN)/python -m benchmarks.service
 	$(BIN)/python -m benchmarks.planning
+	$(BIN)/python -m benchmarks.client
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed: make PYTHON=python3.11"'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/demo-ready: $(VENV)/bin/python requirements.txt requirements-linker.txt pyproject.toml
+$(VENV)/demo-ready: $(VENV)/bin/python requirements.txt requirements-linker.txt pyproject.toml client/pyproject.toml
 	$(PIP) install --quiet --require-hashes --requirement requirements.txt
-	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable . --editable ./client
 	$(BIN)/python -c 'import sys; from kernels.linker import system_links; sys.exit(not system_links())' \
 		|| $(PIP) install --quiet --require-hashes --requirement requirements-linker.txt
 	touch $@
 
 $(VENV)/test-ready: $(VENV)/demo-ready requirements-dev.txt
 	$(PIP) install --quiet --require-hashes --requirement requirements-dev.txt
+	touch $@
+
+$(VENV)/torch-ready: $(VENV)/test-ready
+	$(PIP) install --quiet --upgrade --target $(VENV)/torch $(TORCH)
 	touch $@
 
 $(VENV)/bench-ready: $(VENV)/demo-ready benchmarks/requirements.txt

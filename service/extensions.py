@@ -1,6 +1,7 @@
 """Recipes of extended jobs, with the same limits as those of new ones."""
 
 from service.contract.errors import Fault, InvalidInput
+from service.contract.model import MAX_INT
 from service.contract.plan import Plan
 from service.contract.recipe import Recipe
 from service.contract.settings import Settings
@@ -31,7 +32,11 @@ def extended_by_molecules(recipe: Recipe, dataset: DatasetRecord, settings: Sett
 
 def _too_many(recipe: Recipe, longer: Recipe, field: str, value: str, amount: int, settings: Settings) -> Fault | None:
     """What is wrong if it makes too many samples; `amount` of epochs or structures come on, each with as many."""
-    before, after, most = Plan(recipe).samples, Plan(longer).samples, settings.max_samples
+    plan, most = Plan(longer), settings.max_samples
+    before, after = Plan(recipe).samples, plan.samples
+    if plan.available > MAX_INT:
+        reason = f"the job would have {plan.available} samples, more than can be numbered"
+        return Fault(field, value, reason, f"together at most {MAX_INT}")
     if after <= most:
         return None
     fitting = max(0, most - before) * amount // (after - before)

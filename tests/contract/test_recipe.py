@@ -46,7 +46,7 @@ def test_equal_recipes_have_one_id(recipe):
     """Also after a journey as JSON, and where the defaults were written out."""
     again = Recipe.model_validate_json(recipe.model_dump_json())
     assert again == recipe
-    assert again.recipe_id == recipe.recipe_id == recipe.recipe.recipe_id
+    assert again.recipe_id == recipe.recipe_id == recipe.bare.recipe_id
 
 
 def test_defaults_written_out_are_the_same_recipe():
@@ -104,7 +104,7 @@ def test_a_record_that_says_more_has_its_recipes_id():
         id: str
 
     record = Record(id="job-1", **dict(ONE))
-    assert record.recipe == ONE
+    assert record.bare == ONE
     assert record.recipe_id == ONE.recipe_id
     assert record.with_epochs(1).recipe_id == ONE.with_epochs(1).recipe_id
     assert record.with_epochs(1).id == "job-1"

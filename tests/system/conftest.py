@@ -37,15 +37,19 @@ class Service:
         while time.monotonic() < deadline:
             status = self.status(job)
             counts, size = status["counts"], status["spec"]["batch_size"]
-            last = counts["samples"] - (counts["batches"] - 1) * size
-            done = counts["batches_done"]
-            assert counts["samples_done"] in (done * size, (done - 1) * size + last)
+            done, extents = counts["batches_done"], len(status["extents"])
+            missing = done * size - counts["samples_done"]  # the last batch of each extent may be smaller
+            assert 0 <= missing < extents * size
             assert before <= done <= counts["batches"]
             before = done
             if until(status):
                 return status
-            time.sleep(0.05)
+            self.pause()
         raise AssertionError(f"still waiting after {seconds} s: {status}")
+
+    def pause(self):
+        """Until the next look."""
+        time.sleep(0.05)
 
     def records(self, job):
         return ok(self.http.get(f"/v1/jobs/{job}/batches", params={"limit": 1000})).json()["batches"]

@@ -1,0 +1,148 @@
+"""The command line: a client's verbs. Ids and JSON go to standard output, all else to standard error."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from afmbatch_client.client import Client
+from afmbatch_client.errors import ClientError
+
+app = typer.Typer(help="Jobs and batches of an afmbatch service.", no_args_is_help=True, pretty_exceptions_enable=False)
+
+Url = Annotated[str, typer.Option(envvar="AFMBATCH_URL", help="Address of the service.")]
+JobId = Annotated[str, typer.Argument(help="Id of a job.")]
+SpecFile = Annotated[typer.FileText, typer.Argument(help="A job spec as JSON; - reads standard input.")]
+
+
+@app.callback()
+def _address(context: typer.Context, url: Url = "http://127.0.0.1:8000") -> None:
+    context.obj = url
+
+
+@app.command()
+def upload(context: typer.Context, paths: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]) -> None:
+    """Make a dataset of xyz files or archives of them; prints its id."""
+    with _client(context) as client:
+        typer.echo(client.upload(paths)["id"])
+
+
+@app.command()
+def presets(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="One of them: its spec.")] = None,
+    dataset: Annotated[str, typer.Option(help="Id of the dataset it is for.")] = "",
+) -> None:
+    """List the presets, or print the spec of one."""
+    with _client(context) as client:
+        _print(client.presets() if name is None else client.preset(name, dataset))
+
+
+@app.command()
+def preflight(
+    context: typer.Context,
+    spec: SpecFile,
+    preview: Annotated[int, typer.Option(min=0, help="How many samples to make at once.")] = 0,
+) -> None:
+    """Print what a job of this spec would be."""
+    with _client(context) as client:
+        _print(client.preflight(_read(spec), preview))
+
+
+@app.command()
+def submit(context: typer.Context, spec: SpecFile) -> None:
+    """Post a job; prints its id."""
+    with _client(context) as client:
+        typer.echo(client.submit(_read(spec)).id)
+
+
+@app.command()
+def status(context: typer.Context, job: JobId) -> None:
+    """Print how far a job is."""
+    with _client(context) as client:
+        _print(client.job(job).status())
+
+
+@app.command()
+def wait(context: typer.Context, job: JobId) -> None:
+    """Wait until a job is done, with a bar on a terminal."""
+    with _client(context) as client:
+        client.job(job).wait()
+
+
+@app.command()
+def batches(context: typer.Context, job: JobId) -> None:
+    """List the batches that can be downloaded: number, samples, bytes, sha256."""
+    with _client(context) as client:
+        for record in client.job(job).records():
+            typer.echo(f"{record['batch']} {record['samples']} {record['bytes']} {record['sha256']}")
+
+
+@app.command()
+def download(
+    context: typer.Context,
+    job: JobId,
+    directory: Path,
+    parallel: Annotated[int, typer.Option(min=1, max=64, help="Batches at once.")] = 4,
+) -> None:
+    """Download all batches as they are made; called again, what is missing of them."""
+    with _client(context) as client:
+        client.job(job).download(directory, parallel)
+
+
+@app.command()
+def sample(
+    context: typer.Context,
+    job: JobId,
+    number: Annotated[int, typer.Argument(min=0)],
+    output: Annotated[Path, typer.Option(help="Where it goes.")] = Path("sample.npz"),
+) -> None:
+    """Have one sample simulated alone, and download it."""
+    with _client(context) as client:
+        output.write_bytes(client.job(job).sample(number).buffer.data)
+
+
+@app.command()
+def extend(
+    context: typer.Context,
+    job: JobId,
+    epochs: Annotated[int | None, typer.Option(min=1, help="So many further epochs.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Another dataset's structures.")] = None,
+) -> None:
+    """Let a job that is done make more."""
+    if (epochs is None) == (dataset is None):
+        raise typer.BadParameter("give either --epochs or --dataset")
+    with _client(context) as client:
+        _print(client.job(job).extend(epochs, dataset))
+
+
+@app.command()
+def cancel(context: typer.Context, job: JobId) -> None:
+    """Let a job make no further batches."""
+    with _client(context) as client:
+        _print(client.job(job).cancel())
+
+
+@contextmanager
+def _client(context: typer.Context) -> Iterator[Client]:
+    """A client; what it raises ends the program with one message instead of a traceback."""
+    try:
+        with Client(context.obj) as client:
+            yield client
+    except (ClientError, ValueError, OSError) as e:
+        typer.echo(f"afmbatch-client: {e}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _read(spec: typer.FileText) -> Mapping[str, Any]:
+    read: Mapping[str, Any] = json.load(spec)
+    return read
+
+
+def _print(document: Any) -> None:
+    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
+    typer.echo()

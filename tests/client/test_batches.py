@@ -1,0 +1,117 @@
+"""Batches of the real service, one after the other as they are made."""
+
+import os
+import threading
+
+import pytest
+
+from afmbatch_client import Client, JobFailed, NotFound, NotYet
+from service.contract.status import BatchFailure
+from tests.redis_server import until
+
+from .conftest import number_of
+from .stand_in import JOB, npz_of
+
+
+@pytest.fixture
+def job(client, house):
+    """Of four batches; `make(n, …)` makes some."""
+    job = client.job(house.job())
+
+    def make(*numbers):
+        for n in numbers:
+            house.record(job.id, n, npz_of(n))
+
+    job.make = make
+    return job
+
+
+def test_all_of_them_in_order(job):
+    job.make(3, 1, 0, 2)
+    assert [number_of(b) for b in job.batches()] == [0, 1, 2, 3]
+    assert [r["batch"] for r in job.records()] == [0, 1, 2, 3]
+    assert [r["batch"] for r in job.records(2)] == [2, 3]
+
+
+def test_from_one_on_and_every_second(job):
+    job.make(0, 1, 2, 3)
+    assert [b.number for b in job.batches(start=1)] == [1, 2, 3]
+    assert [b.number for b in job.batches(start=1, step=2, prefetch=1)] == [1, 3]
+    assert list(job.batches(start=4)) == []
+
+
+def test_by_no_thread_at_all(job):
+    with pytest.raises(ValueError, match="0 threads"):
+        next(job.batches(prefetch=0))
+
+
+def test_as_they_are_made(job):
+    job.make(0)
+    batches = job.batches()
+    assert number_of(next(batches)) == 0
+    job.make(1)
+    assert number_of(next(batches)) == 1
+    job.make(2, 3)
+    assert [number_of(b) for b in batches] == [2, 3]
+
+
+def test_one_of_them(job):
+    job.make(2)
+    assert number_of(job.batch(2)) == 2
+    with pytest.raises(NotYet, match="queued"):
+        job.batch(0, wait=0)
+    with pytest.raises(NotFound, match="0 to 3"):
+        job.batch(4)
+
+
+def test_a_batch_that_could_not_be_made(job, house):
+    job.make(0, 2)
+    house.ledger.record_failure(job.id, BatchFailure(batch=1, error="two atoms in one place"))
+    batches = job.batches()
+    assert number_of(next(batches)) == 0
+    with pytest.raises(JobFailed, match=r"batch 1 will not be made; batch 1: two atoms") as e:
+        next(batches)
+    assert e.value.batch == 1
+    assert "two atoms" in e.value.__cause__.problem["detail"]
+    assert number_of(job.batch(2)) == 2
+
+
+def test_a_job_that_is_cancelled_meanwhile(job):
+    job.make(0)
+    batches = job.batches()
+    next(batches)
+    job.cancel()
+    with pytest.raises(JobFailed, match="is cancelled, batch 1 will not be made"):
+        next(batches)
+
+
+def test_who_takes_no_more_leaves_no_threads_behind(job):
+    before = threading.active_count()
+    job.make(0)
+    batches = job.batches(prefetch=3)
+    next(batches)
+    batches.close()
+    until(lambda: threading.active_count() == before)
+
+
+def test_no_more_than_asked_for_are_fetched_ahead(stand_in):
+    stand_in.put(*range(6))
+    with stand_in.serving() as url, Client(url) as client:
+        batches = client.job(JOB).batches(prefetch=2)
+        for taken in range(1, 4):
+            next(batches)
+            until(lambda: {*numbers(stand_in)} == {*range(taken + 2)})  # noqa: B023 - called at once
+
+
+def numbers(stand_in):
+    return [int(path.split("/")[-1].partition("?")[0]) for _, path, _ in stand_in.requests if "/batches/" in path]
+
+
+def test_a_forked_process_can_not_take_on(job, monkeypatch):
+    job.make(0, 1)
+    batches = job.batches()
+    next(batches)
+    process = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: process + 1)
+    with pytest.raises(RuntimeError, match="forked"):
+        next(batches)

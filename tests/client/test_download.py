@@ -1,0 +1,92 @@
+"""All batches as files: in parallel, continued, checked, put in place at once."""
+
+import hashlib
+
+import pytest
+
+from afmbatch_client import Client, Damaged, JobFailed
+from service.contract.status import BatchFailure
+
+from .stand_in import JOB, npz_of
+
+NAMES = [f"batch-{n:08d}.npz" for n in range(6)]
+
+
+@pytest.fixture
+def made(stand_in):
+    stand_in.put(*range(6))
+    stand_in.state = "done"
+    return stand_in
+
+
+def names(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_all_of_them(job, made, tmp_path):
+    paths = job.download(tmp_path / "new" / "folder")
+    assert [path.name for path in paths] == NAMES == names(tmp_path / "new" / "folder")
+    assert [path.read_bytes() for path in paths] == [made.files[n] for n in range(6)]
+
+
+def test_what_is_there_and_right_is_not_sent_again(job, made, tmp_path):
+    job.download(tmp_path)
+    (tmp_path / NAMES[3]).write_bytes(b"half")
+    (tmp_path / NAMES[4]).unlink()
+    made.requests.clear()
+    times = {name: (tmp_path / name).stat().st_mtime_ns for name in NAMES if name not in NAMES[3:5]}
+    paths = job.download(tmp_path, parallel=1)
+    assert [path.read_bytes() for path in paths] == [made.files[n] for n in range(6)]
+    assert {name: (tmp_path / name).stat().st_mtime_ns for name in times} == times
+    conditions = [headers.get("If-None-Match", "").strip('"') for headers in made.downloads()]
+    assert conditions[4] == ""
+    assert conditions[3] == hashlib.sha256(b"half").hexdigest()
+    assert conditions[0] == hashlib.sha256(made.files[0]).hexdigest()
+
+
+def test_a_part_is_continued_by_the_next_run(made, tmp_path):
+    made.faults = [60_000] + [503] * 1000
+    with made.serving() as url, Client(url, patience=0.2) as client:
+        with pytest.raises(Exception, match="Redis"):
+            client.job(JOB).download(tmp_path, parallel=1)
+        sha256 = hashlib.sha256(made.files[0]).hexdigest()
+        assert names(tmp_path) == [f".{NAMES[0]}.{sha256}.part"]
+        made.faults = []
+        made.requests.clear()
+        client.job(JOB).download(tmp_path, parallel=1)
+        assert made.downloads()[0]["Range"].startswith("bytes=60000-")
+    assert names(tmp_path) == NAMES
+    assert (tmp_path / NAMES[0]).read_bytes() == made.files[0]
+
+
+def test_a_part_of_another_file_is_forgotten(job, made, tmp_path):
+    (tmp_path / f".{NAMES[0]}.{'0' * 64}.part").write_bytes(made.files[0][:100])
+    (path, *_) = job.download(tmp_path)
+    assert path.read_bytes() == made.files[0]
+    assert names(tmp_path) == NAMES
+
+
+@pytest.mark.parametrize("length", [None, 10**6])
+def test_a_part_that_is_all_there_or_more(job, made, tmp_path, length):
+    data = made.files[0]
+    part = tmp_path / f".{NAMES[0]}.{hashlib.sha256(data).hexdigest()}.part"
+    part.write_bytes(data if length is None else data.ljust(length))
+    job.download(tmp_path)
+    assert (tmp_path / NAMES[0]).read_bytes() == data
+
+
+def test_damaged_files_are_not_put_in_place(job, made, tmp_path):
+    made.faults = ["wrong"] * 100
+    with pytest.raises(Damaged):
+        job.download(tmp_path)
+    assert not (tmp_path / NAMES[0]).exists()
+
+
+def test_batches_that_failed_are_told_at_the_end(client, house, tmp_path):
+    job = client.job(house.job())
+    for n in (0, 2, 3):
+        house.record(job.id, n, npz_of(n))
+    house.ledger.record_failure(job.id, BatchFailure(batch=1, error="two atoms in one place"))
+    with pytest.raises(JobFailed, match="two atoms"):
+        job.download(tmp_path)
+    assert names(tmp_path) == [NAMES[n] for n in (0, 2, 3)]
