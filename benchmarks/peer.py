@@ -67,7 +67,8 @@ class Peer:
         return image
 
     def _map(self, descriptor: Descriptor) -> AuxMaps:
-        given = {WORDS.get(name, name): value for name, value in descriptor.model_dump(exclude={"kind"}).items()}
+        asked = descriptor.model_dump(exclude={"kind", "window", "dim", "function"})
+        given = {WORDS.get(name, name): value for name, value in asked.items()}
         if descriptor.kind == "height_map":
             given["scanner"] = self._simulator.scanner
         else:

@@ -40,7 +40,7 @@ class Made:
     bytes: int
     sha256: str
     flagged: int  # images with any quality flag
-    flags: dict[str, int]  # and with each, by the names of contract.status.Flags; without those of none
+    flags: dict[str, int]  # and with each that any has, by its name in contract.status.Flags
 
 
 @dataclass(frozen=True, slots=True)

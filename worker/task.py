@@ -16,7 +16,7 @@ from service.contract.errors import NotFound
 from service.contract.ledger import Ledger
 from service.contract.plan import Plan
 from service.contract.settings import Settings
-from service.contract.status import BatchFailure, BatchRecord, Flags
+from service.contract.status import BatchFailure, BatchRecord
 from service.contract.store import Store, batch_key, job_prefix
 from worker.messages import Answer, Made, Make, Refused
 from worker.rate import Rate
@@ -188,7 +188,7 @@ class Shards:
                 bytes=m.bytes,
                 sha256=m.sha256,
                 flagged=m.flagged,
-                flags=Flags(**m.flags),
+                flags=m.flags,
             )
             for m in made
         ]

@@ -43,7 +43,9 @@ class BatchRecord(Model):
     bytes: int = Field(description="Size of the npz file.")
     sha256: str = Field(description="Content hash of the npz file, hexadecimal; also its ETag.")
     flagged: int = Field(default=0, description="Images in it with any quality flag.")
-    flags: Flags = Flags()
+    flags: dict[str, int] = Field(
+        default={}, description="How many images have which; those that none has are left out."
+    )
 
 
 class BatchFailure(Model):

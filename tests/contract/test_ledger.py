@@ -18,7 +18,7 @@ from service.contract.status import BatchFailure, BatchRecord, Flags, JobRecord,
 JOB = "job-1"
 BATCHES = 4
 LAST = 3  # samples of the last batch; the others have ten
-FLAGS = st.builds(Flags, **{flag: st.integers(0, 3) for flag in Flags.model_fields})
+FLAGS = st.dictionaries(st.sampled_from(list(Flags.model_fields)), st.integers(1, 3))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ class LedgerMachine(RuleBasedStateMachine):
         known = self.done.get(batch)
         if known is not None and known.sha256 == sha256:
             flags = known.flags  # the same file
-        flagged = max(flags.model_dump().values())
+        flagged = max(flags.values(), default=0)
         record = BatchRecord(batch=batch, samples=size(batch), bytes=9, sha256=sha256, flagged=flagged, flags=flags)
         on_record = self.exists and self.done.get(batch, record) == record
         assert self.ledger.record_batches(JOB, [record]) == [on_record]
@@ -122,7 +122,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert status.counts.samples_done == sum(map(size, self.done))
         assert status.counts.flagged == sum(record.flagged for record in self.done.values())
         for flag, images in status.counts.flags:
-            assert images == sum(getattr(record.flags, flag) for record in self.done.values())
+            assert images == sum(record.flags.get(flag, 0) for record in self.done.values())
         assert [(f.batch, f.error) for f in status.errors] == sorted(self.failed.items())
         total, records = self.ledger.batches(JOB, Plan(status), 0, 100)
         assert total == len(self.done)

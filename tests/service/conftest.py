@@ -18,7 +18,7 @@ from service.contract.ledger import Ledger
 from service.contract.plan import Plan
 from service.contract.queue import open_queue
 from service.contract.settings import Settings
-from service.contract.status import BatchRecord, Flags
+from service.contract.status import BatchRecord
 from service.contract.store import Store
 from service.zero_copy import ZeroCopyProtocol
 
@@ -59,7 +59,7 @@ class House:
             bytes=content.bytes,
             sha256=content.sha256,
             flagged=sum(flags.values()),
-            flags=Flags(**flags),
+            flags=flags,
         )
         assert self.ledger.record_batches(job, [record]) == [True]
 
