@@ -123,8 +123,8 @@ class StructureKind(Model):
     examples: tuple[str, ...] = Field(description="Names of the first few.")
 
 
-class DatasetRecord(Model):
-    """A dataset: structures to make jobs of."""
+class DatasetSummary(Model):
+    """A dataset, as lists of them show it."""
 
     id: str = Field(
         description="Follows from the content: the same structures under the same names have the same id.",
@@ -133,7 +133,17 @@ class DatasetRecord(Model):
     structures: int
     atoms: int
     elements: tuple[str, ...] = Field(description="Symbols of the elements in it.")
+    created_at: float = Field(description="Unix time, s.")
+
+
+class DatasetRecord(DatasetSummary):
+    """A dataset: structures to make jobs of."""
+
     kinds: tuple[StructureKind, ...] = Field(
         description="The kinds of structures in it, together all of them, the most frequent first."
     )
-    created_at: float = Field(description="Unix time, s.")
+
+    @property
+    def summary(self) -> DatasetSummary:
+        """Without its kinds, which may be thousands."""
+        return DatasetSummary(**{name: getattr(self, name) for name in DatasetSummary.model_fields})

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Response
 
 from service.bodies import uploads
 from service.contract.datasets import Upload
-from service.contract.status import DatasetRecord
+from service.contract.status import DatasetRecord, DatasetSummary
 from service.problems import Responses, declared
 from service.routes.parts import DatasetId, Decisions, Limit, Page, Start
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 class DatasetPage(Page):
     """A part of the list of datasets."""
 
-    datasets: list[DatasetRecord]
+    datasets: list[DatasetSummary]
 
 
 _SAME: Responses = {200: {"model": DatasetRecord, "description": "The same structures are there already."}}
@@ -67,7 +67,7 @@ def create(files: Annotated[list[Upload], Depends(uploads)], decide: Decisions, 
 def page(decide: Decisions, start: Start = 0, limit: Limit = 100) -> DatasetPage:
     """All datasets, a page at a time."""
     total, items = decide.ledger.datasets(start, limit)
-    return DatasetPage(total=total, start=start, datasets=items)
+    return DatasetPage(total=total, start=start, datasets=[item.summary for item in items])
 
 
 @router.get("/{dataset_id}", operation_id="getDataset", summary="Describe a dataset", responses=declared(404, 422, 503))

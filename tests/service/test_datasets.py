@@ -58,6 +58,7 @@ def test_datasets_are_listed_in_pages(house):
     assert [len(p["datasets"]) for p in pages] == [2, 1]
     assert {d["id"] for p in pages for d in p["datasets"]} == ids
     assert {p["total"] for p in pages} == {3}
+    assert not any("kinds" in d for p in pages for d in p["datasets"])
 
 
 def test_a_dataset_in_use_is_not_deleted(house):
