@@ -35,3 +35,22 @@ def test_a_batch_fits_its_file_limit_and_the_memory_of_a_worker(most, host, side
     elif found:
         assert found[0].field == "scan.dim"
         assert faults(1)[0]
+
+
+def fields(atoms=20.0, structures=1000, **spec):
+    plan = Plan(Recipe.of(JobSpec.model_validate({"dataset": "ds-0", "samples": 10, **spec}), structures))
+    return [fault.field for fault in over_limits(plan, atoms, Settings())]
+
+
+def test_every_sample_can_be_numbered():
+    """Structures × 30 rotations × 10⁶ epochs × 300,000 combinations; numbers end at 2⁵³ − 1."""
+    axis = [i / 1000 for i in range(1, 301)]
+    sweep = {"distance": axis, "radial_stiffness": [30.0] * 1000}
+    assert fields(structures=1000, epochs=10**6, sweep=sweep) == []
+    assert fields(structures=1001, epochs=10**6, sweep=sweep) == ["epochs"]
+
+
+def test_a_periodic_dataset_fits_into_a_worker():
+    """20,000 atoms, of which 50 million may be there with their images: 2500 times."""
+    assert fields(periodic={"npbc": [20, 20, 0]}) == []  # 41² = 1681
+    assert fields(periodic={"npbc": [20, 20, 1]}) == ["periodic.npbc"]
