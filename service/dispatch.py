@@ -274,15 +274,9 @@ class Dispatch:
         job = self._stream(job_id)
         if job.state is State.CANCELLED:
             raise Conflict(f"job {job_id} was cancelled; post it again")
-        plan = Plan(job)
-        if batch >= plan.batches:
+        if batch >= Plan(job).batches:
             raise _no_batch(job, batch)
-        shard = plan.shard_of(batch)
-        with self.queue.connection.pipeline() as together:
-            self.ledger.rewind(job_id, batch, shard, plan.shard(shard).start, together)
-            remove_tasks(self.queue, job_id, together)
-            dropped, _ = together.execute()
-        self._delete_files(job_id, self.ledger.records(dropped))
+        self._delete_files(job_id, self._issuer.rewind(job, batch))
         self._issuer.go_on(job_id)
         return self.ledger.status(job_id)
 

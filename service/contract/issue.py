@@ -5,6 +5,7 @@ same transaction: so jobs take turns, whatever their size, and any number of idl
 stream a shard comes only when the buffer has room for it: workers pause by finding nothing to do.
 """
 
+import contextlib
 from dataclasses import replace
 from typing import Any
 
@@ -15,9 +16,9 @@ from service.contract.buffer import Issued
 from service.contract.errors import NotFound
 from service.contract.ledger import Ledger
 from service.contract.plan import Plan
-from service.contract.queue import FIRST, enqueue_shard, task_id
+from service.contract.queue import FIRST, enqueue_shard, remove_task, task_id
 from service.contract.settings import Settings
-from service.contract.status import JobRecord
+from service.contract.status import BatchRecord, JobRecord
 
 
 class Issuer:
@@ -64,6 +65,22 @@ class Issuer:
                 except WatchError:
                     continue
                 return
+
+    def rewind(self, job: JobRecord, batch: int) -> list[BatchRecord]:
+        """Let everything of a stream from a batch on come again.
+
+        What was recorded and the buffer has no room for any more: their files are to be deleted.
+        """
+        plan = Plan(job)
+        shard = plan.shard_of(batch)
+        while True:
+            with self._queue.connection.pipeline() as together, contextlib.suppress(WatchError):
+                issued = self._ledger.issued(job.id, together)
+                together.multi()
+                self._ledger.rewind(job.id, batch, shard, plan.shard(shard).start, together)
+                if issued is not None and issued.waiting and issued.shards > shard:
+                    remove_task(self._queue, issued.waiting, together)
+                return self._ledger.records(together.execute()[0])
 
     def _next(self, job_id: str, issued: Issued, together: Any) -> bool:
         """Begin a transaction with the next shard, if there is one to issue; whether there is."""

@@ -44,6 +44,7 @@ for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
   end
 end
 """
+_DROP = "if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 1 then redis.call('DEL', KEYS[2]) end"
 
 
 def open_queue(settings: Settings, **connection: Any) -> Queue:
@@ -77,6 +78,11 @@ def enqueue_shard(
     together.eval(_PLACE, 1, queue.key, _TASK, priority)
 
 
-def remove_tasks(queue: Queue, job_id: str, together: Any = None) -> None:
+def remove_tasks(queue: Queue, job_id: str) -> None:
     """Take those tasks of a job off the queue that no worker has taken. Raises redis.RedisError."""
-    (together or queue.connection).eval(_REMOVE, 1, queue.key, _TASK, f"{job_id}-")
+    queue.connection.eval(_REMOVE, 1, queue.key, _TASK, f"{job_id}-")
+
+
+def remove_task(queue: Queue, task: str, together: Any) -> None:
+    """The same with one task, in the transaction `together`."""
+    together.eval(_DROP, 2, queue.key, Job.key_for(task), task)
