@@ -26,9 +26,9 @@ from afmbatch import tether
 from afmbatch.embedded import EmbeddedRedis
 from benchmarks.common import Nowhere, engine_seconds, job_of, molecules
 from service.contract.datasets import dataset_id
+from service.contract.issue import Issuer
 from service.contract.ledger import Ledger
-from service.contract.plan import Plan
-from service.contract.queue import enqueue_shards, open_queue
+from service.contract.queue import open_queue
 from service.contract.recipe import Recipe
 from service.contract.settings import Settings
 from service.contract.spec import JobSpec
@@ -73,7 +73,7 @@ class Jobs:
         job = JobRecord(**dict(recipe), id=f"job-{self._number}", created_at=time.time())
         with self._queue.connection.pipeline() as together:
             self._ledger.add_job(job, together)
-            enqueue_shards(self._queue, job.id, range(Plan(recipe).shards), self._settings, together)
+            Issuer(self._queue, self._ledger, self._settings).begin(job, together)
             together.execute()
         while not (status := self._ledger.status(job.id)).state.final:
             time.sleep(0.05)

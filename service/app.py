@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from rq import Queue
 
+from service.contract.delivery import Acknowledgement, Rewinding
 from service.contract.ledger import Ledger
 from service.contract.recipe import MoreEpochs, MoreMolecules
 from service.contract.settings import Settings
@@ -15,7 +16,7 @@ from service.contract.spec import JobSpec
 from service.contract.store import Store
 from service.dispatch import Dispatch
 from service.problems import Problem, handlers
-from service.routes import batches, datasets, jobs, preflight, presets, samples, service
+from service.routes import batches, datasets, jobs, preflight, presets, samples, service, streams
 
 _DESCRIPTION = """
 Post a job spec, get AFM training batches.
@@ -50,7 +51,7 @@ def create_app(settings: Settings, ledger: Ledger, store: Store, queue: Queue) -
     )
     app.state.settings = settings
     app.state.dispatch = Dispatch(settings, ledger, store, queue)
-    for module in (datasets, presets, preflight, jobs, batches, samples, service):
+    for module in (datasets, presets, preflight, jobs, streams, batches, samples, service):
         app.include_router(module.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
@@ -69,7 +70,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             separate_input_output_schemas=False,
         )
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        for model in (Problem, JobSpec, MoreEpochs, MoreMolecules):
+        for model in (Problem, JobSpec, MoreEpochs, MoreMolecules, Acknowledgement, Rewinding):
             schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
         app.openapi_schema = document

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message
 
 from service.contract.datasets import Upload
+from service.contract.delivery import Acknowledgement, Rewinding
 from service.contract.errors import Fault, InvalidInput, TooLarge
 from service.contract.recipe import Extension
 from service.contract.settings import Settings
@@ -58,6 +59,8 @@ class _Kind(Generic[T]):
 
 _SPEC = _Kind[JobSpec](JobSpec)
 _EXTENSION = _Kind[Extension](Extension)
+_ACKNOWLEDGEMENT = _Kind[Acknowledgement](Acknowledgement)
+_REWINDING = _Kind[Rewinding](Rewinding)
 
 
 def job_spec(body: Annotated[bytes, Depends(json_bytes)]) -> JobSpec:
@@ -68,6 +71,16 @@ def job_spec(body: Annotated[bytes, Depends(json_bytes)]) -> JobSpec:
 def extension(body: Annotated[bytes, Depends(json_bytes)]) -> Extension:
     """The body as what a job is to be extended by. Raises InvalidInput; HTTPException 400 where it is no JSON."""
     return _EXTENSION.read(body)
+
+
+def acknowledgement(body: Annotated[bytes, Depends(json_bytes)]) -> Acknowledgement:
+    """The body as acknowledged batches. Raises InvalidInput; HTTPException 400 where it is no JSON."""
+    return _ACKNOWLEDGEMENT.read(body)
+
+
+def rewinding(body: Annotated[bytes, Depends(json_bytes)]) -> Rewinding:
+    """The body as where to go back to. Raises InvalidInput; HTTPException 400 where it is no JSON."""
+    return _REWINDING.read(body)
 
 
 async def uploads(request: Request) -> AsyncIterator[list[Upload]]:

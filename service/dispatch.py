@@ -12,16 +12,17 @@ from rq import Queue
 
 from service.contract.datasets import Upload, dataset_id, read_structures
 from service.contract.elements import elements
-from service.contract.errors import Conflict, Fault, InvalidInput, NotFound, NotYet, Unavailable
+from service.contract.errors import Conflict, Fault, Gone, InvalidInput, NotFound, NotYet, Unavailable
+from service.contract.issue import Issuer
 from service.contract.kinds import kinds_of
 from service.contract.ledger import Ledger
 from service.contract.plan import Plan
-from service.contract.queue import enqueue_shards, remove_shards
+from service.contract.queue import remove_tasks
 from service.contract.recipe import Extension, MoreEpochs, MoreMolecules, Recipe
 from service.contract.settings import Settings
 from service.contract.spec import JobSpec
 from service.contract.status import BatchRecord, DatasetRecord, JobRecord, JobStatus, State
-from service.contract.store import Store, dataset_key, job_prefix
+from service.contract.store import Store, batch_key, dataset_key, job_prefix
 from service.contract.structures import Structures
 from service.downloads import BatchFile
 from service.extensions import extended_by_epochs, extended_by_molecules
@@ -39,6 +40,7 @@ class Dispatch:
         self.ledger = ledger
         self.store = store
         self.queue = queue
+        self._issuer = Issuer(queue, ledger, settings)
 
     # Datasets
 
@@ -132,9 +134,7 @@ class Dispatch:
 
         return self._make(recipe, job_id)
 
-    def _make(
-        self, recipe_of: Callable[[Any], Recipe], job_id: str, *, at_front: bool = False
-    ) -> tuple[JobStatus, bool]:
+    def _make(self, recipe_of: Callable[[Any], Recipe], job_id: str, *, first: bool = False) -> tuple[JobStatus, bool]:
         """The job of a recipe; whether it is new. One that is over and did not make all of it does not count.
 
         recipe_of looks up what it depends on so that the pipeline it is given fails if that changes meanwhile.
@@ -145,7 +145,7 @@ class Dispatch:
                 known = self._known(self.ledger.job_of(recipe.recipe_id, None, together))
                 if known is not None and known.state not in (State.CANCELLED, State.FAILED):
                     return known, False
-                if self._enqueued(recipe, job_id, None, together, at_front=at_front):
+                if self._enqueued(recipe, job_id, None, together, first=first):
                     return self.ledger.status(job_id), True
 
     def _known(self, job_id: str | None) -> JobStatus | None:
@@ -154,12 +154,12 @@ class Dispatch:
         except NotFound:
             return None
 
-    def _enqueued(self, recipe: Recipe, job_id: str, parent: str | None, together: Any, *, at_front: bool) -> bool:
-        """Make a job, unless what the pipeline watches has changed: it is known with all its tasks, or not at all."""
+    def _enqueued(self, recipe: Recipe, job_id: str, parent: str | None, together: Any, *, first: bool) -> bool:
+        """Make a job, unless what the pipeline watches has changed: it is known with its first task, or not at all."""
         record = JobRecord(**dict(recipe), id=job_id, created_at=time.time(), parent=parent)
         together.multi()
         self.ledger.add_job(record, together)
-        enqueue_shards(self.queue, job_id, range(Plan(recipe).shards), self.settings, together, at_front=at_front)
+        self._issuer.begin(record, together, first=first)
         return _executed(together)
 
     def _dataset_of(self, name: str, together: Any) -> DatasetRecord:
@@ -175,16 +175,18 @@ class Dispatch:
             with self.queue.connection.pipeline() as together:
                 job = self.ledger.status(job_id, together)
                 recipe = self._extended(job, extension, together)
-                shards = range(Plan(job).shards, Plan(recipe).shards)
+                record = JobRecord(**dict(recipe), id=job_id, created_at=job.created_at)
                 together.multi()
-                self.ledger.extend_job(JobRecord(**dict(recipe), id=job_id, created_at=job.created_at), together)
-                enqueue_shards(self.queue, job_id, shards, self.settings, together)
+                self.ledger.extend_job(record, together)
+                self._issuer.extend(record, Plan(job), together)
                 if _executed(together):
                     return self.ledger.status(job_id)
 
     def _extended(self, job: JobStatus, extension: Extension, together: Any) -> Recipe:
         if job.only is not None:
             raise Conflict(f"job {job.id} makes some samples of a recipe: extend one that makes all of them")
+        if job.stream is not None:
+            raise Conflict(f"job {job.id} is a stream: post one with more epochs, or without end")
         if job.state is not State.DONE:
             raise Conflict(f"job {job.id} is {job.state.value}; only a job that is done can be extended")
         self._check_sources(job, together)
@@ -217,7 +219,7 @@ class Dispatch:
             batches = range(min(plan.batches, -(-samples // spec.batch_size)))
             return plan.recipe.of_samples(*plan.numbers(*batches)[:samples].tolist())
 
-        made, _ = self._make(recipe, _new_id(), at_front=True)
+        made, _ = self._make(recipe, _new_id(), first=True)
         return report.model_copy(update={"preview": preview(made)})
 
     def cancel_job(self, job_id: str) -> JobStatus:
@@ -226,15 +228,18 @@ class Dispatch:
         if status.state.final:
             return status
         self.ledger.cancel(job_id)
-        remove_shards(self.queue, job_id, Plan(status).shards)
+        remove_tasks(self.queue, job_id)
+        if status.stream is not None:
+            self.ledger.empty(job_id)
+            self.store.delete_prefix(job_prefix(job_id))
         return self.ledger.status(job_id)
 
     def remove_job(self, job_id: str) -> None:
         """Remove a job with its tasks and batches, and the jobs of its single samples. Raises NotFound."""
-        job = self.ledger.job(job_id)
+        self.ledger.job(job_id)
         self.ledger.cancel(job_id)
         self._remove_jobs(self.ledger.children(job_id))
-        remove_shards(self.queue, job_id, Plan(job).shards)
+        remove_tasks(self.queue, job_id)
         self.store.delete_prefix(job_prefix(job_id))  # before the ledger forgets: a delete that failed can be repeated
         self._remove_jobs(self.ledger.remove_job(job_id))
         self.store.delete_prefix(job_prefix(job_id))  # what a worker recorded in between
@@ -244,19 +249,59 @@ class Dispatch:
             with contextlib.suppress(NotFound):  # somebody else is removing it too
                 self.remove_job(job_id)
 
+    # Streams
+
+    def acknowledge(self, job_id: str, batches: Sequence[int]) -> int:
+        """Drop batches of a stream, and let it go on; how many were dropped by this. Raises NotFound.
+
+        Any that was issued may be acknowledged, again and again: one that is to come anew, because somebody went back,
+        is not kept then. Conflict for those that never were, and for a job that keeps its batches.
+        """
+        self._stream(job_id)
+        with self.queue.connection.pipeline() as together:
+            issued = self.ledger.issued(job_id, together)
+        most = 0 if issued is None else issued.most
+        if never := sorted({batch for batch in batches if batch >= most}):
+            shown = ", ".join(map(str, never[:10])) + (", …" if len(never) > 10 else "")
+            raise Conflict(f"job {job_id} was not asked to make these batches yet: {shown}; acknowledge what you had")
+        dropped = self.ledger.acknowledge(job_id, batches)
+        self._delete_files(job_id, dropped)
+        self._issuer.go_on(job_id)
+        return len(dropped)
+
+    def rewind_job(self, job_id: str, batch: int) -> JobStatus:
+        """Let a stream make everything from a batch on again. Raises NotFound; Conflict for any other job."""
+        job = self._stream(job_id)
+        if job.state is State.CANCELLED:
+            raise Conflict(f"job {job_id} was cancelled; post it again")
+        if batch >= Plan(job).batches:
+            raise _no_batch(job, batch)
+        self._delete_files(job_id, self._issuer.rewind(job, batch))
+        self._issuer.go_on(job_id)
+        return self.ledger.status(job_id)
+
+    def _stream(self, job_id: str) -> JobStatus:
+        job = self.ledger.status(job_id)
+        if job.stream is None:
+            raise Conflict(f"job {job_id} keeps its batches: only those of a stream are acknowledged and come again")
+        return job
+
+    def _delete_files(self, job_id: str, records: Iterable[BatchRecord]) -> None:
+        for record in records:
+            self.store.delete(batch_key(job_id, record.batch, record.sha256))
+
     # Batches
 
-    def batches(self, job_id: str, start: int, limit: int) -> tuple[int, int, list[BatchRecord]]:
+    def batches(self, job_id: str, start: int, limit: int) -> tuple[int | None, int, list[BatchRecord]]:
         """How many batches a job has, how many are recorded, and those of a range. Raises NotFound."""
         plan = Plan(self.ledger.job(job_id))
-        return plan.batches, *self.ledger.batches(job_id, plan, start, limit)
+        return None if plan.recipe.endless else plan.batches, *self.ledger.batches(job_id, plan, start, limit)
 
     def batch(self, job_id: str, number: int) -> BatchFile:
         """A batch that can be downloaded. Raises NotYet, or NotFound that says why it never will be."""
         job = self.ledger.status(job_id)
-        if number >= job.counts.batches:
-            last = job.counts.batches - 1
-            raise NotFound("batch", f"{job_id}/{number}", f"the batches of this job are 0 to {last}")
+        if job.counts.batches is not None and number >= job.counts.batches:
+            raise _no_batch(job, number)
         record = self._recorded(job, number, "batch", f"{job_id}/{number}")
         return BatchFile(job_id, record, f"{job_id}-batch-{number:08d}.npz")
 
@@ -278,7 +323,7 @@ class Dispatch:
                 if child is not None and child.state is not State.CANCELLED:
                     return child
                 self._check_sources(job, together)
-                if self._enqueued(recipe, child_id, job.id, together, at_front=True):
+                if self._enqueued(recipe, child_id, job.id, together, first=True):
                     break
         try:
             self.ledger.job(job.id)  # again: whoever removed it meanwhile may not have seen its child
@@ -293,6 +338,11 @@ class Dispatch:
         except NotFound:
             if (failure := self.ledger.failure(job.id, batch)) is not None:
                 raise NotFound(what, name, f"it could not be made: {failure.error}") from None
+            if job.stream is not None and self.ledger.acknowledged(job.id, batch):
+                raise Gone(
+                    f"{what} {name!r} was acknowledged and dropped: POST /v1/jobs/{job.id}/rewind with "
+                    f'{{"batch": {batch}}} to have it again'
+                ) from None
             if job.state is State.CANCELLED:
                 raise NotFound(what, name, "the job was cancelled before it was made") from None
             raise NotYet(what, name, f"it is still to come; the job is {job.state.value}") from None
@@ -314,6 +364,11 @@ class Dispatch:
         if missing:
             raise Unavailable(f"not reachable: {', '.join(missing)}")
         return workers
+
+
+def _no_batch(job: JobStatus, number: int) -> NotFound:
+    last = Plan(job).batches - 1
+    return NotFound("batch", f"{job.id}/{number}", f"the batches of this job are 0 to {last}")
 
 
 def _new_id() -> str:

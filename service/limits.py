@@ -31,7 +31,7 @@ def _sample_faults(plan: Plan, settings: Settings) -> list[Fault]:
     if asked is not None and asked > plan.available:
         reason = f"{plan.recipe.structures} structures make {plan.available} samples"
         return [Fault("samples", str(asked), reason, f"at most {most}, or null for all")]
-    if plan.samples > settings.max_samples:
+    if plan.samples > settings.max_samples and plan.recipe.stream is None:
         value = "null" if asked is None else str(asked)
         reason = f"the job would make {plan.samples} samples, this server allows {settings.max_samples}"
         return [Fault("samples", value, reason, f"an integer of at most {most}")]

@@ -41,11 +41,11 @@ class Preflight(Model):
     job: str | None = Field(description="The job that makes it already, and would be the answer; null: there is none.")
     accepted: bool = Field(description="Whether it would be accepted: nothing is rejected, no limit exceeded.")
     structures: int = Field(description="Structures of the dataset.")
-    samples: int
-    batches: int
-    shards: int = Field(description="Pieces that workers share among them.")
+    samples: int | None = Field(description="null: a stream without end.")
+    batches: int | None
+    shards: int | None = Field(description="Pieces that workers share among them.")
     batch_bytes: int = Field(description="About the size of a batch file.")
-    bytes: int = Field(description="About the size of all of them.")
+    bytes: int = Field(description="About the size of all of them, or of a stream's buffer.")
     host_bytes: int = Field(description="About what a batch takes of a worker's memory.")
     host_bytes_allowed: int = Field(description="What it may take.")
     host_fits: bool = Field(description="Whether it does not take more.")
@@ -69,16 +69,18 @@ def preflight(
     samples = min(plan.spec.batch_size, plan.samples)
     needed = host_bytes(plan.spec, samples, dataset.atoms / dataset.structures)
     seconds, seconds_from = estimate(plan, workers)
+    endless, stream = plan.recipe.endless, plan.recipe.stream
+    stored = plan.samples if stream is None else min(plan.samples, stream.buffer_batches * plan.spec.batch_size)
     return Preflight(
         recipe=plan.recipe.recipe_id,
         job=job,
         accepted=not structures and not exceeded,
         structures=dataset.structures,
-        samples=plan.samples,
-        batches=plan.batches,
-        shards=plan.shards,
+        samples=None if endless else plan.samples,
+        batches=None if endless else plan.batches,
+        shards=None if endless else plan.shards,
         batch_bytes=file_bytes(plan.spec, samples),
-        bytes=file_bytes(plan.spec, plan.samples),
+        bytes=file_bytes(plan.spec, stored),
         host_bytes=needed,
         host_bytes_allowed=settings.group_bytes,
         host_fits=needed <= settings.group_bytes,
@@ -114,6 +116,8 @@ def estimate(plan: Plan, workers: Sequence[WorkerRecord]) -> tuple[float | None,
     descriptors of the job may differ from what the rates were measured on.
     """
     rates = [worker.pixels_per_second for worker in workers if worker.pixels_per_second]
+    if plan.recipe.endless:
+        return None, "a stream without end"
     if not workers:
         return None, "no worker is running"
     if not rates:
@@ -131,5 +135,5 @@ def preview(job: JobStatus) -> Preview:
         job=job.id,
         samples=job.only or (),
         status=path,
-        batches=tuple(f"{path}/batches/{n}" for n in range(job.counts.batches)),
+        batches=tuple(f"{path}/batches/{n}" for n in range(Plan(job).batches)),
     )

@@ -18,12 +18,13 @@ from typing import Any, Self, cast
 
 from redis import Redis
 from redis.client import Pipeline
-from redis.exceptions import LockError, RedisError
+from redis.exceptions import LockError, RedisError, WatchError
 from rq import Queue, SimpleWorker, worker_registration
 from rq.exceptions import DequeueTimeout
 from rq.executions import Execution
 from rq.job import Job
 
+from service.contract.issue import Issuer
 from service.contract.queue import RUN_SHARD, SWEEPING
 from service.contract.settings import Settings
 from worker.losses import Losses
@@ -64,12 +65,13 @@ class Consumer(SimpleWorker):
     `beat` is to be called by a second thread every settings.heartbeat_seconds.
     """
 
-    def __init__(self, settings: Settings, queue: Queue, shards: Shards, losses: Losses) -> None:
+    def __init__(self, settings: Settings, queue: Queue, issuer: Issuer, shards: Shards, losses: Losses) -> None:
         # Never the same: RQ refuses a name whose last owner was killed.
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         super().__init__([queue], name=name, connection=queue.connection, serializer="json")
         self._lease_seconds = math.ceil(settings.lease_seconds)  # RQ counts in whole seconds
         self._queue = queue
+        self._issuer = issuer
         self._shards = shards
         self._losses = losses
         self._renew = queue.connection.register_script(_RENEW)
@@ -157,6 +159,8 @@ class Consumer(SimpleWorker):
         self._shards.drop(task.shard)
         if task.shard.held():
             self._end(task.job, task.lease, put_back=not finished)
+            if task.shard.plan.recipe.stream is not None:
+                self._issuer.go_on(task.shard.job_id)  # a batch that could not be made may have held it up
             seconds = time.monotonic() - task.since
             _log.info("task %s %s after %.2f s", task.job.id, "finished" if finished else "handed back", seconds)
         else:
@@ -174,7 +178,14 @@ class Consumer(SimpleWorker):
         self._open = []
 
     def _hold(self, job: Job) -> Execution:
+        while True:
+            with contextlib.suppress(WatchError):
+                return self._try_to_hold(job)
+
+    def _try_to_hold(self, job: Job) -> Execution:
+        job_id, _ = job.args
         with self.connection.pipeline() as p:
+            self._issuer.take(job_id, job.id, p)
             lease = Execution.create(job, self._lease_seconds, p, worker_name=self.name)
             self._renew_lease(lease, p)
             job.prepare_for_execution(self.name, p)

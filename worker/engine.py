@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from service.contract.errors import AfmbatchError
 from service.contract.settings import Settings
-from worker.messages import Fault, Make, Message, decode, encode
+from worker.messages import Fault, Make, Message, Skip, decode, encode
 from worker.pipeline import Maker, Pipeline, told
 
 _PR_SET_PDEATHSIG = 1
@@ -51,9 +51,11 @@ def serve(pipe: Connection, factory: str) -> None:
     pipeline = Pipeline(maker, say, give_up)
     with contextlib.suppress(EOFError):
         while True:
-            make = decode(pipe.recv_bytes())
-            assert isinstance(make, Make)  # noqa: S101 - the parent says nothing else
-            pipeline.make(make)
+            match decode(pipe.recv_bytes()):
+                case Make() as make:
+                    pipeline.make(make)
+                case Skip(job_id):
+                    pipeline.skip(job_id)
 
 
 def _die_with(parent: int) -> None:

@@ -19,6 +19,13 @@ class Make:
 
 
 @dataclass(frozen=True, slots=True)
+class Skip:
+    """Parent to engine: begin no further batch of this job; unless another Make comes for it."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """Engine to parent: the device is open, and is at its best with so much at hand."""
 
@@ -54,16 +61,24 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """Engine to parent: the batch was not begun, as asked."""
+
+    job_id: str
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """Engine to parent: something went wrong that a fresh engine may survive; this one ends."""
 
     error: str
 
 
-Answer: TypeAlias = Made | Refused
-Message: TypeAlias = Make | Ready | Made | Refused | Fault
+Answer: TypeAlias = Made | Refused | Skipped
+Message: TypeAlias = Make | Skip | Ready | Answer | Fault
 
-_KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in (Make, Ready, Made, Refused, Fault)}
+_KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in (Make, Skip, Ready, Made, Refused, Skipped, Fault)}
 
 
 def encode(message: Message) -> bytes:

@@ -10,6 +10,7 @@ from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from service.contract.issue import Issuer
 from service.contract.ledger import Ledger
 from service.contract.queue import open_queue
 from service.contract.recipe import ENGINE
@@ -44,7 +45,8 @@ def work(settings: Settings, engine: Engine) -> None:
         ledger = Ledger(redis)
         shards = Shards(settings, ledger, store, engine, stop)
         queue = open_queue(settings, **patience)
-        consumer = Consumer(settings, queue, shards, Losses(settings, ledger))
+        issuer = Issuer(queue, ledger, settings)
+        consumer = Consumer(settings, queue, issuer, shards, Losses(settings, ledger))
         try:
             record = _describe(consumer.name, engine.open())
             _log.info("worker %s on %s (%s)", record.name, record.device, record.device_kind)

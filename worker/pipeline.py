@@ -8,11 +8,13 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
+from threading import Semaphore
 from typing import Any, Protocol, TypeAlias
 
 from service.contract.errors import AfmbatchError, SampleError
-from worker.messages import Answer, Made, Make, Ready, Refused
+from worker.messages import Answer, Made, Make, Ready, Refused, Skipped
 
+_ON_DEVICE = 2  # Makes: one that it computes, one that it goes on with; what it has can not be taken back
 WRITERS = max(1, (os.cpu_count() or 1) - 2)
 Write: TypeAlias = Callable[[], Made]
 
@@ -44,21 +46,49 @@ class Pipeline:
         self._maker = maker
         self._answer = answer
         self._fault = fault
+        self._skipped: set[str] = set()  # jobs; changed by one thread
+        self._room = Semaphore(_ON_DEVICE)
         self._preparing, self._starting, self._waiting = (ThreadPoolExecutor(1) for _ in range(3))
         self._writing = ThreadPoolExecutor(WRITERS)
 
     def make(self, make: Make) -> None:
         """Take it on; returns at once."""
+        self._skipped.discard(make.job_id)
         self._next(self._preparing, self._prepare, make)
 
+    def skip(self, job_id: str) -> None:
+        """Begin nothing more of a job: what the device has is finished."""
+        self._skipped.add(job_id)
+
+    def _skips(self, make: Make) -> bool:
+        if make.job_id not in self._skipped:
+            return False
+        for batch in make.batches:
+            self._answer(Skipped(make.job_id, batch))
+        return True
+
     def _prepare(self, make: Make) -> None:
-        self._next(self._starting, self._start, make, self._maker.prepare(make))
+        if not self._skips(make):
+            self._next(self._starting, self._start, make, self._maker.prepare(make))
 
     def _start(self, make: Make, prepared: Any) -> None:
-        self._next(self._waiting, self._wait, make, self._maker.start(prepared))
+        self._room.acquire()
+        started = None
+        try:
+            if not self._skips(make):
+                started = self._maker.start(prepared)
+        finally:
+            if started is None:
+                self._room.release()
+        if started is not None:
+            self._next(self._waiting, self._wait, make, started)
 
     def _wait(self, make: Make, started: Any) -> None:
-        for batch, write in zip(make.batches, self._maker.wait(started), strict=True):
+        try:
+            writes = self._maker.wait(started)
+        finally:
+            self._room.release()
+        for batch, write in zip(make.batches, writes, strict=True):
             self._next(self._writing, self._write, replace(make, batches=[batch]), write)
 
     def _write(self, make: Make, write: Write) -> None:
@@ -75,7 +105,7 @@ class Pipeline:
                 self._answer(_refused(make, error))
             else:  # each for itself: most of them may be well
                 for batch in make.batches:
-                    self.make(replace(make, batches=[batch]))
+                    self._next(self._preparing, self._prepare, replace(make, batches=[batch]))
         except Exception as error:  # noqa: BLE001 - whatever it is, the parent decides about it
             self._fault(error)
 

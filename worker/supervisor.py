@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 
 from service.contract.errors import AfmbatchError
 from service.contract.settings import Settings
-from worker.messages import Answer, Fault, Made, Make, Message, Ready, Refused, decode, encode
+from worker.messages import Answer, Fault, Made, Make, Message, Ready, Refused, Skip, Skipped, decode, encode
 
 _START_SECONDS = 120.0  # the first start on a machine compiles the kernels
 _END_SECONDS = 2.0
@@ -82,6 +82,10 @@ class Engine:
         self._waiting.append({(make.job_id, batch) for batch in make.batches})
         self._send(encode(make))
 
+    def skip(self, job_id: str) -> None:
+        """Have it begin no further batch of a job; those that it does not begin are answered as well."""
+        self._send(encode(Skip(job_id)))
+
     def receive(self, seconds: float) -> list[Answer]:
         """Its next answers, as many as there are; none after so many seconds.
 
@@ -90,7 +94,7 @@ class Engine:
         answers: list[Answer] = []
         left = self._since + self._settings.batch_seconds - time.monotonic()
         message = self._read(max(0.0, min(seconds, left)))
-        while isinstance(message, Made | Refused):
+        while isinstance(message, Made | Refused | Skipped):
             answers.append(message)
             self._answered(message)
             message = self._next()

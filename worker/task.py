@@ -6,6 +6,8 @@ store. All else (failures, further batches, the task's end) is for the worker th
 """
 
 import logging
+import math
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -62,6 +64,8 @@ class Shards:
         self._stop = stop
         self._todo: deque[tuple[Shard, int]] = deque()
         self._out: dict[tuple[str, int], Shard] = {}  # what the engine has
+        self._skipped: set[str] = set()  # jobs of which it is to begin nothing more
+        self._checked = -math.inf
         self._alone = False  # and that is to be all it has
         self.samples_done = 0
         self.rate = Rate()
@@ -108,6 +112,7 @@ class Shards:
         redis.RedisError.
         """
         self._hand_out()
+        self._skip_unwanted()
         self.rate.busy(not self.idle)
         if self.idle:
             return
@@ -132,7 +137,18 @@ class Shards:
             if self.idle:
                 self._engine.ensure()
             self._alone = shard.alone(batch)
+            self._skipped.discard(shard.job_id)
             self._engine.send(Make(shard.job_id, shard.recipe, self._group()))
+
+    def _skip_unwanted(self) -> None:
+        """Take back what was handed out of jobs that were cancelled meanwhile."""
+        if time.monotonic() - self._checked < _TICK_SECONDS:
+            return
+        self._checked = time.monotonic()
+        for job_id in {job_id for job_id, _ in self._out} - self._skipped:
+            if not self._ledger.wanted(job_id):
+                self._skipped.add(job_id)
+                self._engine.skip(job_id)
 
     def _has_room(self) -> bool:
         if not self._todo:

@@ -6,6 +6,7 @@ under its own keys, so that a deleted job leaves nothing and a late worker can't
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -13,6 +14,7 @@ from pydantic import TypeAdapter
 from redis import Redis
 from redis.client import NEVER_DECODE
 
+from service.contract.buffer import ACKNOWLEDGE, REWIND, RISE, Issued
 from service.contract.errors import NotFound
 from service.contract.plan import Plan
 from service.contract.status import (
@@ -56,6 +58,14 @@ def _failed(job_id: str) -> str:
     return f"afmbatch:job:{job_id}:failed"  # zset: BatchFailure by batch
 
 
+def _issue(job_id: str) -> str:
+    return f"afmbatch:job:{job_id}:issue"  # hash: contract.buffer.Issued
+
+
+def _acknowledged(job_id: str) -> str:
+    return f"afmbatch:job:{job_id}:acknowledged"  # zset: of a stream, batches from its floor on by themselves
+
+
 def _children(job_id: str) -> str:
     return f"afmbatch:job:{job_id}:children"  # set: jobs of single samples of it
 
@@ -77,17 +87,24 @@ def _worker(name: str) -> str:
 _RECORD = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
 local ours, samples = {}, 0
+local floor, room, closed = unpack(redis.call('HMGET', KEYS[3], 'floor', 'room', 'closed'))
+local function unwanted(batch)
+  local ahead = floor and tonumber(batch) - tonumber(floor)
+  return floor and (closed or ahead < 0 or ahead >= tonumber(room) or redis.call('ZSCORE', KEYS[4], batch))
+end
 for i = 2, #ARGV, 5 do
   local batch, record, size, sha256, flagged = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
-  local known = redis.call('HGET', KEYS[3], batch)
+  local known = redis.call('HGET', KEYS[5], batch)
   if known then
     ours[#ours + 1] = cjson.decode(known).sha256 == sha256 and 1 or 0
+  elseif unwanted(batch) then
+    ours[#ours + 1] = 0
   else
     ours[#ours + 1] = 1
     samples = samples + size
-    redis.call('HSET', KEYS[3], batch, record)
-    redis.call('SETBIT', KEYS[2], batch, 1)
-    redis.call('ZREMRANGEBYSCORE', KEYS[4], batch, batch)
+    redis.call('HSET', KEYS[5], batch, record)
+    if not floor then redis.call('SETBIT', KEYS[2], batch, 1) end
+    redis.call('ZREMRANGEBYSCORE', KEYS[6], batch, batch)
     redis.call('HSET', KEYS[1], 'last', ARGV[1])
     if flagged ~= '0' then
       redis.call('HINCRBY', KEYS[1], 'flagged', flagged)
@@ -101,7 +118,9 @@ redis.call('HINCRBY', KEYS[1], 'samples', samples)
 return ours
 """
 _FAIL = """
-if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('GETBIT', KEYS[2], ARGV[1]) == 1 then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then return 0 end
+local floor = redis.call('HGET', KEYS[4], 'floor')
+if floor and (tonumber(ARGV[1]) < tonumber(floor) or redis.call('ZSCORE', KEYS[5], ARGV[1])) then return 0 end
 redis.call('ZREMRANGEBYSCORE', KEYS[3], ARGV[1], ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[1], ARGV[2])
 redis.call('HSET', KEYS[1], 'last', ARGV[3])
@@ -112,7 +131,11 @@ if redis.call('EXISTS', KEYS[1]) == 0 then return end
 redis.call('HSETNX', KEYS[1], 'started', ARGV[1])
 redis.call('HSETNX', KEYS[1], 'since', ARGV[1])
 """
-_CANCEL = "if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('HSETNX', KEYS[1], 'cancelled', ARGV[1]) end"
+_CANCEL = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return end
+redis.call('HSETNX', KEYS[1], 'cancelled', ARGV[1])
+redis.call('HSET', KEYS[2], 'closed', 1, 'waiting', '')
+"""
 # Unlinked: freeing 10⁵ records would keep everybody waiting.
 _REMOVE = """
 local known = redis.call('HMGET', KEYS[1], 'keys', 'among')
@@ -137,6 +160,8 @@ class Ledger:
         self._start = redis.register_script(_START)
         self._cancel = redis.register_script(_CANCEL)
         self._remove = redis.register_script(_REMOVE)
+        self._acknowledge = redis.register_script(ACKNOWLEDGE)
+        self._rise = redis.register_script(RISE)
 
     def ping(self) -> None:
         """Raise redis.RedisError unless the server answers."""
@@ -216,6 +241,7 @@ class Ledger:
             mapping={"record": record.model_dump_json(), "keys": f"{keys} {key}", "before": samples},
         )
         together.hdel(_job(record.id), "since", "cancelled")  # it may have been cancelled over its last batch
+        together.hdel(_issue(record.id), "closed")
         together.set(key, record.id)
 
     def job(self, job_id: str) -> JobRecord:
@@ -251,10 +277,13 @@ class Ledger:
                 p.bitcount(_done(i))
                 p.zcard(_failed(i))
                 p.zrange(_failed(i), 0, _SHOWN_ERRORS - 1)
+                p.hgetall(_issue(i))
+                p.hlen(_batches(i))
+                p.zcard(_acknowledged(i))
             rows = p.execute()
         now = time.time()
-        looks = [rows[n : n + 4] for n in range(0, len(rows), 4)]
-        return [_derive(job, done, failed, errors, now) for job, done, failed, errors in looks if job]
+        looks = [rows[n : n + 7] for n in range(0, len(rows), 7)]
+        return [_derive(_Look(*look), now) for look in looks if look[0]]
 
     def start(self, job_id: str) -> None:
         """Note that work on a job began."""
@@ -262,7 +291,7 @@ class Ledger:
 
     def cancel(self, job_id: str) -> None:
         """Note that a job is to make no further batches."""
-        self._cancel(keys=[_job(job_id)], args=[time.time()])
+        self._cancel(keys=[_job(job_id), _issue(job_id)], args=[time.time()])
 
     def wanted(self, job_id: str) -> bool:
         """Whether further batches of a job are wanted: it exists and is not cancelled."""
@@ -271,8 +300,57 @@ class Ledger:
 
     def remove_job(self, job_id: str) -> list[str]:
         """Forget a job; its children, which are not forgotten."""
-        keys = [_job(job_id), _JOBS, _children(job_id), _done(job_id), _batches(job_id), _failed(job_id)]
+        keys = [_job(job_id), _JOBS, _children(job_id), _done(job_id), *self._parts(job_id)]
         return cast(list[str], self._remove(keys=keys, args=[job_id]))
+
+    # What of a job is issued, and a stream's buffer
+
+    @staticmethod
+    def _parts(job_id: str) -> list[str]:
+        return [_issue(job_id), _acknowledged(job_id), _batches(job_id), _failed(job_id)]
+
+    def issued(self, job_id: str, together: Any) -> Issued | None:
+        """What of a job is issued; the pipeline `together` will fail if that changes. None: there is no such job."""
+        together.watch(_issue(job_id))
+        found = self._redis.hgetall(_issue(job_id))
+        return Issued.of(found) if found else None
+
+    def issue(self, job_id: str, issued: Issued, together: Any) -> None:
+        """Record what is issued, with whatever else is in the pipeline `together`."""
+        together.hset(_issue(job_id), mapping=issued.mapping)
+
+    def rise(self, job_id: str) -> None:
+        """Let a stream's floor rise past batches that could not be made."""
+        self._rise(keys=self._parts(job_id))
+
+    def acknowledge(self, job_id: str, batches: Sequence[int]) -> list[BatchRecord]:
+        """Drop batches of a stream; those that were recorded, whose files are to be deleted."""
+        texts = cast(list[str], self._acknowledge(keys=self._parts(job_id), args=batches))
+        return self.records([text.encode() for text in texts])
+
+    def acknowledged(self, job_id: str, batch: int) -> bool:
+        """Whether a batch of a stream was acknowledged, or passed over."""
+        floor = self._redis.hget(_issue(job_id), "floor")
+        if floor is None or batch < int(floor):
+            return floor is not None
+        return self._redis.zscore(_acknowledged(job_id), batch) is not None
+
+    def rewind(self, job_id: str, batch: int, shard: int, start: int, together: Any) -> None:
+        """Let everything of a stream from a batch on come again, with whatever else is in the pipeline `together`.
+
+        shard: the batch's; start: where that begins. The answer, for `records`: what of it the buffer has no room for.
+        """
+        keys = self._parts(job_id)
+        together.eval(REWIND, len(keys), *keys, batch, shard, start)
+
+    def empty(self, job_id: str) -> None:
+        """Forget all records of a stream that was cancelled: there will be no others."""
+        self._redis.unlink(_batches(job_id))
+
+    @staticmethod
+    def records(texts: Sequence[bytes]) -> list[BatchRecord]:
+        """What a script answered."""
+        return _RECORDS.validate_json(b"[" + b",".join(texts) + b"]")
 
     # Batches
 
@@ -283,14 +361,15 @@ class Ledger:
         """
         words = [word for r in records for word in (r.batch, r.model_dump_json(), r.samples, r.sha256, r.flagged)]
         answer = self._record(
-            keys=[_job(job_id), _done(job_id), _batches(job_id), _failed(job_id)], args=[time.time(), *words]
+            keys=[_job(job_id), _done(job_id), *self._parts(job_id)],
+            args=[time.time(), *words],
         )
         return [ours == 1 for ours in cast(list[int], answer)] or [False] * len(records)
 
     def record_failure(self, job_id: str, failure: BatchFailure) -> None:
         """Record that a batch could not be made; one that was made stays made."""
         self._fail(
-            keys=[_job(job_id), _done(job_id), _failed(job_id)],
+            keys=[_job(job_id), _batches(job_id), _failed(job_id), _issue(job_id), _acknowledged(job_id)],
             args=[failure.batch, failure.model_dump_json(), time.time()],
         )
 
@@ -300,7 +379,9 @@ class Ledger:
         return BatchFailure.model_validate_json(texts[0]) if texts else None
 
     def missing(self, job_id: str, batches: range) -> list[int]:
-        """Which of these successive batches are neither recorded nor known to have failed."""
+        """Which of these successive batches are neither recorded nor known to have failed, nor acknowledged."""
+        if self._redis.hexists(_issue(job_id), "floor"):
+            return self._missing_of_stream(job_id, batches)
         first, last = batches.start // 8, (batches.stop - 1) // 8
         failed = self._redis.zrangebyscore(_failed(job_id), batches.start, batches.stop - 1, withscores=True)
         # Looked at after the failures: a batch may go from there to here, but never back.
@@ -308,6 +389,21 @@ class Ledger:
         accounted = np.unpackbits(np.frombuffer(done.ljust(last - first + 1, b"\0"), dtype=np.uint8))
         accounted[[int(b) - 8 * first for _, b in failed]] = 1
         return [b for b in batches if not accounted[b - 8 * first]]
+
+    def _missing_of_stream(self, job_id: str, batches: range) -> list[int]:
+        bounds = batches.start, batches.stop - 1
+        with self._redis.pipeline(transaction=True) as p:
+            p.hgetall(_issue(job_id))
+            p.hmget(_batches(job_id), [str(b) for b in batches])
+            p.zrangebyscore(_failed(job_id), *bounds, withscores=True)
+            p.zrangebyscore(_acknowledged(job_id), *bounds)
+            found, recorded, failed, acknowledged = p.execute()
+        issued = Issued.of(found)
+        accounted = {b for b, text in zip(batches, recorded, strict=True) if text is not None}
+        accounted |= {int(b) for _, b in failed} | {int(b) for b in acknowledged}
+        floor = issued.floor or 0
+        wanted = range(max(batches.start, floor), min(batches.stop, floor + issued.room))
+        return [b for b in wanted if b not in accounted]
 
     def batch(self, job_id: str, batch: int) -> BatchRecord:
         """A recorded batch. Raises NotFound."""
@@ -351,19 +447,41 @@ class Ledger:
         return [WorkerRecord.model_validate_json(t) for t in texts if t]
 
 
-def _derive(job: dict[str, str], done: int, failed: int, errors: list[str], now: float) -> JobStatus:
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What there is of a job at one moment."""
+
+    job: dict[str, str]
+    bits: int
+    failed: int
+    errors: list[str]
+    issue: dict[str, str]
+    recorded: int
+    acknowledged: int
+
+    def time(self, name: str) -> float | None:
+        return float(self.job[name]) if name in self.job else None
+
+
+def _derive(look: _Look, now: float) -> JobStatus:
+    job, issued = look.job, Issued.of(look.issue)
     record = JobRecord.model_validate_json(job["record"])
     plan = Plan(record)
-    started, since, last, cancelled = (
-        float(job[name]) if name in job else None for name in ("started", "since", "last", "cancelled")
-    )
-    samples_done, before = int(job["samples"]), int(job.get("before", 0))
+    started, since, last, cancelled = map(look.time, ("started", "since", "last", "cancelled"))
+    if issued.floor is None:
+        done, samples_done = look.bits, int(job["samples"])
+    else:  # what came again is counted once
+        done = look.recorded + issued.floor - issued.lost + look.acknowledged
+        samples_done = min(done * record.spec.batch_size, plan.samples)
+    before = int(job.get("before", 0))
     if done == plan.batches:
         state = State.DONE
     elif cancelled is not None:
         state = State.CANCELLED
-    elif done + failed == plan.batches:
+    elif done + look.failed == plan.batches:
         state = State.FAILED
+    elif issued.floor is not None and not issued.waiting and issued.end <= done + look.failed:
+        state = State.PAUSED
     else:
         state = State.QUEUED if started is None else State.RUNNING
     finished = None
@@ -377,17 +495,17 @@ def _derive(job: dict[str, str], done: int, failed: int, errors: list[str], now:
         recipe=job["keys"].rpartition(":")[2],  # with the engine version as of then
         state=state,
         counts=Counts(
-            samples=plan.samples,
+            samples=None if plan.recipe.endless else plan.samples,
             samples_done=samples_done,
-            batches=plan.batches,
+            batches=None if plan.recipe.endless else plan.batches,
             batches_done=done,
-            batches_failed=failed,
+            batches_failed=look.failed,
             flagged=int(job.get("flagged", 0)),
             flags=Flags(**{name: int(job.get(f"flag:{name}", 0)) for name in Flags.model_fields}),
         ),
         started_at=started,
         finished_at=finished,
         samples_per_second=rate,
-        eta_seconds=(plan.samples - samples_done) / rate if rate and not state.final else None,
-        errors=tuple(BatchFailure.model_validate_json(e) for e in errors),
+        eta_seconds=(plan.samples - samples_done) / rate if rate and not (state.final or record.endless) else None,
+        errors=tuple(BatchFailure.model_validate_json(e) for e in look.errors),
     )

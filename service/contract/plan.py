@@ -62,15 +62,17 @@ class Plan:
             available = extent.structures * per_structure * extent.epochs
             samples = available if spec.samples is None or i else min(spec.samples, available)
             batches = -(-samples // spec.batch_size)
-            # Small jobs spread over several workers, large ones stay at a few hundred tasks.
-            in_shard = min(max(100, samples // 256), 10_000)
-            run = _Run(
-                extent, per_structure, samples, number, batch, shard, passes, batches, -(-in_shard // spec.batch_size)
-            )
+            run = _Run(extent, per_structure, samples, number, batch, shard, passes, batches, self._in_shard(samples))
             runs.append(run)
             number, passes = number + available, passes + extent.epochs
             batch, shard = batch + run.batches, shard + run.shards
         return runs
+
+    def _in_shard(self, samples: int) -> int:
+        """Batches of a shard: jobs take turns by shards, so the largest take a worker on a CPU some seconds."""
+        if (stream := self.recipe.stream) is not None:
+            return stream.shard_batches
+        return -(-min(max(100, samples // 256), 500) // self.spec.batch_size)
 
     @property
     def available(self) -> int:
@@ -103,6 +105,13 @@ class Plan:
         first = (shard - run.first_shard) * run.batches_per_shard
         last = min(first + run.batches_per_shard, run.batches)
         return range(run.first_batch + first, run.first_batch + last)
+
+    def shard_of(self, batch: int) -> int:
+        """Which shard a batch is in."""
+        if self.recipe.only is not None:
+            return 0
+        run = self._run_of(batch)
+        return run.first_shard + (batch - run.first_batch) // run.batches_per_shard
 
     def size(self, batch: int) -> int:
         """Samples of a batch."""

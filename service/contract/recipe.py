@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field
 
+from service.contract.delivery import Stream
 from service.contract.model import MAX_INT, Model
 from service.contract.spec import JobSpec
 
@@ -44,7 +45,10 @@ class Recipe(Model):
     @classmethod
     def of(cls, spec: JobSpec, structures: int) -> Self:
         """The recipe of a new job on a dataset of so many structures."""
-        extent = Extent(first_structure=0, structures=structures, first_epoch=0, epochs=spec.epochs)
+        # Without end: so many that all samples can be numbered.
+        endless = max(1, MAX_INT // (structures * spec.rotations.n * spec.sweep.n))
+        epochs = endless if spec.epochs is None else spec.epochs
+        extent = Extent(first_structure=0, structures=structures, first_epoch=0, epochs=epochs)
         return cls(spec=spec, sources=(Source(dataset=spec.dataset, structures=structures),), extents=(extent,))
 
     @property
@@ -56,6 +60,16 @@ class Recipe(Model):
     def structures(self) -> int:
         """Structures of all its datasets."""
         return sum(source.structures for source in self.sources)
+
+    @property
+    def stream(self) -> Stream | None:
+        """How it is streamed; None if what it makes is kept."""
+        return self.spec.delivery if isinstance(self.spec.delivery, Stream) and self.only is None else None
+
+    @property
+    def endless(self) -> bool:
+        """Whether it has no end that anybody reaches."""
+        return self.spec.epochs is None and self.spec.samples is None and self.only is None
 
     @property
     def epochs(self) -> int:
@@ -85,7 +99,8 @@ class Recipe(Model):
     @property
     def recipe_id(self) -> str:
         """Hash of spec, seed, datasets (their ids follow from their content) and engine version."""
-        return f"rc-{hashlib.sha256(f'{ENGINE} {self.bare.model_dump_json()}'.encode()).hexdigest()[:32]}"
+        text = self.bare.model_dump_json(exclude={"spec": {"priority"}})
+        return f"rc-{hashlib.sha256(f'{ENGINE} {text}'.encode()).hexdigest()[:32]}"
 
 
 class MoreMolecules(Model):

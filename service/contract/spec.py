@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 import numpy as np
 from pydantic import Field, model_validator
 
+from service.contract.delivery import Delivery, Keep, Stream
 from service.contract.descriptors import AtomicDisks, AtomRfunc, Bonds, Descriptor, HeightMap, VdwSpheres
 from service.contract.distributions import reach
 from service.contract.model import MAX_INT, Model, refusal
@@ -94,8 +95,9 @@ class JobSpec(Model):
     randomise: Randomise = Randomise()
     sweep: Sweep = Sweep()
     noise: Noise = Noise()
-    epochs: int = Field(
-        default=1, ge=1, le=1_000_000, description="How often all structures are passed through, with fresh draws."
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=1,
+        description="How often all structures are passed through, with fresh draws; null: without end, for a stream.",
     )
     shuffle: bool = Field(
         default=True, description="Whether the samples of an epoch come in a random order, fixed by the seed."
@@ -104,6 +106,10 @@ class JobSpec(Model):
     batch_size: int = Field(default=20, ge=1, le=100_000, description="Samples in a batch; the last may be smaller.")
     samples: Annotated[int, Field(ge=1, le=MAX_INT)] | None = Field(
         default=None, description="Stop after so many samples; null: every rotation of every structure in every epoch."
+    )
+    delivery: Delivery = Keep()
+    priority: int = Field(
+        default=0, ge=-10, le=10, description="Workers take tasks of a higher priority first; no part of the recipe."
     )
 
     @property
@@ -122,6 +128,7 @@ class JobSpec(Model):
         self._check_tilt()
         self._check_overlap()
         self._check_crop()
+        self._check_end()
         return self
 
     def _check_tilt(self) -> None:
@@ -159,7 +166,13 @@ class JobSpec(Model):
         if crop[0] > dim[0] or crop[1] > dim[1]:
             raise refusal("noise.crop", crop, "larger than the scan", f"at most {list(dim)}")
 
+    def _check_end(self) -> None:
+        if self.epochs is None and not isinstance(self.delivery, Stream):
+            raise refusal(
+                "epochs", None, "only a stream can be without end", "a number, or a delivery of kind 'stream'"
+            )
+
     @property
     def digest(self) -> str:
-        """sha256 of the spec with its defaults filled in."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """sha256 of the spec with its defaults filled in, but for its priority."""
+        return hashlib.sha256(self.model_dump_json(exclude={"priority"}).encode()).hexdigest()

@@ -13,6 +13,7 @@ class State(StrEnum):
 
     QUEUED = "queued"  # nothing has started
     RUNNING = "running"
+    PAUSED = "paused"  # a stream whose buffer is full
     DONE = "done"  # every batch can be downloaded
     FAILED = "failed"  # every batch is accounted for, and some could not be made
     CANCELLED = "cancelled"
@@ -59,10 +60,10 @@ class BatchFailure(Model):
 class Counts(Model):
     """How far a job is."""
 
-    samples: int = Field(description="Samples the job makes.")
-    samples_done: int = Field(description="Samples in recorded batches.")
-    batches: int = Field(description="Batches the job makes.")
-    batches_done: int = Field(description="Batches that can be downloaded.")
+    samples: int | None = Field(description="Samples the job makes; null: a stream without end.")
+    samples_done: int = Field(description="Samples in batches that are done.")
+    batches: int | None = Field(description="Batches the job makes; null: a stream without end.")
+    batches_done: int = Field(description="Batches that can be downloaded or, of a stream, were acknowledged.")
     batches_failed: int = Field(description="Batches that could not be made.")
     flagged: int = Field(default=0, description="Images in recorded batches with any quality flag.")
     flags: Flags = Flags()

@@ -3,21 +3,22 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from service.contract.status import BatchRecord
 from service.downloads import BatchFile, download
 from service.problems import declared
 from service.routes import files
-from service.routes.parts import BatchNumber, Decisions, JobId, Limit, Page, Start
+from service.routes.parts import BatchNumber, Decisions, JobId, Limit, Start
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/batches", tags=["batches"])
 
 
-class BatchPage(Page):
+class BatchPage(BaseModel):
     """The recorded batches with numbers from `start` on."""
 
-    total: int = Field(description="Batches the job makes.")
+    total: int | None = Field(description="Batches the job makes; null: a stream without end.")
+    start: int = Field(description="Where this page starts.")
     recorded: int = Field(description="Batches of the whole job that can be downloaded.")
     batches: list[BatchRecord]
 

@@ -14,6 +14,7 @@ from redis import Redis
 from rq import Queue
 
 from service.app import create_app
+from service.contract.issue import Issuer
 from service.contract.ledger import Ledger
 from service.contract.plan import Plan
 from service.contract.queue import open_queue
@@ -62,6 +63,10 @@ class House:
             flags=flags,
         )
         assert self.ledger.record_batches(job, [record]) == [True]
+
+    @property
+    def issuer(self):
+        return Issuer(self.queue, self.ledger, self.settings)
 
     def finish(self, job):
         """Do all that is left of a job."""

@@ -3,7 +3,7 @@
 import pytest
 from redis import RedisError
 
-from service import dispatch
+from service.contract import issue
 from service.contract.status import BatchFailure
 
 from .conftest import problem, unchanged
@@ -73,7 +73,7 @@ def test_a_job_that_can_not_be_queued_leaves_nothing(house, monkeypatch):
         raise RedisError("gone")
 
     spec = {"dataset": house.dataset()}
-    monkeypatch.setattr(dispatch, "enqueue_shards", fail)
+    monkeypatch.setattr(issue, "enqueue_shard", fail)
     with unchanged(house):
         answer = house.http.post("/v1/jobs", json=spec, headers={"Idempotency-Key": "one"})
     assert answer.status_code == 503

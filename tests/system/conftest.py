@@ -40,7 +40,8 @@ class Service:
             done, extents = counts["batches_done"], len(status["extents"])
             missing = done * size - counts["samples_done"]  # the last batch of each extent may be smaller
             assert 0 <= missing < extents * size
-            assert before <= done <= counts["batches"]
+            assert before <= done
+            assert counts["batches"] is None or done <= counts["batches"]
             before = done
             if until(status):
                 return status

@@ -107,6 +107,13 @@ class Slower(Good):
         time.sleep(0.4)
 
 
+class Deep(Slower):
+    """Takes much at once."""
+
+    def describe(self):
+        return replace(super().describe(), ahead=6)
+
+
 class Hangs(Good):
     def work(self, batch):
         if batch == BAD:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from redis import Redis
 
+from service.contract.issue import Issuer
 from service.contract.ledger import Ledger
 from service.contract.plan import Plan
-from service.contract.queue import enqueue_shards, open_queue, remove_shards
+from service.contract.queue import open_queue, remove_tasks
 from service.contract.recipe import Recipe
 from service.contract.settings import Settings
 from service.contract.spec import JobSpec
@@ -58,7 +59,7 @@ class Rig:
         self.jobs += 1
         with self.queue.connection.pipeline() as together:
             self.ledger.add_job(job, together)
-            enqueue_shards(self.queue, job.id, range(Plan(job).shards), self.settings, together)
+            Issuer(self.queue, self.ledger, self.settings).begin(job, together)
             together.execute()
         return job.id
 
@@ -82,7 +83,7 @@ class Rig:
 
     def cancel(self, job):
         self.ledger.cancel(job)
-        remove_shards(self.queue, job, Plan(self.ledger.job(job)).shards)
+        remove_tasks(self.queue, job)
 
     def remove(self, job):
         """As the service does it."""

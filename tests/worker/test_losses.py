@@ -117,6 +117,19 @@ def test_cancelled_in_the_middle(rig):
     assert 3 <= status.counts.batches_done == len(rig.store.keys(job_prefix(job))) < 10
 
 
+def test_cancelled_with_much_in_the_engine(rig):
+    """What the device has is finished; nothing more is begun, and nothing counts as failed."""
+    job = rig.post(batches=30)
+    rig.worker("Deep")
+    until(lambda: rig.done(job) >= 1)
+    rig.cancel(job)
+    begun = len(rig.begun())
+    until(rig.idle)
+    assert len(rig.begun()) <= begun + 2  # the other of the two on the device, and one that we just missed
+    assert rig.finish(job).counts.batches_failed == 0
+    assert rig.finish(rig.post(batches=2)).state is State.DONE
+
+
 def test_deleted_in_the_middle(rig):
     job = rig.post(batches=30)
     rig.worker("Slow")
