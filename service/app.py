@@ -18,7 +18,7 @@ from service.contract.spec import JobSpec
 from service.contract.store import Store
 from service.dispatch import Dispatch
 from service.problems import Problem, handlers
-from service.routes import batches, datasets, jobs, preflight, presets, samples, service
+from service.routes import batches, datasets, events, jobs, preflight, presets, samples, service
 
 _DESCRIPTION = """
 Post a job spec, get AFM training batches.
@@ -55,7 +55,7 @@ def create_app(settings: Settings, ledger: Ledger, store: Store, queue: Queue) -
     app.state.settings = settings
     app.state.bell = Bell(settings.redis_url)
     app.state.dispatch = Dispatch(settings, ledger, store, queue)
-    for module in (datasets, presets, preflight, jobs, batches, samples, service):
+    for module in (datasets, presets, preflight, jobs, events, batches, samples, service):
         app.include_router(module.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

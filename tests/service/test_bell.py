@@ -138,12 +138,14 @@ def test_a_client_that_goes_away_leaves_nothing(house):
 
 def test_hundreds_wait_without_a_thread_each(house):
     job = house.job(samples=400, batch_size=1, epochs=20)
-    address, before = house.http.base_url, threading.active_count()
-    with ThreadPoolExecutor(300) as clients:
+    before, limits = threading.active_count(), httpx.Limits(max_connections=None)
+    with (
+        httpx.Client(base_url=house.http.base_url, trust_env=False, timeout=LONG, limits=limits) as http,
+        ThreadPoolExecutor(300) as clients,
+    ):
 
         def ask(number):
-            with httpx.Client(base_url=address, trust_env=False, verify=False, timeout=LONG) as http:
-                return http.get(f"/v1/jobs/{job}/batches/{number}", params={"wait": LONG}).content
+            return http.get(f"/v1/jobs/{job}/batches/{number}", params={"wait": LONG}).content
 
         answers = clients.map(ask, range(300))
         until(lambda: house.bell.waiting == 300)
