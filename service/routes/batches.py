@@ -58,7 +58,7 @@ async def get(
 
     With `wait` the answer comes when the batch is made, or 404 not-yet after that time.
     """
-    return await download(request, decide.store, file)
+    return await download(request, decide.store, file, decide.settings)
 
 
 @router.head(
@@ -70,4 +70,4 @@ async def get(
 )
 async def head(request: Request, file: Recorded, decide: Decisions) -> Response:
     """The headers of a download without its body."""
-    return await download(request, decide.store, file)
+    return await download(request, decide.store, file, decide.settings)

@@ -42,7 +42,7 @@ async def get(
     Until it is made the answer waits for `wait` seconds, and then is 404 not-yet with Retry-After.
     Samples beyond the spec's `samples` can be had as well.
     """
-    return await download(request, decide.store, file)
+    return await download(request, decide.store, file, decide.settings)
 
 
 @router.head(
@@ -54,4 +54,4 @@ async def get(
 )
 async def head(request: Request, file: Recorded, decide: Decisions) -> Response:
     """The headers of a download without its body; asks for the sample as a download does."""
-    return await download(request, decide.store, file)
+    return await download(request, decide.store, file, decide.settings)
