@@ -72,8 +72,7 @@ async def _sent(
         return Response(None, 200, headers | {"Content-Length": str(record.bytes)}, MEDIA_TYPE)
     if settings.link_seconds and (link := await store.link(key, settings.link_seconds)) is not None:
         return Response(None, 307, {"Location": link, "ETag": headers["ETag"], "Cache-Control": "no-store"})
-    # nginx does not know our ETag before it has compared If-Match with it
-    if settings.accel_prefix and path is not None and "if-match" not in request.headers:
+    if settings.accel_prefix and path is not None and _understood(request.headers, part):
         await store.check(key)
         return Response(None, 200, headers | {"X-Accel-Redirect": settings.accel_prefix + quote(key)}, MEDIA_TYPE)
     status = 200 if part is None else 206
@@ -87,6 +86,11 @@ async def _sent(
         return ZeroCopyResponse(opened, part, status, headers, MEDIA_TYPE)
     chunks = store.stream(key, part.start, part.stop)
     return StreamingResponse(_joined(await anext(chunks), chunks), status, headers, MEDIA_TYPE)
+
+
+def _understood(headers: Headers, part: range | None) -> bool:
+    """Whether nginx sees in a request what we do: not where it has a range that we don't heed, nor If-Match."""
+    return "if-match" not in headers and (part is None) == ("range" not in headers)
 
 
 def digest(record: BatchRecord) -> str:
