@@ -7,14 +7,13 @@ import httpx
 import pytest
 
 from afmbatch_client import Client
+from benchmarks.nginx import proxying
 from service.contract.settings import Settings
 from service.contract.store import batch_key
 from tests.client.stand_in import npz_of
 from tests.redis_server import until
 from tests.service.conftest import emptied, problem, redis_url, running  # noqa: F401 - a fixture
 from tests.service.test_batches import DATA, DIGEST, ETAG
-
-from .nginx import proxying
 
 _ITS_OWN = ("date", "server", "connection", "last-modified", "x-accel-redirect")
 
