@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test test-torch lint up bench lock clean
+.PHONY: demo test test-torch test-s3 test-proxy lint up bench lock clean
 
 demo: $(VENV)/demo-ready  ## Run the common job on embedded defaults and draw a contact sheet
 	$(BIN)/afmbatch demo
@@ -15,6 +15,12 @@ test: lint  ## Everything .ci/run asks for
 
 test-torch: $(VENV)/torch-ready  ## The client's PyTorch part: apart, for torch is a gigabyte
 	PYTHONPATH=$(VENV)/torch $(BIN)/pytest tests/torch
+
+test-s3: $(VENV)/test-ready  ## Batches in a bucket: needs Debian's swift-{proxy,account,container,object}, memcached
+	$(BIN)/pytest tests/s3
+
+test-proxy: $(VENV)/test-ready  ## Behind the proxy of docker-compose.yml: needs nginx
+	$(BIN)/pytest tests/proxy
 
 lint: $(VENV)/test-ready
 	$(BIN)/ruff check

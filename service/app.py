@@ -1,5 +1,7 @@
 """The HTTP application."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -8,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from rq import Queue
 
+from service.bell import Bell
 from service.contract.delivery import Acknowledgement, Rewinding
 from service.contract.ledger import Ledger
 from service.contract.recipe import MoreEpochs, MoreMolecules
@@ -16,7 +19,7 @@ from service.contract.spec import JobSpec
 from service.contract.store import Store
 from service.dispatch import Dispatch
 from service.problems import Problem, handlers
-from service.routes import batches, datasets, jobs, preflight, presets, samples, service, streams
+from service.routes import batches, datasets, events, jobs, preflight, presets, samples, service, streams
 
 _DESCRIPTION = """
 Post a job spec, get AFM training batches.
@@ -48,13 +51,21 @@ def create_app(settings: Settings, ledger: Ledger, store: Store, queue: Queue) -
         openapi_tags=_TAGS,
         exception_handlers=handlers(),
         separate_input_output_schemas=False,
+        lifespan=_lifespan,
     )
     app.state.settings = settings
+    app.state.bell = Bell(settings.redis_url)
     app.state.dispatch = Dispatch(settings, ledger, store, queue)
-    for module in (datasets, presets, preflight, jobs, streams, batches, samples, service):
+    for module in (datasets, presets, preflight, jobs, streams, events, batches, samples, service):
         app.include_router(module.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async with app.state.bell.listening():
+        yield
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

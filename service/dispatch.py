@@ -345,7 +345,8 @@ class Dispatch:
                 ) from None
             if job.state is State.CANCELLED:
                 raise NotFound(what, name, "the job was cancelled before it was made") from None
-            raise NotYet(what, name, f"it is still to come; the job is {job.state.value}") from None
+            why = f"it is still to come; the job is {job.state.value}"
+            raise NotYet(what, name, why, (job.id, batch)) from None
 
     # The service itself
 

@@ -1,8 +1,14 @@
-"""Answers to a request for one immutable file: whole, a part of it, or that nothing changed (RFC 9110, §13 and §14)."""
+"""Answers to a request for one immutable file: whole, a part of it, or that nothing changed (RFC 9110, §13 and §14).
 
+Its bytes come from whoever does it best: a bucket, by a link to follow; a proxy before us that sees the store's
+directory (nginx, X-Accel-Redirect); the kernel (zero_copy); and only where there is none of these, from here.
+"""
+
+import base64
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -12,6 +18,7 @@ from starlette.responses import StreamingResponse
 
 from service.contract.batch import MEDIA_TYPE
 from service.contract.errors import Gone
+from service.contract.settings import Settings
 from service.contract.status import BatchRecord
 from service.contract.store import Store, batch_key
 from service.zero_copy import EXTENSION, ZeroCopyResponse
@@ -29,7 +36,7 @@ class BatchFile:
     name: str
 
 
-async def download(request: Request, store: Store, file: BatchFile) -> Response:
+async def download(request: Request, store: Store, file: BatchFile, settings: Settings) -> Response:
     """A batch file. Raises Gone where it is recorded but not in the store; HTTPException 412, 416."""
     record = file.record
     etag = f'"{record.sha256}"'
@@ -41,28 +48,54 @@ async def download(request: Request, store: Store, file: BatchFile) -> Response:
     }
     if not fresh(request.headers, etag):
         return Response(status_code=304, headers=headers)
-    head = request.method == "HEAD"  # for which ranges are not defined
-    part = None if head else selected(request.headers, etag, record.bytes)
+    part = None if request.method == "HEAD" else selected(request.headers, etag, record.bytes)  # it has no ranges
+    headers["Repr-Digest"] = digest(record)
+    if part is None and request.method != "HEAD":
+        headers["Content-Digest"] = digest(record)  # a part's is nowhere known
+    try:  # before the headers leave: after them there is no way to say that the file is lost
+        return await _sent(request, store, file, settings, part, headers)
+    except FileNotFoundError:
+        raise Gone(
+            f"{file.name} was made, but is no longer in the store; delete job {file.job_id} and ask for it again"
+        ) from None
+
+
+async def _sent(
+    request: Request, store: Store, file: BatchFile, settings: Settings, part: range | None, headers: dict[str, str]
+) -> Response:
+    """The answer with this part of the file, None: all of it. Raises FileNotFoundError."""
+    record = file.record
+    key = batch_key(file.job_id, record.batch, record.sha256)
+    path = store.path(key)
+    if request.method == "HEAD":
+        await store.check(key)
+        return Response(None, 200, headers | {"Content-Length": str(record.bytes)}, MEDIA_TYPE)
+    if settings.link_seconds and (link := await store.link(key, settings.link_seconds)) is not None:
+        return Response(None, 307, {"Location": link, "ETag": headers["ETag"], "Cache-Control": "no-store"})
+    if settings.accel_prefix and path is not None and _understood(request.headers, part):
+        await store.check(key)
+        return Response(None, 200, headers | {"X-Accel-Redirect": settings.accel_prefix + quote(key)}, MEDIA_TYPE)
     status = 200 if part is None else 206
     if part is None:
         part = range(record.bytes)
     else:
         headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{record.bytes}"
     headers["Content-Length"] = str(len(part))
-    key = batch_key(file.job_id, record.batch, record.sha256)
-    try:  # before the headers leave: after them there is no way to say that the file is lost
-        if head:
-            await run_in_threadpool(store.check, key)
-            return Response(None, status, headers, MEDIA_TYPE)
-        if (path := store.path(key)) is not None and EXTENSION in request.scope.get("extensions", {}):
-            opened = await run_in_threadpool(path.open, "rb")
-            return ZeroCopyResponse(opened, part, status, headers, MEDIA_TYPE)
-        chunks = store.stream(key, part.start, part.stop)
-        return StreamingResponse(_joined(await anext(chunks), chunks), status, headers, MEDIA_TYPE)
-    except FileNotFoundError:
-        raise Gone(
-            f"{file.name} was made, but is no longer in the store; delete job {file.job_id} and ask for it again"
-        ) from None
+    if path is not None and EXTENSION in request.scope.get("extensions", {}):
+        opened = await run_in_threadpool(path.open, "rb")
+        return ZeroCopyResponse(opened, part, status, headers, MEDIA_TYPE)
+    chunks = store.stream(key, part.start, part.stop)
+    return StreamingResponse(_joined(await anext(chunks), chunks), status, headers, MEDIA_TYPE)
+
+
+def _understood(headers: Headers, part: range | None) -> bool:
+    """Whether nginx sees in a request what we do: not where it has a range that we don't heed, nor If-Match."""
+    return "if-match" not in headers and (part is None) == ("range" not in headers)
+
+
+def digest(record: BatchRecord) -> str:
+    """The file's hash as RFC 9530 writes it."""
+    return f"sha-256=:{base64.b64encode(bytes.fromhex(record.sha256)).decode()}:"
 
 
 async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -7,6 +7,7 @@ import uvicorn
 from redis import Redis
 
 from service.app import create_app
+from service.bell import Bell
 from service.contract.errors import CannotStart
 from service.contract.ledger import Ledger
 from service.contract.queue import open_queue
@@ -33,7 +34,20 @@ def run(settings: Settings) -> None:
         config = uvicorn.Config(app, timeout_graceful_shutdown=_GRACE_SECONDS, access_log=False, http=ZeroCopyProtocol)
         host, port, *_ = listening.getsockname()
         logging.getLogger("uvicorn.error").info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
-        uvicorn.Server(config).run(sockets=[listening])
+        Server(config, app.state.bell).run(sockets=[listening])
+
+
+class Server(uvicorn.Server):
+    """Lets nobody wait for batches or events any longer once it is to stop."""
+
+    def __init__(self, config: uvicorn.Config, bell: Bell) -> None:
+        super().__init__(config)
+        self._bell = bell
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As in the base class, which waits for the end of each answer."""
+        self._bell.stop()
+        await super().shutdown(sockets)
 
 
 def _listen(host: str, port: int) -> socket.socket:

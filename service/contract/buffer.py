@@ -70,6 +70,7 @@ for _, batch in ipairs(ARGV) do
     if record then
       dropped[#dropped + 1] = record
       redis.call('HDEL', KEYS[3], batch)
+      redis.call('ZREM', KEYS[5], batch)
     end
     redis.call('ZADD', KEYS[2], batch, batch)
   end
@@ -92,6 +93,7 @@ if batch < tonumber(floor) then
     if tonumber(records[i]) >= batch + tonumber(room) then
       dropped[#dropped + 1] = records[i + 1]
       redis.call('HDEL', KEYS[3], records[i])
+      redis.call('ZREM', KEYS[5], records[i])
     end
   end
 end

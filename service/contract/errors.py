@@ -57,7 +57,11 @@ class NotFound(AfmbatchError):
 
 
 class NotYet(NotFound):
-    """A batch that does not exist yet but may come."""
+    """A batch that does not exist yet but may come; `place`: where it will be recorded, a job and its batch."""
+
+    def __init__(self, what: str, name: str, why: str, place: tuple[str, int]) -> None:
+        super().__init__(what, name, why)
+        self.place = place
 
 
 class Gone(AfmbatchError):

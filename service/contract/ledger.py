@@ -32,6 +32,7 @@ from service.contract.status import (
 _DATASETS = "afmbatch:datasets"  # zset: dataset id by creation time
 _JOBS = "afmbatch:jobs"  # zset: job id by creation time
 _WORKERS = "afmbatch:workers"  # set: worker names
+EVENTS = "afmbatch:events"  # channel: a job of which something happened, and to which batches if to some of them only
 _SHOWN_ERRORS = 100
 _RECORDS = TypeAdapter(list[BatchRecord])
 
@@ -42,7 +43,8 @@ def _dataset(dataset_id: str) -> str:
 
 def _job(job_id: str) -> str:
     # hash: record, keys (where it is found by its recipes, oldest first), among (the children it is one of), started,
-    # since (when work went on), before (samples done then), last, cancelled, samples, flagged, flag:… (images with it)
+    # since (when work went on), before (samples done then), last, cancelled, samples, flagged, flag:… (images with it),
+    # recorded (how often a batch was)
     return f"afmbatch:job:{job_id}"
 
 
@@ -52,6 +54,10 @@ def _done(job_id: str) -> str:
 
 def _batches(job_id: str) -> str:
     return f"afmbatch:job:{job_id}:batches"  # hash: batch → BatchRecord
+
+
+def _order(job_id: str) -> str:
+    return f"afmbatch:job:{job_id}:order"  # zset: batches in the order in which they were recorded, from 1
 
 
 def _failed(job_id: str) -> str:
@@ -86,7 +92,7 @@ def _worker(name: str) -> str:
 # A job that was deleted is not brought back by a worker that comes late, hence the scripts.
 _RECORD = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
-local ours, samples = {}, 0
+local ours, samples, event = {}, 0, ''
 local floor, room, closed = unpack(redis.call('HMGET', KEYS[3], 'floor', 'room', 'closed'))
 local function unwanted(batch)
   local ahead = floor and tonumber(batch) - tonumber(floor)
@@ -104,6 +110,8 @@ for i = 2, #ARGV, 5 do
     samples = samples + size
     redis.call('HSET', KEYS[5], batch, record)
     if not floor then redis.call('SETBIT', KEYS[2], batch, 1) end
+    redis.call('ZADD', KEYS[7], redis.call('HINCRBY', KEYS[1], 'recorded', 1), batch)
+    event = event .. ' ' .. batch
     redis.call('ZREMRANGEBYSCORE', KEYS[6], batch, batch)
     redis.call('HSET', KEYS[1], 'last', ARGV[1])
     if flagged ~= '0' then
@@ -115,6 +123,7 @@ for i = 2, #ARGV, 5 do
   end
 end
 redis.call('HINCRBY', KEYS[1], 'samples', samples)
+if event ~= '' then redis.call('PUBLISH', 'afmbatch:events', string.match(KEYS[1], '[^:]+$') .. event) end
 return ours
 """
 _FAIL = """
@@ -124,17 +133,21 @@ if floor and (tonumber(ARGV[1]) < tonumber(floor) or redis.call('ZSCORE', KEYS[5
 redis.call('ZREMRANGEBYSCORE', KEYS[3], ARGV[1], ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[1], ARGV[2])
 redis.call('HSET', KEYS[1], 'last', ARGV[3])
+redis.call('PUBLISH', 'afmbatch:events', string.match(KEYS[1], '[^:]+$') .. ' ' .. ARGV[1])
 return 1
 """
 _START = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return end
 redis.call('HSETNX', KEYS[1], 'started', ARGV[1])
-redis.call('HSETNX', KEYS[1], 'since', ARGV[1])
+if redis.call('HSETNX', KEYS[1], 'since', ARGV[1]) == 1 then
+  redis.call('PUBLISH', 'afmbatch:events', string.match(KEYS[1], '[^:]+$'))
+end
 """
 _CANCEL = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return end
 redis.call('HSETNX', KEYS[1], 'cancelled', ARGV[1])
 redis.call('HSET', KEYS[2], 'closed', 1, 'waiting', '')
+redis.call('PUBLISH', 'afmbatch:events', string.match(KEYS[1], '[^:]+$'))
 """
 # Unlinked: freeing 10⁵ records would keep everybody waiting.
 _REMOVE = """
@@ -146,6 +159,7 @@ if known[2] then redis.call('SREM', known[2], ARGV[1]) end
 redis.call('ZREM', KEYS[2], ARGV[1])
 local children = redis.call('SMEMBERS', KEYS[3])
 redis.call('UNLINK', KEYS[1], unpack(KEYS, 3))
+redis.call('PUBLISH', 'afmbatch:events', ARGV[1])
 return children
 """
 
@@ -307,7 +321,7 @@ class Ledger:
 
     @staticmethod
     def _parts(job_id: str) -> list[str]:
-        return [_issue(job_id), _acknowledged(job_id), _batches(job_id), _failed(job_id)]
+        return [_issue(job_id), _acknowledged(job_id), _batches(job_id), _failed(job_id), _order(job_id)]
 
     def issued(self, job_id: str, together: Any) -> Issued | None:
         """What of a job is issued; the pipeline `together` will fail if that changes. None: there is no such job."""
@@ -345,7 +359,7 @@ class Ledger:
 
     def empty(self, job_id: str) -> None:
         """Forget all records of a stream that was cancelled: there will be no others."""
-        self._redis.unlink(_batches(job_id))
+        self._redis.unlink(_batches(job_id), _order(job_id))
 
     @staticmethod
     def records(texts: Sequence[bytes]) -> list[BatchRecord]:
@@ -423,6 +437,16 @@ class Ledger:
             recorded, *pages = p.execute()
         return recorded, _RECORDS.validate_json(f"[{','.join(t for page in pages for t in page if t)}]")
 
+    def recorded_after(self, job_id: str, place: int, limit: int) -> list[tuple[int, BatchRecord]]:
+        """Batches that were recorded after this place of the order, from 1, each with its own; those still known."""
+        found = self._redis.zrangebyscore(_order(job_id), f"({place}", "+inf", start=0, num=limit, withscores=True)
+        texts = self._redis.hmget(_batches(job_id), [batch for batch, _ in found]) if found else []
+        return [
+            (int(at), BatchRecord.model_validate_json(text))
+            for (_, at), text in zip(found, texts, strict=True)
+            if text is not None
+        ]
+
     # Workers
 
     def announce(self, worker: WorkerRecord, seconds: float) -> None:
@@ -445,6 +469,12 @@ class Ledger:
         if silent:
             self._redis.srem(_WORKERS, *silent)
         return [WorkerRecord.model_validate_json(t) for t in texts if t]
+
+
+def happened(message: str) -> tuple[str, set[int]]:
+    """What a message of the channel EVENTS tells: a job, and its batches to which it happened; none: to all of it."""
+    job_id, *batches = message.split(" ")
+    return job_id, set(map(int, batches))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,19 @@ class Settings(BaseSettings):
     max_samples: int = Field(default=10_000_000, gt=0, description="Most samples of one job.")
     max_batch_bytes: int = Field(default=1 << 30, gt=0, description="Largest batch file a job may ask for, bytes.")
 
+    link_seconds: int = Field(
+        default=600,
+        ge=0,
+        le=7 * 24 * 3600,
+        description="How long a link to a batch in an s3:// store holds, s; 0: no links, the service sends it itself.",
+    )
+    accel_prefix: str = Field(
+        default="",
+        pattern="^(/.+/)?$",
+        description="Under which internal address a proxy (nginx, X-Accel-Redirect) has the store's directory; "
+        "empty: there is no proxy that sends files.",
+    )
+
     device: str = Field(default="auto", description="OpenCL device of a worker: 'auto' or a part of its name.")
     device_memory_bytes: int = Field(default=512 << 20, gt=0, description="Most memory of images on a device, bytes.")
     host_memory_bytes: int = Field(

@@ -7,13 +7,14 @@ import hashlib
 import secrets
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import from_url
+from obstore.store import S3Store, from_url
 
 from service.contract.errors import CannotStart
 from service.contract.stored_zip import Piece
@@ -112,9 +113,19 @@ class Store:
         """Read an object whole."""
         return bytes(obstore.get(self._store, key).bytes())
 
-    def check(self, key: str) -> None:
+    async def check(self, key: str) -> None:
         """Raise FileNotFoundError unless the object is there."""
-        obstore.head(self._store, key)
+        await obstore.head_async(self._store, key)
+
+    async def link(self, key: str, seconds: float) -> str | None:
+        """A link by which anybody may GET an object for so long; None where the store gives none, as a directory.
+
+        Raises FileNotFoundError.
+        """
+        if not isinstance(self._store, S3Store):
+            return None
+        await self.check(key)  # whoever follows it could not tell a lost object from a link that has expired
+        return await obstore.sign_async(self._store, "GET", key, timedelta(seconds=seconds))
 
     def path(self, key: str) -> Path | None:
         """Where an object is, whether it exists or not; None in a bucket."""

@@ -5,11 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
+from service.bell import awaited
 from service.contract.status import BatchRecord
 from service.downloads import BatchFile, download
 from service.problems import declared
 from service.routes import files
-from service.routes.parts import BatchNumber, Decisions, JobId, Limit, Start
+from service.routes.parts import BatchNumber, Decisions, JobId, Limit, Ringing, Start, Wait
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/batches", tags=["batches"])
 
@@ -30,8 +31,10 @@ def page(job_id: JobId, decide: Decisions, start: Start = 0, limit: Limit = 1000
     return BatchPage(total=total, recorded=recorded, start=start, batches=items)
 
 
-def _file(job_id: JobId, number: BatchNumber, decide: Decisions) -> BatchFile:
-    return decide.batch(job_id, number)
+async def _file(
+    request: Request, job_id: JobId, number: BatchNumber, decide: Decisions, bell: Ringing, wait: Wait = 0
+) -> BatchFile:
+    return await awaited(request, bell, lambda: decide.batch(job_id, number), wait)
 
 
 Recorded = Annotated[BatchFile, Depends(_file)]
@@ -52,8 +55,11 @@ async def get(
     if_range: files.IfRange = None,
     if_none_match: files.IfNoneMatch = None,
 ) -> Response:
-    """The npz file, whole or one range of it. A batch file never changes: its ETag is its sha256."""
-    return await download(request, decide.store, file)
+    """The npz file, whole or one range of it. A batch file never changes: its ETag is its sha256.
+
+    With `wait` the answer comes when the batch is made, or 404 not-yet after that time.
+    """
+    return await download(request, decide.store, file, decide.settings)
 
 
 @router.head(
@@ -65,4 +71,4 @@ async def get(
 )
 async def head(request: Request, file: Recorded, decide: Decisions) -> Response:
     """The headers of a download without its body."""
-    return await download(request, decide.store, file)
+    return await download(request, decide.store, file, decide.settings)

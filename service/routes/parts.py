@@ -5,6 +5,7 @@ from typing import Annotated, TypeAlias, cast
 from fastapi import Depends, Path, Query, Request
 from pydantic import BaseModel, Field
 
+from service.bell import Bell
 from service.contract.model import MAX_INT
 from service.dispatch import Dispatch
 
@@ -21,6 +22,11 @@ Start: TypeAlias = Annotated[int, Query(ge=0, le=MAX_INT, description="Where the
 Limit: TypeAlias = Annotated[int, Query(ge=1, le=1000, description="Most items of the page.")]
 
 
+Wait: TypeAlias = Annotated[
+    int, Query(ge=0, le=60, description="How many seconds the answer may wait for what is still to come.")
+]
+
+
 class Page(BaseModel):
     """A part of a list."""
 
@@ -32,4 +38,9 @@ def _dispatch(request: Request) -> Dispatch:
     return cast(Dispatch, request.app.state.dispatch)
 
 
+def _bell(request: Request) -> Bell:
+    return cast(Bell, request.app.state.bell)
+
+
 Decisions: TypeAlias = Annotated[Dispatch, Depends(_dispatch)]
+Ringing: TypeAlias = Annotated[Bell, Depends(_bell)]

@@ -4,16 +4,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from service.bell import awaited
 from service.downloads import BatchFile, download
 from service.problems import declared
 from service.routes import files
-from service.routes.parts import Decisions, JobId, SampleNumber
+from service.routes.parts import Decisions, JobId, Ringing, SampleNumber, Wait
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/samples", tags=["batches"])
 
 
-def _file(job_id: JobId, number: SampleNumber, decide: Decisions) -> BatchFile:
-    return decide.sample(job_id, number)
+async def _file(
+    request: Request, job_id: JobId, number: SampleNumber, decide: Decisions, bell: Ringing, wait: Wait = 0
+) -> BatchFile:
+    return await awaited(request, bell, lambda: decide.sample(job_id, number), wait)
 
 
 Recorded = Annotated[BatchFile, Depends(_file)]
@@ -36,9 +39,10 @@ async def get(
 ) -> Response:
     """A batch of this sample alone, which comes before all other work when it is first asked for.
 
-    Until it is made the answer is 404 not-yet with Retry-After. Samples beyond the spec's `samples` can be had as well.
+    Until it is made the answer waits for `wait` seconds, and then is 404 not-yet with Retry-After.
+    Samples beyond the spec's `samples` can be had as well.
     """
-    return await download(request, decide.store, file)
+    return await download(request, decide.store, file, decide.settings)
 
 
 @router.head(
@@ -50,4 +54,4 @@ async def get(
 )
 async def head(request: Request, file: Recorded, decide: Decisions) -> Response:
     """The headers of a download without its body; asks for the sample as a download does."""
-    return await download(request, decide.store, file)
+    return await download(request, decide.store, file, decide.settings)

@@ -48,15 +48,23 @@ def test_waiting_by_events(job, stand_in):
     assert job.wait()["state"] == "done"
 
 
-def test_waiting_by_asking(client, house, monkeypatch, capfd):
+def test_waiting_by_asking(job, stand_in, monkeypatch):
     monkeypatch.setattr(job_module, "_POLL_SECONDS", 0.01)
+    statuses = job._statuses()
+    assert [next(statuses)["state"] for _ in range(3)] == ["running"] * 3
+    stand_in.state = "done"
+    assert [status["state"] for status in statuses] == ["done"]
+
+
+def test_waiting_for_the_service(client, house, capfd):
     job = client.job(house.job())
     statuses = job._statuses()
-    assert next(statuses)["state"] == "queued"
+    assert [next(statuses)["state"] for _ in range(2)] == ["queued", "queued"]
     for n in range(4):
         house.record(job.id, n, npz_of(n))
-    assert next(statuses)["counts"]["batches_done"] == 4
-    assert list(statuses) == []
+    *_, last = statuses
+    assert last["counts"]["batches_done"] == 4
+    assert [event.data["batch"] for event in job.events() if event.kind == "batch"] == [0, 1, 2, 3]
     assert job.wait()["state"] == "done"
     assert capfd.readouterr() == ("", "")  # no terminal, no bar
     assert number_of(job.batch(0)) == 0

@@ -14,6 +14,7 @@ from redis import Redis
 from rq import Queue
 
 from service.app import create_app
+from service.bell import Bell
 from service.contract.issue import Issuer
 from service.contract.ledger import Ledger
 from service.contract.plan import Plan
@@ -21,6 +22,7 @@ from service.contract.queue import open_queue
 from service.contract.settings import Settings
 from service.contract.status import BatchRecord
 from service.contract.store import Store
+from service.main import Server
 from service.zero_copy import ZeroCopyProtocol
 
 WATER = "3\nwater\nO 0.0 0.0 0.0 -0.8\nH 0.96 0.0 0.0 0.4\nH -0.24 0.93 0.0 0.4\n"
@@ -37,6 +39,7 @@ class House:
     store: Store
     queue: Queue
     http: httpx.Client
+    bell: Bell
 
     def dataset(self, text=WATER, name="water.xyz"):
         """Id of a dataset of one file."""
@@ -90,11 +93,11 @@ class House:
         return keys | {key: hashlib.sha256(self.store.get(key)).hexdigest() for key in self.store.keys("")}
 
 
-class Server(uvicorn.Server):
+class Listening(Server):
     """Says when it listens."""
 
-    def __init__(self, config):
-        super().__init__(config)
+    def __init__(self, config, bell):
+        super().__init__(config, bell)
         self.up = threading.Event()
 
     async def startup(self, sockets=None):
@@ -107,7 +110,8 @@ def serving(app) -> Iterator[str]:
     """The address of an application that runs on a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as service.main does
-        server = Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=2, http=ZeroCopyProtocol))
+        config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=2, http=ZeroCopyProtocol)
+        server = Listening(config, app.state.bell)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         assert server.up.wait(20)
@@ -123,11 +127,12 @@ def running(settings: Settings) -> Iterator[House]:
     """A service with these settings."""
     ledger = Ledger(Redis.from_url(settings.redis_url, decode_responses=True))
     store, queue = Store(settings.store_url), open_queue(settings)
+    app = create_app(settings, ledger, store, queue)
     with (
-        serving(create_app(settings, ledger, store, queue)) as url,
+        serving(app) as url,
         httpx.Client(base_url=url, trust_env=False, timeout=20) as http,
     ):
-        yield House(settings, Redis.from_url(settings.redis_url), ledger, store, queue, http)
+        yield House(settings, Redis.from_url(settings.redis_url), ledger, store, queue, http, app.state.bell)
 
 
 def emptied(house: House) -> House:

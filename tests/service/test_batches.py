@@ -1,5 +1,6 @@
 """Batches over HTTP: listed and downloaded, whole and in parts; and what is said of those that are not there."""
 
+import base64
 import hashlib
 import io
 
@@ -15,6 +16,7 @@ from .conftest import faults, problem, running
 
 DATA = b"".join(pieces({"afm": np.random.default_rng(1).random((5, 5, 40_000), dtype=np.float32)}))  # some chunks long
 ETAG = f'"{hashlib.sha256(DATA).hexdigest()}"'
+DIGEST = f"sha-256=:{base64.b64encode(hashlib.sha256(DATA).digest()).decode()}:"
 
 
 @pytest.fixture
@@ -33,6 +35,7 @@ def test_a_batch_arrives_whole(house, path):
         assert f["afm"].shape == (5, 5, 40_000)
     assert answer.headers["etag"] == ETAG
     assert answer.headers["content-length"] == str(len(DATA))
+    assert answer.headers["content-digest"] == answer.headers["repr-digest"] == DIGEST
     assert answer.headers["accept-ranges"] == "bytes"
     assert answer.headers["content-type"] == "application/vnd.numpy.npz"
     assert "immutable" in answer.headers["cache-control"]
@@ -43,7 +46,9 @@ def test_head_tells_the_same_without_the_body(house, path):
     got, told = house.http.get(path), house.http.head(path, headers={"range": "bytes=0-9"})
     assert told.status_code == 200
     assert told.content == b""
-    ignored = ("date",)
+    ignored = ("date", "content-digest")  # which would be that of no bytes
+    assert told.headers["repr-digest"] == DIGEST
+    assert "content-digest" not in told.headers
     assert {k: v for k, v in told.headers.items() if k not in ignored} == {
         k: v for k, v in got.headers.items() if k not in ignored
     }
@@ -56,6 +61,8 @@ def test_a_broken_download_resumes(house, path):
     assert rest.content == DATA[middle:]
     assert rest.headers["content-range"] == f"bytes {middle}-{len(DATA) - 1}/{len(DATA)}"
     assert rest.headers["etag"] == ETAG
+    assert rest.headers["repr-digest"] == DIGEST
+    assert "content-digest" not in rest.headers
 
 
 def test_a_range_that_covers_everything_is_still_a_range(house, path):

@@ -39,6 +39,10 @@ def test_the_service_does_what_its_document_says(case, house, made):
         case.path_parameters = {k: made.get(k, v) for k, v in (case.path_parameters or {}).items()}
         if isinstance(case.body, dict) and "dataset" in case.body:
             case.body = case.body | {"dataset": made["dataset_id"]}
+    if str((case.query or {}).get("wait")) in map(str, range(61)):
+        case.query["wait"] = 0  # nobody makes what it would wait for
+    if case.path.endswith("/events"):
+        house.ledger.cancel(made["job_id"])  # nobody makes what it would tell of
     case.call_and_validate(base_url=str(house.http.base_url))
 
 

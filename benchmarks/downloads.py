@@ -1,0 +1,135 @@
+"""A batch file from the service, from nginx alone and from the service behind nginx: `python -m benchmarks.downloads`.
+
+Everything runs on this machine, and each download is one after the other on a connection that stays open. Needs nginx.
+"""
+
+import http.client
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from redis import Redis
+from rich.console import Console
+from rich.table import Table
+
+from afmbatch import tether
+from afmbatch.up import Stack, free_port
+from benchmarks.nginx import proxying, sending
+from service.contract.ledger import Ledger
+from service.contract.plan import Plan
+from service.contract.status import BatchRecord
+from service.contract.store import Store, batch_key
+
+_WATER = "3\nwater\nO 0.0 0.0 0.0 -0.8\nH 0.96 0.0 0.0 0.4\nH -0.24 0.93 0.0 0.4\n"
+
+
+class Download:
+    """The same file again and again, into the same memory."""
+
+    def __init__(self, url: str, size: int) -> None:
+        parts = httpx.URL(url)
+        self._http = http.client.HTTPConnection(parts.host, parts.port or 80)
+        self._path = parts.path
+        self._body = bytearray(size)
+
+    def seconds(self) -> float:
+        """From the request to the last byte."""
+        began, body, at = time.perf_counter(), memoryview(self._body), 0
+        self._http.request("GET", self._path)
+        answer = self._http.getresponse()
+        while at < len(body) and (n := answer.readinto(body[at:])):
+            at += n
+        answer.read()
+        if answer.status != 200 or at < len(body):
+            raise RuntimeError(f"{self._path}: {answer.status}, {at} of {len(body)} bytes")
+        return time.perf_counter() - began
+
+
+def _batch(stack: Stack, data: bytes) -> tuple[str, str]:
+    """The paths of a batch file of these bytes: of the service, and in its store."""
+    files = [("files", ("water.xyz", _WATER))]
+    dataset = httpx.post(f"{stack.url}/v1/datasets", files=files, trust_env=False).raise_for_status().json()["id"]
+    spec = {"dataset": dataset, "samples": 2, "batch_size": 2}
+    job = httpx.post(f"{stack.url}/v1/jobs", json=spec, trust_env=False).raise_for_status().json()["id"]
+    content = Store(stack.env["AFMBATCH_STORE_URL"]).put_batch(job, 0, [data])
+    with Redis.from_url(stack.env["AFMBATCH_REDIS_URL"], decode_responses=True) as redis:
+        ledger = Ledger(redis)
+        samples = Plan(ledger.job(job)).size(0)
+        record = BatchRecord(batch=0, samples=samples, bytes=content.bytes, sha256=content.sha256)
+        ledger.record_batches(job, [record])
+    return f"/v1/jobs/{job}/batches/0", f"/{batch_key(job, 0, content.sha256)}"
+
+
+def _together(downloads: list[Download]) -> float:
+    """Seconds until all that start at once have ended."""
+    threads = [threading.Thread(target=download.seconds) for download in downloads]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - began
+
+
+def main(
+    megabytes: Annotated[int, typer.Option(min=1, help="Size of the file.")] = 30,
+    runs: Annotated[int, typer.Option(min=1, help="Downloads of each; the median counts.")] = 40,
+    clients: Annotated[int, typer.Option(min=1, help="Of the downloads at once.")] = 4,
+    directory: Annotated[Path | None, typer.Option(help="On the disk to send from.")] = None,
+) -> None:
+    """Measure all three in turn."""
+    data = b"\x5a" * (megabytes * 1_000_000)
+    with ExitStack() as opened:
+        here = Path(opened.enter_context(tempfile.TemporaryDirectory(dir=directory, prefix="afmbatch-")))
+        for name in ("alone", "proxy"):
+            (here / name).mkdir()
+        log = opened.enter_context((here / "log").open("wb"))
+        stack = opened.enter_context(Stack(here / "stack", free_port(), 0, log))
+        path, file = _batch(stack, data)
+        store = here / "stack" / "store"
+        port = free_port()
+        behind = {**stack.env, "AFMBATCH_PORT": str(port), "AFMBATCH_ACCEL_PREFIX": "/files/"}
+        service = tether.start([sys.executable, "-m", "afmbatch", "serve"], behind, log)
+        opened.callback(tether.stop, service, 5)
+        alone = opened.enter_context(sending(here / "alone", store))
+        proxy = opened.enter_context(proxying(here / "proxy", f"http://127.0.0.1:{port}", store))
+        while httpx.get(f"{proxy}/v1/ready", trust_env=False).status_code != 200:
+            time.sleep(0.1)
+        ways = {"nginx": alone + file, "the service": stack.url + path, "the service behind nginx": proxy + path}
+        single = {way: Download(url, len(data)) for way, url in ways.items()}
+        several = {way: [Download(url, len(data)) for _ in range(clients)] for way, url in ways.items()}
+        one = _medians({way: download.seconds for way, download in single.items()}, runs)
+        many = _medians({way: partial(_together, d) for way, d in several.items()}, -(-runs // clients))
+    table = Table("", "ms", "MB/s", "of nginx", f"{clients} at once: MB/s", "of nginx")
+    for way in ways:
+        table.add_row(
+            way,
+            f"{one[way] * 1e3:.1f}",
+            f"{megabytes / one[way]:.0f}",
+            f"{one['nginx'] / one[way]:.0%}",
+            f"{clients * megabytes / many[way]:.0f}",
+            f"{many['nginx'] / many[way]:.0%}",
+        )
+    Console().print(table)
+
+
+def _medians(measures: dict[str, Callable[[], float]], runs: int) -> dict[str, float]:
+    """Of each, taken in turn, after one that does not count."""
+    times = {way: [measure()] for way, measure in measures.items()}
+    for _ in range(runs):
+        for way, measure in measures.items():
+            times[way].append(measure())
+    return {way: statistics.median(seconds[1:]) for way, seconds in times.items()}
+
+
+if __name__ == "__main__":
+    typer.run(main)
