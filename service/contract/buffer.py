@@ -2,7 +2,7 @@
 
 A stream's batches below its floor are acknowledged or could not be made; of those above, the acknowledged are in a
 sorted set. They have no bits among the recorded ones: a stream may go on without end, its buffer is all there is of it.
-Scripts for `contract.ledger`, whose keys they get: KEYS = issue, acknowledged, batches, failed.
+Scripts for `contract.ledger`, whose keys they get: KEYS = issue, acknowledged, batches, failed, order.
 """
 
 from collections.abc import Mapping
