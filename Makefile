@@ -36,6 +36,7 @@ bench: $(VENV)/bench-ready  ## Rates of every stage, beside the peer and the roo
 	$(BIN)/python -m benchmarks.worker
 	$(BIN)/python -m benchmarks.service
 	$(BIN)/python -m benchmarks.planning
+	$(BIN)/python -m benchmarks.streaming
 	$(BIN)/python -m benchmarks.client
 
 $(VENV)/bin/python:
