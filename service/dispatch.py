@@ -253,11 +253,14 @@ class Dispatch:
 
     def batch(self, job_id: str, number: int) -> BatchFile:
         """A batch that can be downloaded. Raises NotYet, or NotFound that says why it never will be."""
-        job = self.ledger.status(job_id)
-        if number >= job.counts.batches:
-            last = job.counts.batches - 1
-            raise NotFound("batch", f"{job_id}/{number}", f"the batches of this job are 0 to {last}")
-        record = self._recorded(job, number, "batch", f"{job_id}/{number}")
+        try:
+            record = self.ledger.batch(job_id, number)
+        except NotFound:
+            job = self.ledger.status(job_id)
+            if number >= job.counts.batches:
+                last = job.counts.batches - 1
+                raise NotFound("batch", f"{job_id}/{number}", f"the batches of this job are 0 to {last}") from None
+            record = self._recorded(job, number, "batch", f"{job_id}/{number}")
         return BatchFile(job_id, record, f"{job_id}-batch-{number:08d}.npz")
 
     def sample(self, job_id: str, number: int) -> BatchFile:

@@ -3,6 +3,7 @@
 Objects are immutable and their keys say what they are; nothing else in the house makes up keys.
 """
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncGenerator, Iterable, Iterator
@@ -115,7 +116,10 @@ class Store:
 
     async def check(self, key: str) -> None:
         """Raise FileNotFoundError unless the object is there."""
-        await obstore.head_async(self._store, key)
+        if self._directory is None:
+            await obstore.head_async(self._store, key)
+        else:  # obstore's threads take 0.2 ms longer
+            await asyncio.to_thread((self._directory / key).stat)
 
     async def link(self, key: str, seconds: float) -> str | None:
         """A link by which anybody may GET an object for so long; None where the store gives none, as a directory.

@@ -34,11 +34,12 @@ class Page(BaseModel):
     start: int = Field(description="Where this page starts.")
 
 
-def _dispatch(request: Request) -> Dispatch:
+# Not blocking: FastAPI would send others to a thread, 0.1 ms each.
+async def _dispatch(request: Request) -> Dispatch:
     return cast(Dispatch, request.app.state.dispatch)
 
 
-def _bell(request: Request) -> Bell:
+async def _bell(request: Request) -> Bell:
     return cast(Bell, request.app.state.bell)
 
 
