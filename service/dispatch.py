@@ -261,7 +261,7 @@ class Dispatch:
                 last = job.counts.batches - 1
                 raise NotFound("batch", f"{job_id}/{number}", f"the batches of this job are 0 to {last}") from None
             record = self._recorded(job, number, "batch", f"{job_id}/{number}")
-        return BatchFile(job_id, record, f"{job_id}-batch-{number:08d}.npz")
+        return BatchFile(job_id, record, f"{job_id}-batch-{number:08d}")
 
     def sample(self, job_id: str, number: int) -> BatchFile:
         """One sample of a job, simulated alone when it is first asked for. Raises NotYet, NotFound, Conflict."""
@@ -271,7 +271,7 @@ class Dispatch:
             raise NotFound("sample", f"{job_id}/{number}", f"the samples of this job are 0 to {last}")
         child = self._child(job, job.bare.of_samples(number))
         record = self._recorded(child, 0, "sample", f"{job_id}/{number}")
-        return BatchFile(child.id, record, f"{job_id}-sample-{number:08d}.npz")
+        return BatchFile(child.id, record, f"{job_id}-sample-{number:08d}")
 
     def _child(self, job: JobRecord, recipe: Recipe) -> JobStatus:
         child_id = _new_id()

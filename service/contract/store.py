@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -113,6 +113,13 @@ class Store:
     def get(self, key: str) -> bytes:
         """Read an object whole."""
         return bytes(obstore.get(self._store, key).bytes())
+
+    def open(self, key: str) -> IO[bytes]:
+        """An object to read from and to seek in, for a thread. Raises FileNotFoundError."""
+        if self._directory is not None:
+            return (self._directory / key).open("rb")
+        # A quacking file: all that zipfile and numpy ask for.
+        return cast(IO[bytes], obstore.open_reader(self._store, key, buffer_size=CHUNK_BYTES))
 
     async def check(self, key: str) -> None:
         """Raise FileNotFoundError unless the object is there."""

@@ -1,6 +1,6 @@
 """What the routes share: parameters, pages, and the objects that the application was made with."""
 
-from typing import Annotated, TypeAlias, cast
+from typing import Annotated, Literal, TypeAlias, cast
 
 from fastapi import Depends, Path, Query, Request
 from pydantic import BaseModel, Field
@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from service.bell import Bell
 from service.contract.model import MAX_INT
 from service.dispatch import Dispatch
+from service.forms import Encoding, Form, Kind, Precision
 
 JobId: TypeAlias = Annotated[
     str, Path(pattern="^job-[0-9a-f]{16}$", description="Id of a job.", examples=["job-1f0c6f5e9a2b3c4d"])
@@ -25,6 +26,23 @@ Limit: TypeAlias = Annotated[int, Query(ge=1, le=1000, description="Most items o
 Wait: TypeAlias = Annotated[
     int, Query(ge=0, le=60, description="How many seconds the answer may wait for what is still to come.")
 ]
+
+
+# Literal: an enum would be a reference in the document, where a refused parameter's schema is looked up.
+async def _form(
+    form: Annotated[
+        Literal["npz", "webdataset"],
+        Query(description="`webdataset`: a tar with an `.npy` for each array of a sample, named by its number."),
+    ] = "npz",
+    dtype: Annotated[Literal["f4", "f2"], Query(description="Of images and descriptors.")] = "f4",
+    encoding: Annotated[
+        Literal["identity", "zstd"], Query(description="`zstd`: compressed, as the Content-Encoding.")
+    ] = "identity",
+) -> Form:
+    return Form(Kind(form), Precision(dtype), Encoding(encoding))
+
+
+Asked: TypeAlias = Annotated[Form, Depends(_form)]
 
 
 class Page(BaseModel):
