@@ -120,9 +120,11 @@ async def awaited(request: Request, bell: Bell, look: Callable[[], Found], secon
 
     Raises Unavailable when the process is to end, ClientDisconnect when nobody waits for the answer any more.
     """
+    if not seconds:
+        return await run_in_threadpool(look)
     end, event = time.monotonic() + seconds, asyncio.Event()
     place: Place | None = None
-    async with _departure(request, event, bool(seconds)) as gone:
+    async with _departure(request, event) as gone:
         while True:
             with bell.rings(event, place):
                 try:  # again after the ear is there: in between it may have happened
@@ -149,16 +151,13 @@ async def rung(event: asyncio.Event, seconds: float) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def _departure(request: Request, event: asyncio.Event, watched: bool) -> AsyncIterator["asyncio.Future[None]"]:
+async def _departure(request: Request, event: asyncio.Event) -> AsyncIterator["asyncio.Task[None]"]:
     """Done, and the event set, once the client of this request has gone away."""
 
     async def leave() -> None:
         while (await request.receive())["type"] != "http.disconnect":
             pass
 
-    if not watched:
-        yield asyncio.get_running_loop().create_future()
-        return
     task = asyncio.create_task(leave())
     task.add_done_callback(lambda _: event.set())
     try:

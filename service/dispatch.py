@@ -299,11 +299,14 @@ class Dispatch:
 
     def batch(self, job_id: str, number: int) -> BatchFile:
         """A batch that can be downloaded. Raises NotYet, or NotFound that says why it never will be."""
-        job = self.ledger.status(job_id)
-        if job.counts.batches is not None and number >= job.counts.batches:
-            raise _no_batch(job, number)
-        record = self._recorded(job, number, "batch", f"{job_id}/{number}")
-        return BatchFile(job_id, record, f"{job_id}-batch-{number:08d}.npz")
+        try:
+            record = self.ledger.batch(job_id, number)
+        except NotFound:
+            job = self.ledger.status(job_id)
+            if job.counts.batches is not None and number >= job.counts.batches:
+                raise _no_batch(job, number) from None
+            record = self._recorded(job, number, "batch", f"{job_id}/{number}")
+        return BatchFile(job_id, record, f"{job_id}-batch-{number:08d}")
 
     def sample(self, job_id: str, number: int) -> BatchFile:
         """One sample of a job, simulated alone when it is first asked for. Raises NotYet, NotFound, Conflict."""
@@ -313,7 +316,7 @@ class Dispatch:
             raise NotFound("sample", f"{job_id}/{number}", f"the samples of this job are 0 to {last}")
         child = self._child(job, job.bare.of_samples(number))
         record = self._recorded(child, 0, "sample", f"{job_id}/{number}")
-        return BatchFile(child.id, record, f"{job_id}-sample-{number:08d}.npz")
+        return BatchFile(child.id, record, f"{job_id}-sample-{number:08d}")
 
     def _child(self, job: JobRecord, recipe: Recipe) -> JobStatus:
         child_id = _new_id()

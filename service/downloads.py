@@ -21,30 +21,40 @@ from service.contract.errors import Gone
 from service.contract.settings import Settings
 from service.contract.status import BatchRecord
 from service.contract.store import Store, batch_key
+from service.forms import Encoding, Form, Kind
 from service.zero_copy import EXTENSION, ZeroCopyResponse
 
 _ONE_RANGE = re.compile(r"bytes=[ \t]*([0-9]{0,18})-([0-9]{0,18})[ \t]*", re.ASCII | re.IGNORECASE)
+_FOR_EVER = "public, max-age=31536000, immutable"
+_SUFFIXES = {Kind.NPZ: "npz", Kind.WEBDATASET: "tar"}
 _TAG = re.compile(r'(W/)?("[^"]*")')
 
 
 @dataclass(frozen=True, slots=True)
 class BatchFile:
-    """A recorded batch, of which job, and what a browser is to call its file."""
+    """A recorded batch, of which job, and what a browser is to call its file, without a suffix."""
 
     job_id: str
     record: BatchRecord
-    name: str
+    stem: str
+
+    @property
+    def key(self) -> str:
+        """In the store."""
+        return batch_key(self.job_id, self.record.batch, self.record.sha256)
 
 
-async def download(request: Request, store: Store, file: BatchFile, settings: Settings) -> Response:
+async def download(request: Request, store: Store, file: BatchFile, form: Form, settings: Settings) -> Response:
     """A batch file. Raises Gone where it is recorded but not in the store; HTTPException 412, 416."""
+    if not form.stored:
+        return await _transformed(request, store, file, form)
     record = file.record
     etag = f'"{record.sha256}"'
     headers = {
         "ETag": etag,
         "Accept-Ranges": "bytes",
-        "Cache-Control": "public, max-age=31536000, immutable",
-        "Content-Disposition": f'attachment; filename="{file.name}"',
+        "Cache-Control": _FOR_EVER,
+        "Content-Disposition": f'attachment; filename="{file.stem}.npz"',
     }
     if not fresh(request.headers, etag):
         return Response(status_code=304, headers=headers)
@@ -55,17 +65,37 @@ async def download(request: Request, store: Store, file: BatchFile, settings: Se
     try:  # before the headers leave: after them there is no way to say that the file is lost
         return await _sent(request, store, file, settings, part, headers)
     except FileNotFoundError:
-        raise Gone(
-            f"{file.name} was made, but is no longer in the store; delete job {file.job_id} and ask for it again"
-        ) from None
+        raise _gone(file) from None
+
+
+async def _transformed(request: Request, store: Store, file: BatchFile, form: Form) -> Response:
+    """A batch file in another form. Raises Gone, HTTPException 412."""
+    etag = form.tag(file.record.sha256)
+    headers = {
+        "ETag": f"W/{etag}",
+        "Accept-Ranges": "none",
+        "Cache-Control": _FOR_EVER,
+        "Content-Disposition": f'attachment; filename="{file.stem}.{_SUFFIXES[form.kind]}"',
+    }
+    if not fresh(request.headers, etag):
+        return Response(status_code=304, headers=headers)
+    if form.encoding is not Encoding.IDENTITY:
+        headers["Content-Encoding"] = form.encoding
+    try:
+        opened = await run_in_threadpool(store.open, file.key)
+    except FileNotFoundError:
+        raise _gone(file) from None
+    if request.method == "HEAD":
+        opened.close()
+        return Response(None, 200, headers, form.media_type)
+    return StreamingResponse(form.chunks(opened), 200, headers, form.media_type)
 
 
 async def _sent(
     request: Request, store: Store, file: BatchFile, settings: Settings, part: range | None, headers: dict[str, str]
 ) -> Response:
     """The answer with this part of the file, None: all of it. Raises FileNotFoundError."""
-    record = file.record
-    key = batch_key(file.job_id, record.batch, record.sha256)
+    record, key = file.record, file.key
     path = store.path(key)
     if request.method == "HEAD":
         await store.check(key)
@@ -86,6 +116,10 @@ async def _sent(
         return ZeroCopyResponse(opened, part, status, headers, MEDIA_TYPE)
     chunks = store.stream(key, part.start, part.stop)
     return StreamingResponse(_joined(await anext(chunks), chunks), status, headers, MEDIA_TYPE)
+
+
+def _gone(file: BatchFile) -> Gone:
+    return Gone(f"{file.stem} was made, but is no longer in the store; delete job {file.job_id} and ask for it again")
 
 
 def _understood(headers: Headers, part: range | None) -> bool:

@@ -62,13 +62,14 @@ def pieces(arrays: Mapping[str, NDArray[Any]]) -> Iterator[Piece]:
 
 
 def _npy(array: NDArray[Any]) -> Iterator[Piece]:
-    yield _npy_header(array.dtype, array.shape)
+    yield npy_header(array.dtype, array.shape)
     # numpy's bytes: a memoryview itself can't be cast where a length is zero or the items are text
     yield np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 @lru_cache(maxsize=1024)
-def _npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+def npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    """What stands before an array's bytes in a npy file."""
     if dtype.hasobject:
         raise ValueError("Object arrays can't be in a batch file")
     f = io.BytesIO()

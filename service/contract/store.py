@@ -3,13 +3,14 @@
 Objects are immutable and their keys say what they are; nothing else in the house makes up keys.
 """
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -113,9 +114,19 @@ class Store:
         """Read an object whole."""
         return bytes(obstore.get(self._store, key).bytes())
 
+    def open(self, key: str) -> IO[bytes]:
+        """An object to read from and to seek in, for a thread. Raises FileNotFoundError."""
+        if self._directory is not None:
+            return (self._directory / key).open("rb")
+        # A quacking file: all that zipfile and numpy ask for.
+        return cast(IO[bytes], obstore.open_reader(self._store, key, buffer_size=CHUNK_BYTES))
+
     async def check(self, key: str) -> None:
         """Raise FileNotFoundError unless the object is there."""
-        await obstore.head_async(self._store, key)
+        if self._directory is None:
+            await obstore.head_async(self._store, key)
+        else:  # obstore's threads take 0.2 ms longer
+            await asyncio.to_thread((self._directory / key).stat)
 
     async def link(self, key: str, seconds: float) -> str | None:
         """A link by which anybody may GET an object for so long; None where the store gives none, as a directory.

@@ -10,7 +10,7 @@ from service.contract.status import BatchRecord
 from service.downloads import BatchFile, download
 from service.problems import declared
 from service.routes import files
-from service.routes.parts import BatchNumber, Decisions, JobId, Limit, Ringing, Start, Wait
+from service.routes.parts import Asked, BatchNumber, Decisions, JobId, Limit, Ringing, Start, Wait
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/batches", tags=["batches"])
 
@@ -50,6 +50,7 @@ Recorded = Annotated[BatchFile, Depends(_file)]
 async def get(
     request: Request,
     file: Recorded,
+    form: Asked,
     decide: Decisions,
     byte_range: files.ByteRange = None,
     if_range: files.IfRange = None,
@@ -59,7 +60,7 @@ async def get(
 
     With `wait` the answer comes when the batch is made, or 404 not-yet after that time.
     """
-    return await download(request, decide.store, file, decide.settings)
+    return await download(request, decide.store, file, form, decide.settings)
 
 
 @router.head(
@@ -69,6 +70,6 @@ async def get(
     response_class=Response,
     responses=files.HEAD | declared(404, 410, 412, 422, 503),
 )
-async def head(request: Request, file: Recorded, decide: Decisions) -> Response:
+async def head(request: Request, file: Recorded, form: Asked, decide: Decisions) -> Response:
     """The headers of a download without its body."""
-    return await download(request, decide.store, file, decide.settings)
+    return await download(request, decide.store, file, form, decide.settings)

@@ -5,15 +5,18 @@ from typing import Annotated, Any, TypeAlias
 from fastapi import Header
 
 from service.contract.batch import MEDIA_TYPE
+from service.forms import TAR
 from service.problems import Responses
 
 _FILE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _HEADERS = {
-    "ETag": {"description": "The file's sha256 in quotes.", "schema": {"type": "string"}},
-    "Accept-Ranges": {"description": "Always `bytes`.", "schema": {"type": "string"}},
+    "ETag": {"description": "The file's sha256 in quotes; of another form a weak one.", "schema": {"type": "string"}},
+    "Accept-Ranges": {"description": "`bytes`; of another form `none`.", "schema": {"type": "string"}},
 }
 _TEXT = {"type": "string"}
-_WHOLE_DIGEST = {"Repr-Digest": {"description": "The whole file's sha-256, as of RFC 9530.", "schema": _TEXT}}
+_WHOLE_DIGEST = {
+    "Repr-Digest": {"description": "The whole file's sha-256, as of RFC 9530; not of another form.", "schema": _TEXT}
+}
 _DIGEST = {"Content-Digest": {"description": "The same, of what is sent.", "schema": _TEXT}}
 _RANGE = {"Content-Range": {"description": "Which bytes of how many.", "schema": {"type": "string"}}}
 _UNCHANGED: Responses = {
@@ -21,8 +24,8 @@ _UNCHANGED: Responses = {
 }
 _WHOLE: Responses = {
     200: {
-        "description": "The npz file.",
-        "content": {MEDIA_TYPE: _FILE},
+        "description": "The npz file, or another form of it.",
+        "content": {MEDIA_TYPE: _FILE, TAR: _FILE},
         "headers": _HEADERS | _WHOLE_DIGEST | _DIGEST,
     }
 }

@@ -1,6 +1,6 @@
 """What the routes share: parameters, pages, and the objects that the application was made with."""
 
-from typing import Annotated, TypeAlias, cast
+from typing import Annotated, Literal, TypeAlias, cast
 
 from fastapi import Depends, Path, Query, Request
 from pydantic import BaseModel, Field
@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from service.bell import Bell
 from service.contract.model import MAX_INT
 from service.dispatch import Dispatch
+from service.forms import Encoding, Form, Kind, Precision
 
 JobId: TypeAlias = Annotated[
     str, Path(pattern="^job-[0-9a-f]{16}$", description="Id of a job.", examples=["job-1f0c6f5e9a2b3c4d"])
@@ -27,6 +28,23 @@ Wait: TypeAlias = Annotated[
 ]
 
 
+# Literal: an enum would be a reference in the document, where a refused parameter's schema is looked up.
+async def _form(
+    form: Annotated[
+        Literal["npz", "webdataset"],
+        Query(description="`webdataset`: a tar with an `.npy` for each array of a sample, named by its number."),
+    ] = "npz",
+    dtype: Annotated[Literal["f4", "f2"], Query(description="Of images and descriptors.")] = "f4",
+    encoding: Annotated[
+        Literal["identity", "zstd"], Query(description="`zstd`: compressed, as the Content-Encoding.")
+    ] = "identity",
+) -> Form:
+    return Form(Kind(form), Precision(dtype), Encoding(encoding))
+
+
+Asked: TypeAlias = Annotated[Form, Depends(_form)]
+
+
 class Page(BaseModel):
     """A part of a list."""
 
@@ -34,11 +52,12 @@ class Page(BaseModel):
     start: int = Field(description="Where this page starts.")
 
 
-def _dispatch(request: Request) -> Dispatch:
+# Not blocking: FastAPI would send others to a thread, 0.1 ms each.
+async def _dispatch(request: Request) -> Dispatch:
     return cast(Dispatch, request.app.state.dispatch)
 
 
-def _bell(request: Request) -> Bell:
+async def _bell(request: Request) -> Bell:
     return cast(Bell, request.app.state.bell)
 
 

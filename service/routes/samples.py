@@ -8,7 +8,7 @@ from service.bell import awaited
 from service.downloads import BatchFile, download
 from service.problems import declared
 from service.routes import files
-from service.routes.parts import Decisions, JobId, Ringing, SampleNumber, Wait
+from service.routes.parts import Asked, Decisions, JobId, Ringing, SampleNumber, Wait
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/samples", tags=["batches"])
 
@@ -32,6 +32,7 @@ Recorded = Annotated[BatchFile, Depends(_file)]
 async def get(
     request: Request,
     file: Recorded,
+    form: Asked,
     decide: Decisions,
     byte_range: files.ByteRange = None,
     if_range: files.IfRange = None,
@@ -42,7 +43,7 @@ async def get(
     Until it is made the answer waits for `wait` seconds, and then is 404 not-yet with Retry-After.
     Samples beyond the spec's `samples` can be had as well.
     """
-    return await download(request, decide.store, file, decide.settings)
+    return await download(request, decide.store, file, form, decide.settings)
 
 
 @router.head(
@@ -52,6 +53,6 @@ async def get(
     response_class=Response,
     responses=files.HEAD | declared(404, 409, 410, 412, 422, 503),
 )
-async def head(request: Request, file: Recorded, decide: Decisions) -> Response:
+async def head(request: Request, file: Recorded, form: Asked, decide: Decisions) -> Response:
     """The headers of a download without its body; asks for the sample as a download does."""
-    return await download(request, decide.store, file, decide.settings)
+    return await download(request, decide.store, file, form, decide.settings)
