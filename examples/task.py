@@ -1,0 +1,47 @@
+"""What is learned: three descriptors of the molecule under the tip, from a stack of noisy Δf slices.
+
+Some molecules are held out: the network is tested on them, having never seen them.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+HELD_OUT = ("anthraquinone", "aspirin", "caffeine", "camphor", "naphthalene", "thiophene")
+BATCH_SIZE = 20
+_BEST = 30  # orientations of each molecule
+
+# What follows from each descriptor's definition: its lowest and its highest value. Disks that overlap may exceed it.
+RANGES = {"vdw_spheres": (-1.5, 0.0), "atomic_disks": (0.0, 1.0), "height_map": (0.0, 2.0)}
+
+
+def molecules() -> tuple[list[Path], list[Path]]:
+    """The xyz files shipped with afmbatch: those to learn from and those held out, each sorted."""
+    paths = sorted(Path(str(files("afmbatch") / "molecules")).glob("*.xyz"))
+    return [p for p in paths if p.stem not in HELD_OUT], [p for p in paths if p.stem in HELD_OUT]
+
+
+def spec(dataset: str, seed: int) -> dict[str, Any]:
+    """A job's spec: orientations that show much, turned and mirrored at random, under tips that are never the same."""
+    return {
+        "dataset": dataset,
+        "scan": {"dim": [64, 64, 19]},
+        "descriptors": [{"kind": kind} for kind in RANGES],
+        "rotations": {"kind": "directions", "directions": 100, "best": _BEST},
+        "randomise": {
+            "distance": {"kind": "uniform", "low": -0.25, "high": 0.25},
+            "tilt": {"kind": "disk", "radius": 0.5},
+            "offset": {"kind": "disk", "radius": 1.0},
+            "in_plane_rotation": {"kind": "uniform", "low": 0, "high": 360},
+            "mirror": {"kind": "chance"},
+        },
+        "noise": {"normalise": True, "white": {"amplitude": {"kind": "uniform", "low": 0, "high": 0.05}}},
+        "batch_size": BATCH_SIZE,
+        "seed": seed,
+    }
+
+
+def lasting(spec: dict[str, Any], structures: int, steps: int) -> dict[str, Any]:
+    """The same for so many batches: as many passes as that takes, each with fresh draws."""
+    samples = steps * BATCH_SIZE
+    return spec | {"samples": samples, "epochs": -(-samples // (structures * _BEST))}

@@ -1,0 +1,29 @@
+"""The task is one that the service takes, and has as many batches as steps."""
+
+import pytest
+
+from examples.task import BATCH_SIZE, HELD_OUT, RANGES, lasting, molecules, spec
+from service.contract.plan import Plan
+from service.contract.recipe import Recipe
+from service.contract.spec import JobSpec
+
+
+def test_molecules_are_learned_from_or_held_out():
+    known, held_out = molecules()
+    assert [path.stem for path in held_out] == list(HELD_OUT)  # as `structure` counts them in a batch
+    assert len(known) == 22
+    assert not {path.stem for path in known} & set(HELD_OUT)
+
+
+@pytest.mark.parametrize("steps", [1, 33, 34, 1000])
+def test_a_job_lasts_as_long_as_the_training(steps):
+    job = JobSpec.model_validate(lasting(spec("ds-0", seed=1), 22, steps))
+    plan = Plan(Recipe.of(job, 22))
+    assert (plan.samples, plan.batches) == (steps * BATCH_SIZE, steps)
+
+
+def test_the_ranges_are_the_descriptors():
+    by_kind = {d.kind: d for d in JobSpec.model_validate(spec("ds-0", seed=1)).descriptors}
+    assert list(by_kind) == list(RANGES)
+    assert RANGES["vdw_spheres"] == (by_kind["vdw_spheres"].zmin, 0)
+    assert RANGES["height_map"] == (0, -by_kind["height_map"].zmin)
