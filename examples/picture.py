@@ -81,6 +81,7 @@ def _curve(axes: Axes, curve: Sequence[Mapping[str, float]]) -> None:
     axes.plot(steps, [point["held_out"] for point in curve], color="#f2a541", label="molecules held out")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:.1g}")
     axes.set_xlim(0, steps[-1])
     axes.set_facecolor(_DARK)
     axes.set_xlabel("step", color=_LIGHT)

@@ -3,6 +3,7 @@
 Some molecules are held out: the network is tested on them, having never seen them.
 """
 
+import math
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ HELD_OUT = ("anthraquinone", "aspirin", "caffeine", "camphor", "naphthalene", "t
 BATCH_SIZE = 20
 _BEST = 30  # orientations of each molecule
 
-# What follows from each descriptor's definition: its lowest and its highest value. Disks that overlap may exceed it.
-RANGES = {"vdw_spheres": (-1.5, 0.0), "atomic_disks": (0.0, 1.0), "height_map": (0.0, 2.0)}
+# Lowest and highest value of each descriptor, by its definition; of atom_rfunc, what a carbon atom at the top shows.
+RANGES = {"vdw_spheres": (-1.5, 0.0), "atom_rfunc": (0.0, 1.34), "height_map": (0.0, 2.0)}
+_STEP, _SIGMA = 0.05, 0.4  # Å; exp(−5r) is thinner than what 64 pixels show
+_BLOB = {"step": _STEP, "samples": [math.exp(-0.5 * (i * _STEP / _SIGMA) ** 2) for i in range(33)]}
 
 
 def molecules() -> tuple[list[Path], list[Path]]:
@@ -26,7 +29,7 @@ def spec(dataset: str, seed: int) -> dict[str, Any]:
     return {
         "dataset": dataset,
         "scan": {"dim": [64, 64, 19]},
-        "descriptors": [{"kind": kind} for kind in RANGES],
+        "descriptors": [{"kind": "vdw_spheres"}, {"kind": "atom_rfunc", "function": _BLOB}, {"kind": "height_map"}],
         "rotations": {"kind": "directions", "directions": 100, "best": _BEST},
         "randomise": {
             "distance": {"kind": "uniform", "low": -0.25, "high": 0.25},

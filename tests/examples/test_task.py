@@ -3,6 +3,7 @@
 import pytest
 
 from examples.task import BATCH_SIZE, HELD_OUT, RANGES, lasting, molecules, spec
+from service.contract.elements import elements
 from service.contract.plan import Plan
 from service.contract.recipe import Recipe
 from service.contract.spec import JobSpec
@@ -26,4 +27,6 @@ def test_the_ranges_are_the_descriptors():
     by_kind = {d.kind: d for d in JobSpec.model_validate(spec("ds-0", seed=1)).descriptors}
     assert list(by_kind) == list(RANGES)
     assert RANGES["vdw_spheres"] == (by_kind["vdw_spheres"].zmin, 0)
+    above_centre = elements().vdw_radius[6] - 1.4  # ζ of a carbon atom that is the highest (physics.md §7)
+    assert RANGES["atom_rfunc"] == (0, pytest.approx(1 - above_centre / by_kind["atom_rfunc"].zmin, abs=0.01))
     assert RANGES["height_map"] == (0, -by_kind["height_map"].zmin)
