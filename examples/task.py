@@ -10,7 +10,6 @@ from typing import Any
 
 HELD_OUT = ("anthraquinone", "aspirin", "caffeine", "camphor", "naphthalene", "thiophene")
 BATCH_SIZE = 20
-_BEST = 30  # orientations of each molecule
 
 # Lowest and highest value of each descriptor, by its definition; of atom_rfunc, what a carbon atom at the top shows.
 RANGES = {"vdw_spheres": (-1.5, 0.0), "atom_rfunc": (0.0, 1.34), "height_map": (0.0, 2.0)}
@@ -30,7 +29,7 @@ def spec(dataset: str, seed: int) -> dict[str, Any]:
         "dataset": dataset,
         "scan": {"dim": [64, 64, 19]},
         "descriptors": [{"kind": "vdw_spheres"}, {"kind": "atom_rfunc", "function": _BLOB}, {"kind": "height_map"}],
-        "rotations": {"kind": "directions", "directions": 100, "best": _BEST},
+        "rotations": {"kind": "directions", "directions": 100, "best": 30},
         "randomise": {
             "distance": {"kind": "uniform", "low": -0.25, "high": 0.25},
             "tilt": {"kind": "disk", "radius": 0.5},
@@ -44,7 +43,6 @@ def spec(dataset: str, seed: int) -> dict[str, Any]:
     }
 
 
-def lasting(spec: dict[str, Any], structures: int, steps: int) -> dict[str, Any]:
-    """The same for so many batches: as many passes as that takes, each with fresh draws."""
-    samples = steps * BATCH_SIZE
-    return spec | {"samples": samples, "epochs": -(-samples // (structures * _BEST))}
+def endless(spec: dict[str, Any]) -> dict[str, Any]:
+    """The same as a stream: pass after pass, each with fresh draws, never more than a few batches of it kept."""
+    return spec | {"epochs": None, "delivery": {"kind": "stream", "buffer_batches": 64}}

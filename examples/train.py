@@ -9,20 +9,20 @@ import json
 import os
 import statistics
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
 from rich.console import Console
 
 from afmbatch.up import Stack, UpError, free_port
-from afmbatch_client import Client, ClientError
+from afmbatch_client import Client, ClientError, Job
 from afmbatch_client.torch import Batches, Loader
 from examples.fit import MeanImage, Step, fit
 from examples.held_out import HeldOut
-from examples.task import HELD_OUT, RANGES, lasting, molecules, spec
+from examples.task import HELD_OUT, RANGES, endless, molecules, spec
 from examples.unet import UNet
 
 
@@ -49,19 +49,19 @@ def run(client: Client, steps: int, every: int, output: Path, seed: int) -> None
     console = Console(soft_wrap=True)
     known, held_out = molecules()
     tests = HeldOut.of(client.submit(spec(client.upload(held_out)["id"], seed)))
-    job = client.submit(lasting(spec(client.upload(known)["id"], seed), len(known), steps))
-    console.print(f"{job.id} of {len(known)} molecules; {len(tests.seen)} samples of {len(held_out)} others for tests")
+    console.print(f"{len(known)} molecules; {len(tests.seen)} samples of {len(held_out)} others for tests")
     console.print("losses: squared error, as a part of that of the mean image of all targets so far")
     network = UNet(tests.seen.shape[1], len(RANGES)).to(memory_format=torch.channels_last)
     mean = MeanImage()
     taken: list[Step] = []
     curve: list[dict[str, float]] = []
-    for step in fit(network, Loader(Batches(job, arrays=["afm", "desc"])), steps, mean):
-        taken.append(step)
-        if len(taken) % every == 0 or len(taken) == steps:
-            recent = taken[len(curve) * every :]
-            curve.append({"step": len(taken), **progress(recent), "held_out": tests.loss(network, mean)})
-            console.print(_line(curve[-1]), highlight=False)
+    with _stream(client, endless(spec(client.upload(known)["id"], seed))) as job:
+        for step in fit(network, Loader(Batches(job, arrays=["afm", "desc"])), steps, mean):
+            taken.append(step)
+            if len(taken) % every == 0 or len(taken) == steps:
+                recent = taken[len(curve) * every :]
+                curve.append({"step": len(taken), **progress(recent), "held_out": tests.loss(network, mean)})
+                console.print(_line(curve[-1]), highlight=False)
     numbers = {
         "torch": {"version": torch.__version__, "threads": torch.get_num_threads()},
         "samples": sum(s.samples for s in taken),
@@ -100,6 +100,16 @@ def waiting(steps: Sequence[Step]) -> dict[str, float]:
     cuts = statistics.quantiles(shares, n=20, method="inclusive") if len(shares) > 1 else shares
     together = sum(s.waited for s in steps) / sum(s.waited + s.worked for s in steps)
     return {"of_all": together, "median": statistics.median(shares), "95_percent": cuts[-1], "most": max(shares)}
+
+
+@contextlib.contextmanager
+def _stream(client: Client, spec: Mapping[str, Any]) -> Iterator[Job]:
+    """A job without end, which would wait for its reader for ever."""
+    job = client.submit(spec)
+    try:
+        yield job
+    finally:
+        job.delete()
 
 
 @contextlib.contextmanager

@@ -1,10 +1,9 @@
-"""The task is one that the service takes, and has as many batches as steps."""
+"""The task is one that the service takes, and lasts as long as one likes."""
 
 import pytest
 
-from examples.task import BATCH_SIZE, HELD_OUT, RANGES, lasting, molecules, spec
+from examples.task import HELD_OUT, RANGES, endless, molecules, spec
 from service.contract.elements import elements
-from service.contract.plan import Plan
 from service.contract.recipe import Recipe
 from service.contract.spec import JobSpec
 
@@ -16,11 +15,9 @@ def test_molecules_are_learned_from_or_held_out():
     assert not {path.stem for path in known} & set(HELD_OUT)
 
 
-@pytest.mark.parametrize("steps", [1, 33, 34, 1000])
-def test_a_job_lasts_as_long_as_the_training(steps):
-    job = JobSpec.model_validate(lasting(spec("ds-0", seed=1), 22, steps))
-    plan = Plan(Recipe.of(job, 22))
-    assert (plan.samples, plan.batches) == (steps * BATCH_SIZE, steps)
+def test_a_stream_does_not_end():
+    job = JobSpec.model_validate(endless(spec("ds-0", seed=1)))
+    assert Recipe.of(job, 22).endless
 
 
 def test_the_ranges_are_the_descriptors():
