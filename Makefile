@@ -5,15 +5,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test test-torch test-s3 test-proxy lint up bench lock clean
+.PHONY: demo example test test-torch test-s3 test-proxy lint up bench lock clean
 
 demo: $(VENV)/demo-ready  ## Run the common job on embedded defaults and draw a contact sheet
 	$(BIN)/afmbatch demo
 
+example: $(VENV)/torch-ready  ## Train a small network on a stream of samples: minutes, and a gigabyte for torch
+	PYTHONPATH=$(VENV)/torch $(BIN)/python -m examples.train
+
 test: lint  ## Everything .ci/run asks for
 	$(BIN)/pytest
 
-test-torch: $(VENV)/torch-ready  ## The client's PyTorch part: apart, for torch is a gigabyte
+test-torch: $(VENV)/test-ready $(VENV)/torch-ready  ## What needs PyTorch: apart, for torch is a gigabyte
 	PYTHONPATH=$(VENV)/torch $(BIN)/pytest tests/torch
 
 test-s3: $(VENV)/test-ready  ## Batches in a bucket: needs Debian's swift-{proxy,account,container,object}, memcached
@@ -54,7 +57,7 @@ $(VENV)/test-ready: $(VENV)/demo-ready requirements-dev.txt
 	$(PIP) install --quiet --require-hashes --requirement requirements-dev.txt
 	touch $@
 
-$(VENV)/torch-ready: $(VENV)/test-ready
+$(VENV)/torch-ready: $(VENV)/demo-ready
 	$(PIP) install --quiet --upgrade --target $(VENV)/torch $(TORCH)
 	touch $@
 
@@ -75,4 +78,4 @@ lock: $(VENV)/bin/python  ## Pin anew what pyproject.toml asks for, by hash and 
 		--no-annotate --no-header --python-version 3.11 - --output-file requirements-linker.txt
 
 clean:  ## Forget the environment and everything made
-	rm -rf $(VENV) build dist demo-output
+	rm -rf $(VENV) build dist demo-output training-output

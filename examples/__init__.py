@@ -1,0 +1,1 @@
+"""Training that is fed by a service: see README.md."""

@@ -1,0 +1,130 @@
+"""Trains a small U-Net on what a service makes meanwhile: `python -m examples.train`, or `make example`.
+
+It tells, as it goes, the loss beside that of the mean image, the same on molecules that the network never learns from,
+and what part of its time it waits for data. Numbers and a picture are in `training-output/` at the end.
+"""
+
+import contextlib
+import json
+import os
+import statistics
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+
+from afmbatch.up import Stack, UpError, free_port
+from afmbatch_client import Client, ClientError, Job
+from afmbatch_client.torch import Batches, Loader
+from examples.fit import MeanImage, Step, fit
+from examples.held_out import HeldOut
+from examples.task import HELD_OUT, RANGES, endless, molecules, spec
+from examples.unet import UNet
+
+
+def main(
+    url: Annotated[str | None, typer.Option(help="Of a service; without, one is started and stopped here.")] = None,
+    steps: Annotated[int, typer.Option(min=2, help="Steps of 20 samples.")] = 1000,
+    every: Annotated[int, typer.Option(min=1, help="Steps from line to line.")] = 50,
+    output: Annotated[Path, typer.Option(help="Where picture and numbers go.")] = Path("training-output"),
+    seed: Annotated[int, typer.Option(min=0, help="Of the weights and of all samples.")] = 1,
+) -> None:
+    """Train a small network on a stream of simulated AFM images."""
+    output.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(seed)
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))  # a core is left to the worker
+    try:
+        with _service(url, output / "server.log") as address, Client(address) as client:
+            run(client, steps, every, output, seed)
+    except (UpError, ClientError) as e:
+        raise SystemExit(f"train: {e}") from None
+
+
+def run(client: Client, steps: int, every: int, output: Path, seed: int) -> None:
+    """Train, test, draw. Raises ClientError."""
+    console = Console(soft_wrap=True)
+    known, held_out = molecules()
+    tests = HeldOut.of(client.submit(spec(client.upload(held_out)["id"], seed)))
+    console.print(f"{len(known)} molecules; {len(tests.seen)} samples of {len(held_out)} others for tests")
+    console.print("losses: squared error, as a part of that of the mean image of all targets so far")
+    network = UNet(tests.seen.shape[1], len(RANGES)).to(memory_format=torch.channels_last)
+    mean = MeanImage()
+    taken: list[Step] = []
+    curve: list[dict[str, float]] = []
+    with _stream(client, endless(spec(client.upload(known)["id"], seed))) as job:
+        for step in fit(network, Loader(Batches(job, arrays=["afm", "desc"])), steps, mean):
+            taken.append(step)
+            if len(taken) % every == 0 or len(taken) == steps:
+                recent = taken[len(curve) * every :]
+                curve.append({"step": len(taken), **progress(recent), "held_out": tests.loss(network, mean)})
+                console.print(_line(curve[-1]), highlight=False)
+    numbers = {
+        "torch": {"version": torch.__version__, "threads": torch.get_num_threads()},
+        "samples": sum(s.samples for s in taken),
+        "seconds": sum(s.waited + s.worked for s in taken),
+        "first_batch_after_seconds": taken[0].waited,
+        "waiting": waiting(taken[1:]),
+        "held_out": {"molecules": HELD_OUT, "samples": len(tests.seen), "errors": tests.errors(network, mean)},
+        "curve": curve,
+    }
+    (output / "training.json").write_text(json.dumps(numbers, indent=1) + "\n")
+    tests.draw(network, curve, output / "training.png")
+    console.print(f"numbers in {output / 'training.json'}, predictions beside targets in {output / 'training.png'}")
+
+
+def _line(point: dict[str, float]) -> str:
+    return (
+        f"step {point['step']:5}  loss {point['loss']:.3f}  held out {point['held_out']:.3f}  "
+        f"{point['samples_per_second']:4.0f} samples/s  waiting {point['waiting']:.1%}"
+    )
+
+
+def progress(steps: Sequence[Step]) -> dict[str, float]:
+    """Losses and rates over these steps."""
+    samples, waited = sum(s.samples for s in steps), sum(s.waited for s in steps)
+    seconds = waited + sum(s.worked for s in steps)
+    return {
+        "loss": sum(s.loss * s.samples for s in steps) / samples,
+        "samples_per_second": samples / seconds,
+        "waiting": waited / seconds,
+    }
+
+
+def waiting(steps: Sequence[Step]) -> dict[str, float]:
+    """What part of all steps' time went by waiting for data, and what part of a step's."""
+    shares = [s.waited / (s.waited + s.worked) for s in steps]
+    cuts = statistics.quantiles(shares, n=20, method="inclusive") if len(shares) > 1 else shares
+    together = sum(s.waited for s in steps) / sum(s.waited + s.worked for s in steps)
+    return {"of_all": together, "median": statistics.median(shares), "95_percent": cuts[-1], "most": max(shares)}
+
+
+@contextlib.contextmanager
+def _stream(client: Client, spec: Mapping[str, Any]) -> Iterator[Job]:
+    """A job without end, which would wait for its reader for ever."""
+    job = client.submit(spec)
+    try:
+        yield job
+    finally:
+        job.delete()
+
+
+@contextlib.contextmanager
+def _service(url: str | None, log: Path) -> Iterator[str]:
+    """The address of the one that is up, or of one that is up meanwhile."""
+    if url is not None:
+        yield url
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="afmbatch-train-") as data,
+        log.open("wb") as output,
+        Stack(Path(data), free_port(), 1, output) as stack,
+    ):
+        yield stack.url
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,29 @@
+"""The task is one that the service takes, and lasts as long as one likes."""
+
+import pytest
+
+from examples.task import HELD_OUT, RANGES, endless, molecules, spec
+from service.contract.elements import elements
+from service.contract.recipe import Recipe
+from service.contract.spec import JobSpec
+
+
+def test_molecules_are_learned_from_or_held_out():
+    known, held_out = molecules()
+    assert [path.stem for path in held_out] == list(HELD_OUT)  # as `structure` counts them in a batch
+    assert len(known) == 22
+    assert not {path.stem for path in known} & set(HELD_OUT)
+
+
+def test_a_stream_does_not_end():
+    job = JobSpec.model_validate(endless(spec("ds-0", seed=1)))
+    assert Recipe.of(job, 22).endless
+
+
+def test_the_ranges_are_the_descriptors():
+    by_kind = {d.kind: d for d in JobSpec.model_validate(spec("ds-0", seed=1)).descriptors}
+    assert list(by_kind) == list(RANGES)
+    assert RANGES["vdw_spheres"] == (by_kind["vdw_spheres"].zmin, 0)
+    above_centre = elements().vdw_radius[6] - 1.4  # ζ of a carbon atom that is the highest (physics.md §7)
+    assert RANGES["atom_rfunc"] == (0, pytest.approx(1 - above_centre / by_kind["atom_rfunc"].zmin, abs=0.01))
+    assert RANGES["height_map"] == (0, -by_kind["height_map"].zmin)
