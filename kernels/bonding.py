@@ -4,8 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.atoms import Floats, Ints
+from kernels.errors import InvalidInput
 
 BOND = 1.2  # two atoms nearer than this times the sum of their covalent radii are bonded
+MOST = 64  # bonds an atom, on average: more are no chemistry, and take memory that grows as the atoms' square
 MANY = 300  # atoms of a molecule, from which on they are sorted into cells
 CELLS = 1 << 14  # along an axis at most: cell numbers of a million molecules fit in 63 bits
 AXES = np.array([CELLS**2, CELLS, 1])  # how far apart the numbers of neighbouring cells are
@@ -15,7 +17,8 @@ AROUND = [0, *(int(n) for n in (np.indices((3, 3, 3)).reshape(3, -1).T - 1) @ AX
 def bonded(xyz: Floats, covalent_radius: Floats, offsets: Ints) -> Ints:
     """(P, 2) pairs of atoms nearer than BOND times their covalent radii, first < second, by molecule and first.
 
-    xyz (N, 3) and covalent_radius (N,) Å of molecules offsets[b]:offsets[b + 1]. Memory is linear in atoms.
+    xyz (N, 3) and covalent_radius (N,) Å of molecules offsets[b]:offsets[b + 1]. Memory is linear in atoms. Raises
+    InvalidInput for a large molecule with more than MOST bonds an atom.
     """
     molecule, reach = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)), BOND * covalent_radius
     if int(np.diff(offsets).max()) < MANY:
@@ -53,7 +56,7 @@ def _neighbours(xyz: Floats, reach: Floats, molecule: Ints) -> tuple[Ints, Ints]
     cell = (above / size).astype(np.int64) @ AXES + molecule * CELLS**3
     order = np.argsort(cell, kind="stable")
     cell = cell[order]
-    found = []
+    found, bonds = [], 0
     for neighbour in AROUND:
         at = np.arange(len(cell)) + 1 if neighbour == 0 else np.searchsorted(cell, cell + neighbour)
         end = np.searchsorted(cell, cell + neighbour, side="right")
@@ -62,6 +65,9 @@ def _neighbours(xyz: Floats, reach: Floats, molecule: Ints) -> tuple[Ints, Ints]
             one, other = order[left], order[at[left]]
             near = _near(xyz, reach, molecule, one, other)
             found.append((one[near], other[near]))
+            bonds += len(found[-1][0])
+            if bonds > MOST * len(xyz):
+                raise InvalidInput(f"xyz: more than {MOST} bonds an atom: the atoms are too close to each other")
             at[left] += 1
             left = left[at[left] < end[left]]
     pairs = np.concatenate([np.zeros((2, 0), np.int64), *map(np.stack, found)], axis=1)

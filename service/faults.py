@@ -55,7 +55,7 @@ def fault(error: ErrorDetails, path: Sequence[int | str], schema: Schema) -> Fau
                 known.path, shown(error["input"]), f"unknown field{hint}", f"the fields {', '.join(known.siblings)}"
             )
         case _:
-            reason = re.sub(r"^\w+ should ", "it should ", error["msg"])
+            reason = re.sub(r"^\w+ should ", "it should ", error["msg"]).replace(" after validation", "")
             return Fault(known.path or "body", shown(error["input"]), reason, accepted(known.node, schema))
 
 

@@ -8,6 +8,7 @@ from service.contract.settings import Settings
 from service.contract.spec import JobSpec
 
 MAX_ATOMS = 50_000_000  # of a periodic dataset, images included: a worker holds them all, about 2 GB
+_ROWS = 4  # of an image that a device can't part, as in kernels.device
 _ATOM_BYTES = 300  # about what an atom under a tip takes in a worker, as in worker.maker
 
 
@@ -19,7 +20,11 @@ def host_bytes(spec: JobSpec, samples: int, atoms: float) -> int:
 
 def over_limits(plan: Plan, atoms: float, settings: Settings) -> list[Fault]:
     """What is too much about a planned job, with what would be accepted; nothing if it fits. atoms: a structure's."""
-    return [*_sample_faults(plan, settings), *_atom_faults(plan, atoms), *_size_faults(plan, atoms, settings)]
+    return [
+        *_sample_faults(plan, settings),
+        *_atom_faults(plan, atoms),
+        *(_size_faults(plan, atoms, settings) or _device_faults(plan.spec, settings)),
+    ]
 
 
 def _sample_faults(plan: Plan, settings: Settings) -> list[Fault]:
@@ -27,7 +32,9 @@ def _sample_faults(plan: Plan, settings: Settings) -> list[Fault]:
     most = min(plan.available, settings.max_samples)
     if plan.available > MAX_INT:
         reason = f"rotations, sweep, epochs and structures make {plan.available} samples, more than can be numbered"
-        return [Fault("epochs", str(plan.spec.epochs), reason, f"together at most {MAX_INT}")]
+        counts = {"epochs": plan.spec.epochs, "sweep": plan.spec.sweep.n}
+        field = max(counts, key=lambda name: counts[name])
+        return [Fault(field, str(counts[field]), reason, f"together at most {MAX_INT}")]
     if asked is not None and asked > plan.available:
         reason = f"{plan.recipe.structures} structures make {plan.available} samples"
         return [Fault("samples", str(asked), reason, f"at most {most}, or null for all")]
@@ -63,3 +70,24 @@ def _size_faults(plan: Plan, atoms: float, settings: Settings) -> list[Fault]:
         return [Fault("batch_size", str(spec.batch_size), reason, f"at most {fitting} with these images")]
     reason = f"one sample alone makes {what} of {one} bytes, this server allows {most}"
     return [Fault("scan.dim", str(list(spec.scan.dim)), reason, "fewer pixels, heights, tips or descriptors")]
+
+
+def _device_faults(spec: JobSpec, settings: Settings) -> list[Fault]:
+    """What a device must hold whole: all maps of a sample, some rows of an image, an image that noise alters."""
+    most = settings.device_memory_bytes // 2  # one part is computed while another is copied, as in kernels.simulator
+    nx, ny = spec.image_dim
+    image = 4 * nx * ny * spec.scan.n_out
+    maps = file_bytes(spec, 1) - image * len(spec.tips)
+    rows = min(nx, _ROWS) * image // nx * (2 if spec.noise.alters else 1)
+    given, dim = f"{len(spec.descriptors)} descriptors", str(list(spec.scan.dim))
+    held = [
+        ("descriptors", given, "the maps of a sample take", maps, "fewer or smaller ones"),
+        ("scan.dim", dim, f"{_ROWS} rows of an image take", rows, "fewer pixels along y or fewer heights"),
+    ]
+    if spec.noise.alters:
+        held.append(("scan.dim", dim, "an image, whole for its noise, takes", 2 * image, "a smaller image or a crop"))
+    return [
+        Fault(field, value, f"{what} {size} bytes on a device, this server allows {most}", accepted)
+        for field, value, what, size, accepted in held
+        if size > most
+    ][:1]

@@ -77,7 +77,7 @@ def bind(spec: JobSpec, structures: Structures, rotations: Rotations, bonding: B
         covalent_radius=table.covalent_radius[number],
         vdw_radius=table.vdw_radius[number],
         offsets=offsets,
-        bonds=bonding.of(draws.structure, offsets),
+        bonds=bonding.of(draws.structure, offsets) if any(d.kind == "bonds" for d in spec.descriptors) else None,
         number=number,
     )
     samples, tips = draws.distance.shape

@@ -15,6 +15,17 @@ def too_close(xyz: NDArray[np.float64]) -> tuple[int, int] | None:
     return _by_pairs(xyz) if len(xyz) <= SMALL else _by_cells(xyz)
 
 
+def nearest_image(lattice: NDArray[np.float64], npbc: tuple[int, int, int]) -> float:
+    """How near the images of an atom come to each other, Å: −a…a, −b…b, −c…c along the vectors of lattice (3, 3).
+
+    There are none along a vector of zeros; infinite where there are none at all.
+    """
+    most = [2 * n if vector.any() else 0 for n, vector in zip(npbc, lattice, strict=True)]
+    steps = np.array(list(product(range(most[0] + 1), *(range(-n, n + 1) for n in most[1:]))))
+    apart = np.linalg.norm(steps[steps.any(axis=1)] @ lattice, axis=1)
+    return float(apart.min(initial=np.inf))
+
+
 def _by_pairs(xyz: NDArray[np.float64]) -> tuple[int, int] | None:
     d = xyz[:, None] - xyz
     near = np.einsum("ijk,ijk->ij", d, d) < TOO_CLOSE**2

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.archives import ACCEPTED, MAX_NAME, Budget, Upload, members
-from service.contract.closeness import TOO_CLOSE, too_close
+from service.contract.closeness import TOO_CLOSE, nearest_image, too_close
 from service.contract.errors import Fault, InvalidInput, TooLarge
 from service.contract.settings import Settings
 from service.contract.structures import Structures
@@ -180,7 +180,11 @@ def _lattice_fault(frame: Frame, lattice: NDArray[np.float64]) -> Fault | None:
     length = np.hypot.reduce(lattice, axis=1)  # of squares 1e±200 has none
     length = length[length > 0]
     if length.max() <= MAX_COORDINATE and length.min() >= TOO_CLOSE:
-        return None
+        near = nearest_image(lattice, (1, 1, 1))
+        if near >= TOO_CLOSE:
+            return None
+        accepted = f"lattice vectors that keep them {TOO_CLOSE:g} Å apart"
+        return _at(frame, -1, f"{near:.3g} Å", "images of an atom are on top of each other", accepted)
     value = ", ".join(f"{vector:g} Å" for vector in length)
     accepted = f"lattice vectors of {TOO_CLOSE:g} to {MAX_COORDINATE:g} Å, or of zeros where it is not periodic"
     return _at(frame, -1, value, "the length of a lattice vector is out of range", accepted)

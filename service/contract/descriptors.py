@@ -60,7 +60,7 @@ class AtomicDisks(DescriptorModel):
     r_pp: ProbeRadius = Field(default=-0.5, description="Added to every van der Waals radius, Å.")
     mode: Literal["sphere", "center"] = Field(
         default="sphere",
-        description="Whether depth counts from the spheres' tops or from the atoms' centres.",
+        description="'sphere': depth counts from the highest atom; 'center': from 1 Å above it, disks are fainter.",
     )
 
 

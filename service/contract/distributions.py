@@ -77,7 +77,7 @@ class _Choice(Distribution):
         if self.weights is None:
             return
         if len(self.weights) != values:
-            raise refusal("weights", self.weights, "one weight a value is needed", f"{values} numbers")
+            raise refusal("weights", self.weights, "one weight a value is needed", f"a list of {values}")
         if not sum(self.weights) > 0:
             raise refusal("weights", self.weights, "nothing could be drawn", "a weight above 0")
 

@@ -19,7 +19,9 @@ class Scan(Model):
         description="Corners (x0, y0, z0), (x1, y1, z1) of the tip's positions, Å.",
     )
     dim: tuple[Pixels, Pixels, Annotated[int, Field(ge=2, le=4096)]] = Field(
-        default=(128, 128, 19), description="Pixels along x and y, and tip heights."
+        default=(128, 128, 19),
+        description="Pixels along x and y, the first and the last on the window's edges; "
+        "tip heights, the highest at z1, (z1 − z0) / dim[2] apart.",
     )
     df_steps: DfSteps = Field(
         default=10, description="Oscillation amplitude, peak to peak, in vertical steps; 1 acts as 2."

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 import numpy as np
 from pydantic import Field, model_validator
 
+from service.contract.closeness import TOO_CLOSE, nearest_image
 from service.contract.delivery import Delivery, Keep, Stream
 from service.contract.descriptors import AtomicDisks, AtomRfunc, Bonds, Descriptor, HeightMap, VdwSpheres
 from service.contract.distributions import reach
@@ -56,6 +57,9 @@ class Periodic(Model):
             box = math.prod(math.hypot(*vector) for vector in self.lattice)  # were they at right angles
             if abs(np.linalg.det(np.array(self.lattice))) <= _FLAT * box:
                 raise refusal("lattice", self.lattice, "the vectors span no volume", "three independent vectors")
+            if nearest_image(np.array(self.lattice), self.npbc) < TOO_CLOSE:
+                reason = "images of an atom are on top of each other"
+                raise refusal("lattice", self.lattice, reason, f"vectors that keep them {TOO_CLOSE:g} Å apart")
         return self
 
 
@@ -86,7 +90,11 @@ class JobSpec(Model):
         default=(Tip(),), description="Each sample is imaged with every tip, in this order."
     )
     distance: float = Field(
-        default=4.5, ge=-10, le=100, description="Tip-sample distance (physics.md §5), Å.", examples=[4.5]
+        default=4.5,
+        ge=-10,
+        le=100,
+        description="From the contact of the Lennard-Jones spheres of probe particle and sample to the highest tip, Å.",
+        examples=[4.5],
     )
     descriptors: Annotated[tuple[Descriptor, ...], Field(max_length=64)] = Field(
         default_factory=common_descriptors, description="Image descriptors, in this order."
@@ -141,6 +149,9 @@ class JobSpec(Model):
             tilt = max(math.hypot(*t) for t in swept.tilt or (tip.tilt,)) + tilted
             if tilt < r0:
                 continue
+            if r0 <= 0:
+                reason = f"a tip's bond could be {r0:g} Å long"
+                raise refusal("randomise.r0", longer, reason, "bonds that stay longer than 0 Å")
             # What was asked for besides the tip, which alone is sound.
             asked = {
                 "randomise.tilt": (drawn.tilt, tilted),

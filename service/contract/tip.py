@@ -34,7 +34,7 @@ class Tip(Model):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if len(self.charge_z) != len(self.charges):
-            raise refusal("charge_z", self.charge_z, "one height a charge is needed", f"{len(self.charges)} numbers")
+            raise refusal("charge_z", self.charge_z, "one height a charge is needed", f"a list of {len(self.charges)}")
         if not math.hypot(*self.tilt) < self.r0:
             raise refusal("tilt", self.tilt, "the tilt is as long as the bond", f"a length below r0 = {self.r0:g} Å")
         k_x, k_y, k_z, k_r = self.stiffness

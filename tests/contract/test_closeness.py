@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.contract import closeness
-from service.contract.closeness import TOO_CLOSE, too_close
+from service.contract.closeness import TOO_CLOSE, nearest_image, too_close
+from service.contract.structures import Structures
 
 WAYS = [closeness._by_pairs, closeness._by_cells]
 
@@ -49,3 +50,17 @@ def test_many_atoms_apart():
     i, j = too_close(grid)
     assert i < j
     assert 12_345 in (i, j)
+
+
+@given(
+    lattice=st.lists(st.lists(st.floats(-5, 5), min_size=3, max_size=3), min_size=3, max_size=3),
+    npbc=st.tuples(*[st.integers(0, 2)] * 3),
+)
+def test_images_of_an_atom_are_as_near_as_two_of_them(lattice, npbc):
+    lattice = np.array(lattice)
+    one = Structures(
+        xyz=np.zeros((1, 3)), q=np.zeros(1), z=np.ones(1, int), offsets=np.arange(2), names=np.array(["H"])
+    )
+    xyz = one.repeated(npbc, lattice).xyz
+    distance = np.linalg.norm(xyz[:, None] - xyz, axis=2)[~np.eye(len(xyz), dtype=bool)]
+    assert nearest_image(lattice, npbc) == pytest.approx(distance.min(initial=np.inf), abs=1e-12)

@@ -97,6 +97,13 @@ def test_lattices_out_of_range(vector, value):
     assert "lattice vector is out of range" in fault.reason
 
 
+def test_images_of_an_atom_on_top_of_each_other():
+    (fault,) = faults(("a.xyz", b'1\nLattice="5 0 0 5 0.1 0 0 0 0"\nH 0 0 0\n'))
+    assert (fault.field, fault.value) == ("a.xyz, structure 1, line 2", "0.1 Å")
+    assert fault.reason == "images of an atom are on top of each other"
+    assert fault.accepted == "lattice vectors that keep them 0.3 Å apart"
+
+
 def test_survives_its_file():
     s = read(("a.zip", zipped(("b.xyz", BENZENE), ("c.xyz", H))))
     assert dataset_id(Structures.from_bytes(s.to_bytes())) == dataset_id(s)

@@ -297,8 +297,8 @@ ORDERED = ("below low", "at least 2")
                 ("tip", [{}, {"element": 54}]),
             ]
             for weights, told in [
-                ([1], ("[1.0]", "one weight a value is needed", "2 numbers")),
-                ([1, 2, 3], ("[1.0, 2.0, 3.0]", "one weight a value is needed", "2 numbers")),
+                ([1], ("[1.0]", "one weight a value is needed", "a list of 2")),
+                ([1, 2, 3], ("[1.0, 2.0, 3.0]", "one weight a value is needed", "a list of 2")),
                 ([0, 0], ("[0.0, 0.0]", "nothing could be drawn", "a weight above 0")),
             ]
         ),

@@ -38,7 +38,6 @@ TOO_LONG = [  # 3 Å is the bond of the default tip
         "3 Å of 3 Å",
     ),
     ({"tips": [{"tilt": [1, 0]}], "randomise": {"r0": drawn(0, -2)}}, "randomise.r0", "-2.0", "1 Å of 1 Å"),
-    ({"randomise": {"r0": drawn(-3)}}, "randomise.r0", "-3.0", "0 Å of 0 Å"),
     ({"sweep": {"tilt": [(0, 0), (0, 3)]}}, "sweep.tilt", "3.0", "3 Å of 3 Å"),
     ({"sweep": {"tilt": [(0, 2)], "r0": [3, 2]}}, "sweep.tilt", "2.0", "2 Å of 2 Å"),
     ({"tips": [{"tilt": [0, 2]}], "sweep": {"r0": [3, 2]}}, "sweep.r0", "2.0", "2 Å of 2 Å"),
@@ -65,6 +64,13 @@ TOO_LONG = [  # 3 Å is the bond of the default tip
         "1.5 Å of 1.5 Å",
     ),
 ]
+
+
+def test_a_bond_has_a_length():
+    fault = refused(randomise={"r0": drawn(-3.5), "tilt": {"kind": "disk", "radius": 1}})
+    assert (fault.field, fault.value) == ("randomise.r0", "-3.5")
+    assert fault.reason == "a tip's bond could be -0.5 Å long"
+    assert fault.accepted == "bonds that stay longer than 0 Å"
 
 
 @pytest.mark.parametrize(("changes", "field", "value", "lengths"), TOO_LONG)
@@ -126,7 +132,7 @@ def test_a_tips_own_tilt_is_shorter_than_its_bond(tilt):
 @pytest.mark.parametrize(
     ("tip", "field", "value", "reason", "accepted"),
     [
-        ({"charges": [1, 2]}, "charge_z", "[0.1, 0.0, -0.1, 0.0]", "one height a charge is needed", "2 numbers"),
+        ({"charges": [1, 2]}, "charge_z", "[0.1, 0.0, -0.1, 0.0]", "one height a charge is needed", "a list of 2"),
         ({"charges": [1] * 5}, "charges", "[1, 1, 1, 1, 1]", "at most 4", "a list of at most 4 items"),
         *(
             (
@@ -214,6 +220,18 @@ def test_a_lattice_has_a_volume(lattice):
     assert fault.value == str([[float(x) for x in vector] for vector in lattice])
     assert fault.reason == "the vectors span no volume"
     assert fault.accepted == "three independent vectors"
+
+
+@pytest.mark.parametrize(
+    ("lattice", "npbc"),
+    [([[1e-3, 0, 0], [0, 1e-3, 0], [0, 0, 1e-3]], [20, 20, 20]), ([[5, 0, 0], [5, 0.2, 0], [0, 0, 9]], [1, 1, 0])],
+)
+def test_images_of_an_atom_stay_apart(lattice, npbc):
+    fault = refused(periodic={"lattice": lattice, "npbc": npbc})
+    assert fault.field == "periodic.lattice"
+    assert fault.reason == "images of an atom are on top of each other"
+    assert fault.accepted == "vectors that keep them 0.3 Å apart"
+    assert spec(periodic={"lattice": lattice, "npbc": [0, 0, 1]} if lattice[2][2] > 1 else None)
 
 
 @pytest.mark.parametrize(

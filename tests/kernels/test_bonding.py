@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from kernels import bonding
 from kernels.bonding import bonded
+from kernels.errors import InvalidInput
 
 CHAIN = np.array([[0.0, 0, 0], [1.3, 0, 0], [2.6, 0, 0]])
 
@@ -36,3 +37,9 @@ def test_a_crystal_of_many_atoms() -> None:
     assert len(found) == 3 * side * side * (side - 1)
     assert np.allclose(np.linalg.norm(np.diff(xyz[found], axis=1), axis=2), 1.5)
     assert (np.diff(found[:, 0] * side**3 + found[:, 1]) > 0).all()
+
+
+def test_a_crowd_is_refused_before_its_pairs_fill_the_memory() -> None:
+    xyz = np.random.default_rng(0).uniform(0, 1, (2000, 3))
+    with pytest.raises(InvalidInput, match="more than 64 bonds an atom"):
+        bonded(xyz, np.full(2000, 0.7), np.array([0, 2000]))

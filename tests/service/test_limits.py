@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,3 +55,20 @@ def test_a_periodic_dataset_fits_into_a_worker():
     """20,000 atoms, of which 50 million may be there with their images: 2500 times."""
     assert fields(periodic={"npbc": [20, 20, 0]}) == []  # 41² = 1681
     assert fields(periodic={"npbc": [20, 20, 1]}) == ["periodic.npbc"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "size"),
+    [
+        ({"descriptors": [{"kind": "vdw_spheres", "dim": (4096, 4096)}] * 5}, "descriptors", 5 * 4 * 4096**2),
+        ({"scan": {"dim": (2000, 2000, 19)}, "noise": {"normalise": True}}, "scan.dim", 2 * 4 * 10 * 2000**2),
+        ({"scan": {"dim": (8, 4096, 2100)}}, "scan.dim", 4 * 4 * 2091 * 4096),
+    ],
+)
+def test_what_a_device_must_hold_whole(changes, field, size):
+    spec = JobSpec.model_validate({"dataset": "ds-0", "batch_size": 1, "descriptors": [], **changes})
+    plan = Plan(Recipe.of(spec, 1))
+    assert not over_limits(plan, 30, Settings(device_memory_bytes=2 * size))
+    (fault,) = over_limits(plan, 30, Settings(device_memory_bytes=2 * size - 1))
+    assert fault.field == field
+    assert f"{size} bytes on a device" in fault.reason

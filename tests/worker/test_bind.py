@@ -259,6 +259,13 @@ def test_descriptors_are_bound_with_what_was_asked():
     assert spheres.descriptor.channels == len(spec.descriptors[2].channels) == 5
 
 
+@pytest.mark.parametrize(("kind", "found"), [("bonds", True), ("atom_rfunc", False)])
+def test_bonds_are_looked_for_where_they_are_shown(kind, found):
+    spec = JobSpec.model_validate({"dataset": "ds-1", "descriptors": [{"kind": kind}]})
+    _, bound = bound_of(spec, np.arange(3))
+    assert (bound.atoms.bonds is not None) == found
+
+
 def test_noise_is_bound_image_by_image():
     white = {"amplitude": {"kind": "uniform", "low": 0.1, "high": 0.2, "scope": "tip"}, "distribution": "uniform"}
     spec = JobSpec.model_validate(
