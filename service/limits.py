@@ -32,7 +32,7 @@ def _sample_faults(plan: Plan, settings: Settings) -> list[Fault]:
     most = min(plan.available, settings.max_samples)
     if plan.available > MAX_INT:
         reason = f"rotations, sweep, epochs and structures make {plan.available} samples, more than can be numbered"
-        counts = {"epochs": plan.spec.epochs, "sweep": plan.spec.sweep.n}
+        counts = {"epochs": plan.spec.epochs or 0, "sweep": plan.spec.sweep.n}
         field = max(counts, key=lambda name: counts[name])
         return [Fault(field, str(counts[field]), reason, f"together at most {MAX_INT}")]
     if asked is not None and asked > plan.available:

@@ -87,8 +87,15 @@ class Maker:
     def prepare(self, make: Make) -> _Group:
         """All that is drawn for these batches, in the kernels' terms.
 
-        Raises FileNotFoundError if the dataset is gone, AfmbatchError for a batch that does not fit the host.
+        Raises FileNotFoundError if the dataset is gone, AfmbatchError for a batch that does not fit the host or that
+        the kernels refuse, now and always.
         """
+        try:
+            return self._prepared(make)
+        except kernels.InvalidInput as error:
+            raise AfmbatchError(str(error)) from None
+
+    def _prepared(self, make: Make) -> _Group:
         plan, samples = self._job(make)
         bounds = [0, *accumulate(map(plan.size, make.batches))]
         spec, numbers = plan.spec, plan.numbers(*make.batches)

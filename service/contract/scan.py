@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from service.contract.model import Finite, Model, refusal
 
+LEAST_DISTANCE, MOST_DISTANCE = -10.0, 100.0  # Å between tip and sample
+Distance: TypeAlias = Annotated[float, Field(ge=LEAST_DISTANCE, le=MOST_DISTANCE)]
 Point: TypeAlias = tuple[Finite, Finite, Finite]
 Pixels: TypeAlias = Annotated[int, Field(ge=2, le=4096)]
 DfSteps: TypeAlias = Annotated[int, Field(ge=1, le=4096)]

@@ -13,12 +13,12 @@ from pydantic import Field, model_validator
 from service.contract.closeness import TOO_CLOSE, nearest_image
 from service.contract.delivery import Delivery, Keep, Stream
 from service.contract.descriptors import AtomicDisks, AtomRfunc, Bonds, Descriptor, HeightMap, VdwSpheres
-from service.contract.distributions import reach
+from service.contract.distributions import reach, within
 from service.contract.model import MAX_INT, Model, refusal
 from service.contract.noise import Noise
 from service.contract.randomise import Randomise
 from service.contract.rotation import BestDirections, Rotation
-from service.contract.scan import Point, Scan
+from service.contract.scan import LEAST_DISTANCE, MOST_DISTANCE, Distance, Point, Scan
 from service.contract.sweep import Sweep
 from service.contract.tip import AtomicNumber, Tip
 
@@ -89,10 +89,8 @@ class JobSpec(Model):
     tips: Annotated[tuple[Tip, ...], Field(min_length=1, max_length=64)] = Field(
         default=(Tip(),), description="Each sample is imaged with every tip, in this order."
     )
-    distance: float = Field(
+    distance: Distance = Field(
         default=4.5,
-        ge=-10,
-        le=100,
         description="From the contact of the Lennard-Jones spheres of probe particle and sample to the highest tip, Å.",
         examples=[4.5],
     )
@@ -134,6 +132,7 @@ class JobSpec(Model):
     @model_validator(mode="after")
     def _check(self) -> Self:
         self._check_tilt()
+        self._check_distance()
         self._check_overlap()
         self._check_crop()
         self._check_end()
@@ -162,6 +161,13 @@ class JobSpec(Model):
             field, value = next((field, value) for field, (given, value) in asked.items() if given)
             reason = f"a tip's tilt could be as long as its bond: {tilt:g} Å of {r0:g} Å"
             raise refusal(field, value, reason, "a longest tilt that is shorter than the shortest bond")
+
+    def _check_distance(self) -> None:
+        """Whatever is drawn, the distance stays one that could be given."""
+        if (drawn := self.randomise.distance) is None:
+            return
+        given = self.sweep.distance or (self.distance,)
+        within("randomise.distance", drawn, LEAST_DISTANCE - min(given), MOST_DISTANCE - max(given))
 
     def _check_overlap(self) -> None:
         for name in ("df_steps", "lateral_stiffness", "radial_stiffness", "tip"):

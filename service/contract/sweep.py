@@ -8,7 +8,7 @@ from pydantic import Field
 
 from service.contract.distributions import MAX_VALUES
 from service.contract.model import Finite, Model
-from service.contract.scan import DfSteps
+from service.contract.scan import DfSteps, Distance
 from service.contract.tip import Pair, Tip
 
 Stiffness: TypeAlias = Annotated[float, Field(ge=1e-3, le=1e4)]
@@ -22,7 +22,7 @@ class Sweep(Model):
     """
 
     tip: Annotated[tuple[Tip, ...], Field(max_length=64)] = Field(default=(), description="In place of each tip.")
-    distance: Annotated[tuple[Annotated[float, Field(ge=-10, le=100)], ...], Field(max_length=MAX_VALUES)] = Field(
+    distance: Annotated[tuple[Distance, ...], Field(max_length=MAX_VALUES)] = Field(
         default=(), description="Tip-sample distance, Å."
     )
     tilt: Annotated[tuple[Pair, ...], Field(max_length=MAX_VALUES)] = Field(

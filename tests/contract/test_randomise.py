@@ -59,3 +59,12 @@ def test_what_is_not_known_can_not_be_randomised():
 
 def test_nothing_is_randomised_that_was_not_asked_for():
     assert set(spec().randomise.model_dump().values()) == {None}
+
+
+def test_a_drawn_distance_is_one_that_could_be_given():
+    far = {"kind": "uniform", "low": -14.6, "high": 0.0}  # from 4.5 Å on
+    fault = refused(randomise={"distance": far})
+    assert (fault.field, fault.accepted) == ("randomise.distance", "values from -14.5 to 95.5")
+    assert spec(randomise={"distance": far | {"low": -14.5, "high": 95.5}})
+    swept = {"sweep": {"distance": [0.0, 9.0]}, "randomise": {"distance": far | {"low": -10.0, "high": 92.0}}}
+    assert refused(**swept).accepted == "values from -10 to 91"

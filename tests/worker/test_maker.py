@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+import kernels
 from service.contract.errors import AfmbatchError
 from service.contract.recipe import Recipe
 from service.contract.settings import Settings
@@ -134,3 +135,12 @@ def test_tips_are_imaged_in_their_order(maker, store):
 def test_a_dataset_that_is_gone_is_an_error(maker):
     with pytest.raises(FileNotFoundError):
         make(maker, "job-g", spec(dataset="ds-2"), 0)
+
+
+def test_what_the_kernels_refuse_is_refused_once(maker, monkeypatch):
+    def refuse(*_, **__):
+        raise kernels.InvalidInput("bonds: too many")
+
+    monkeypatch.setattr(kernels.Simulator, "prepare", refuse)
+    with pytest.raises(AfmbatchError, match="bonds: too many"):
+        make(maker, "job-l", spec(force_field={"charges": "none"}), 0)
