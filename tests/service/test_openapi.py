@@ -7,7 +7,10 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.generation import GenerationMode
 
 from service.app import create_app
+from service.contract.batch import pieces
 from service.contract.settings import Settings
+
+from .test_forms import ARRAYS
 
 CONFIG = SchemathesisConfig.from_dict(
     {
@@ -27,8 +30,8 @@ schema = schemathesis.openapi.from_dict(create_app(Settings(), None, None, None)
 def made(house):
     """A dataset, and a job of it with its first two batches."""
     job = house.job()
-    house.record(job, 0, b"first")
-    house.record(job, 1, b"second")
+    for number in range(2):
+        house.record(job, number, b"".join(pieces(ARRAYS | {"afm": ARRAYS["afm"][:, :, :4, :4]})))
     return {"job_id": job, "dataset_id": house.dataset()}
 
 
