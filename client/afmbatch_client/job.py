@@ -72,12 +72,18 @@ class Job:
 
     def records(self, start: int = 0) -> Iterator[dict[str, Any]]:
         """Batches that can be downloaded, from number `start` on: batch, samples, bytes, sha256."""
-        total = math.inf
-        while start < total:
+        end = math.inf
+        while start < end:
             page = self._json("GET", "/batches", params={"start": start, "limit": _PAGE})
             yield from page["batches"]
-            total = page["total"]
+            end = page["total"] if page["total"] is not None else self._end()
             start += _PAGE
+
+    def _end(self) -> int:
+        """Beyond the last batch that a stream without end may have by now."""
+        status = self.status()
+        counts, room = status["counts"], status["spec"]["delivery"]["buffer_batches"]
+        return int(counts["batches_done"] + counts["batches_failed"] + room)
 
     def batch(self, number: int, wait: float = math.inf, check: bool = True) -> Batch:
         """A batch. Raises NotYet if it is not made within `wait` s, JobFailed if it never will be."""

@@ -76,6 +76,7 @@ for _, batch in ipairs(ARGV) do
   end
 end
 rise(floor)
+redis.call('PUBLISH', 'afmbatch:events', string.match(KEYS[1], 'job:([^:]+)'))
 return dropped
 """
 # ARGV: the batch, its shard, the first batch of that. Recorded batches stay as far as they fit into the buffer, for
@@ -101,5 +102,6 @@ if tonumber(ARGV[2]) < tonumber(shards) then
   redis.call('HSET', KEYS[1], 'shards', ARGV[2], 'end', ARGV[3], 'waiting', '')
   redis.call('HINCRBY', KEYS[1], 'rewound', 1)
 end
+redis.call('PUBLISH', 'afmbatch:events', string.match(KEYS[1], 'job:([^:]+)'))
 return dropped
 """

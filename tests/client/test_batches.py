@@ -33,6 +33,16 @@ def test_all_of_them_in_order(job):
     assert [r["batch"] for r in job.records(2)] == [2, 3]
 
 
+def test_records_of_a_stream_without_end(client, house):
+    stream = {"kind": "stream", "buffer_batches": 4}
+    job = client.job(house.job(delivery=stream, epochs=None, samples=None))
+    for n in (0, 2):
+        house.record(job.id, n, npz_of(n))
+    assert [r["batch"] for r in job.records()] == [0, 2]
+    job.acknowledge([0])
+    assert [r["batch"] for r in job.records()] == [2]
+
+
 def test_from_one_on_and_every_second(job):
     job.make(0, 1, 2, 3)
     assert [b.number for b in job.batches(start=1)] == [1, 2, 3]

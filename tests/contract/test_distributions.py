@@ -110,9 +110,9 @@ def test_normal_with_all_that_lies_beyond_its_bounds_at_them():
 
 
 def test_normal_far_from_its_bounds():
-    values = distance(kind="normal", mean=-1.0, sigma=3.0, low=-100, high=100)
-    follows(values, lambda x: normal((x + 1) / 3))
-    assert abs(values.mean() + 1) < 3.891 * 3 / N**0.5
+    values = distance(kind="normal", mean=20.0, sigma=3.0, low=-14, high=95)
+    follows(values, lambda x: normal((x - 20) / 3))
+    assert abs(values.mean() - 20) < 3.891 * 3 / N**0.5
     assert abs(values.var() / 9 - 1) < 3.891 * (2 / N) ** 0.5
 
 
