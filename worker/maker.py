@@ -23,6 +23,7 @@ from service.contract.orientations import Rotations
 from service.contract.plan import Plan
 from service.contract.recipe import ENGINE, Recipe, Source
 from service.contract.settings import GROUPS, Settings
+from service.contract.spec import JobSpec
 from service.contract.store import Store, dataset_key
 from service.contract.structures import Structures
 from worker.bind import Bound, bind, bind_descriptor, bind_noise
@@ -181,30 +182,8 @@ class Maker:
 
     def _known(self, recipe: Recipe, draws: Draws, noise: NoiseDraws | None, bound: Bound) -> Batch:
         mols = np.column_stack([bound.atoms.xyz, bound.atoms.charge, bound.number])[bound.original]
-        by_sample = {
-            "scan_windows": bound.window,
-            "rotation": bound.rotation,
-            "offset": draws.offset,
-            "lattice": bound.lattice,
-            "distance": draws.distance,
-            "df_steps": draws.df_steps,
-            "tip": draws.tip,
-            "tip_element": draws.element,
-            "tip_charges": draws.charges,
-            "tip_charge_z": draws.charge_z,
-            "tip_lj": bound.tip_lj,
-            "tip_tilt": draws.tilt,
-            "r0": draws.r0,
-            "stiffness": draws.stiffness,
-            "sample_charges": draws.sample_charges,
-            "crop": draws.crop,
-        }
-        if noise is not None:
-            drawn = {"drift": noise.drift, "gradient": noise.gradient, "noise_amplitude": noise.amplitude}
-            by_sample |= {
-                name: array for name, array in (drawn | {"cutouts": noise.cutouts}).items() if array is not None
-            }
-        places = {"structure": draws.structure, "epoch": draws.epoch, "sweep": draws.sweep, "sample": draws.sample}
+        by_sample = _as_used(recipe.spec, draws, bound) | ({} if noise is None else _noise(noise))
+        places = {"structure": draws.structure, "epoch": draws.epoch, "sample": draws.sample}
         by_atom = {"mols": mols.astype(np.float32)}
         if bound.lj is not None:
             by_atom["lj"] = bound.lj[bound.original].astype(np.float32)
@@ -231,6 +210,48 @@ class Maker:
             "device_kind": self._info.kind,
             "driver": self._info.driver,
         }
+
+
+def _as_used(spec: JobSpec, draws: Draws, bound: Bound) -> dict[str, NDArray[Any]]:
+    """What was given, swept or drawn, by its name in the file.
+
+    What only some specs can make differ from sample to sample is there for these: each array costs a file of few
+    samples some microseconds.
+    """
+    used = {
+        "scan_windows": bound.window,
+        "rotation": bound.rotation,
+        "distance": draws.distance,
+        "df_steps": draws.df_steps,
+        "tip_tilt": draws.tilt,
+        "r0": draws.r0,
+        "stiffness": draws.stiffness,
+    }
+    drawn, swept = spec.randomise, spec.sweep
+    if drawn.tip or swept.tip or drawn.tip_charges or swept.tip_charges or drawn.lj_radius or drawn.lj_epsilon:
+        used |= {
+            "tip": draws.tip,
+            "tip_element": draws.element,
+            "tip_charges": draws.charges,
+            "tip_charge_z": draws.charge_z,
+            "tip_lj": bound.tip_lj,
+        }
+    if drawn.sample_charges or swept.sample_charges:
+        used["sample_charges"] = draws.sample_charges
+    if drawn.offset:
+        used["offset"] = draws.offset
+    if spec.periodic:
+        used["lattice"] = bound.lattice
+    if spec.noise.crop:
+        used["crop"] = draws.crop
+    if swept.axes:
+        used["sweep"] = draws.sweep
+    return used
+
+
+def _noise(drawn: NoiseDraws) -> dict[str, NDArray[Any]]:
+    named = {"drift": drawn.drift, "gradient": drawn.gradient, "noise_amplitude": drawn.amplitude}
+    return {name: array for name, array in (named | {"cutouts": drawn.cutouts}).items() if array is not None}
 
 
 def _small(array: NDArray[Any]) -> NDArray[Any]:

@@ -82,9 +82,12 @@ def test_presets_run(service, dataset, preset, tips, dim, combinations):
     assert dim is None or afm.shape[2:4] == (dim, dim)
     assert np.isfinite(afm).all()
     assert afm.std(axis=(2, 3)).min() > 0  # there is something in every slice
-    assert len({(s["sweep"].item(), s["stiffness"][0, 0].item(), s["df_steps"][0].item()) for s in found.values()}) == (
-        combinations
-    )
+    assert len(
+        {
+            (s.get("sweep", np.zeros(())).item(), s["stiffness"][0, 0].item(), s["df_steps"][0].item())
+            for s in found.values()
+        }
+    ) == (combinations)
     quality = np.concatenate([batch["quality"] for batch in batches])
     assert not (quality & 8).any()
     if preset == "quam-afm":
