@@ -29,8 +29,8 @@ class Batch:
     tip_tilt (T, 2) f4; r0 (T,) f4; stiffness (T, 4) f4, N/m; structure, epoch, sample i8.
     Where the spec makes them differ: tip (T,) i4, which of its tips, swept or drawn ones; tip_element (T,) i4;
     tip_charges, tip_charge_z (T, 4) f4; tip_lj (T, 2) f4, radius Å and depth eV; sample_charges (T,) f4, the factor in
-    them; offset (2,) f4; lattice (3, 3) f4, as imaged, NaN where there is none; crop (2,) i4, the image's first pixel in
-    the scan; sweep i4; and of noise drift (T, n_out, 2) f4, gradient (T, 2) f4, noise_amplitude (T,) f4, cutouts
+    them; offset (2,) f4; lattice (3, 3) f4, as imaged, NaN where there is none; crop (2,) i4, the image's first pixel
+    in the scan; sweep i4; and of noise drift (T, n_out, 2) f4, gradient (T, 2) f4, noise_amplitude (T,) f4, cutouts
     (T, rectangles, 4) i4.
     by_atom, first axis ΣN, molecule b is mol_offsets[b]:mol_offsets[b+1]: mols (5,) f4, x y z q Z as the last tip
     images it; lj (T, 2) f4, radius Å and depth eV under each tip, where these are drawn.
