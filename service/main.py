@@ -31,7 +31,13 @@ def run(settings: Settings) -> None:
         ) as redis,
     ):
         app = create_app(settings, Ledger(redis), Store(settings.store_url), open_queue(settings))
-        config = uvicorn.Config(app, timeout_graceful_shutdown=_GRACE_SECONDS, access_log=False, http=ZeroCopyProtocol)
+        config = uvicorn.Config(
+            app,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            access_log=False,
+            http=ZeroCopyProtocol,
+            loop="asyncio",  # not uvloop, where that is installed: it has no sendfile
+        )
         host, port, *_ = listening.getsockname()
         logging.getLogger("uvicorn.error").info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
         Server(config, app.state.bell).run(sockets=[listening])

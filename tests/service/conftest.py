@@ -110,7 +110,9 @@ def serving(app) -> Iterator[str]:
     """The address of an application that runs on a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as service.main does
-        config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=2, http=ZeroCopyProtocol)
+        config = uvicorn.Config(
+            app, log_level="critical", timeout_graceful_shutdown=2, http=ZeroCopyProtocol, loop="asyncio"
+        )
         server = Listening(config, app.state.bell)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
