@@ -1,6 +1,6 @@
 """What a job may ask of this server: how many samples, how large a batch."""
 
-from service.contract.batch import file_bytes
+from service.contract.batch import file_bytes, memory_bytes
 from service.contract.errors import Fault
 from service.contract.model import MAX_INT
 from service.contract.plan import Plan
@@ -9,13 +9,12 @@ from service.contract.spec import JobSpec
 
 MAX_ATOMS = 50_000_000  # of a periodic dataset, images included: a worker holds them all, about 2 GB
 _ROWS = 4  # of an image that a device can't part, as in kernels.device
-_ATOM_BYTES = 300  # about what an atom under a tip takes in a worker, as in worker.maker
 
 
 def host_bytes(spec: JobSpec, samples: int, atoms: float) -> int:
     """About what so many samples take of a worker's memory, of structures of so many atoms on average."""
     atoms *= spec.periodic.copies if spec.periodic else 1
-    return samples * (file_bytes(spec, 1) + round(atoms * len(spec.tips) * _ATOM_BYTES))
+    return samples * memory_bytes(spec, 1, atoms)
 
 
 def over_limits(plan: Plan, atoms: float, settings: Settings) -> list[Fault]:

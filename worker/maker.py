@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import kernels
 from kernels.simulator import Pending, Prepared
-from service.contract.batch import FORMAT, Batch, file_bytes, pieces
+from service.contract.batch import FORMAT, Batch, memory_bytes, pieces
 from service.contract.descriptors import channel_names, own_arrays
 from service.contract.drawing import Draws
 from service.contract.errors import AfmbatchError, CannotStart
@@ -31,7 +31,6 @@ from worker.bonding import Bonding
 from worker.messages import Made, Make, Ready
 
 _JOBS_KEPT = 4  # jobs whose structures and rotations stay in memory
-_ATOM_BYTES = 300  # about what an atom under a tip takes until it is on the device, all arrays together
 # Ready.ahead and Ready.samples. A GPU is full with 120 samples; preparing 480 at once costs half as much a sample, and
 # while they are hashed, each file by one core, sixteen cores are busy.
 _AT_BEST = {"gpu": (GROUPS, 480), "cpu": (GROUPS - 1, 16), "other": (2, 1)}
@@ -102,7 +101,7 @@ class Maker:
         spec, numbers = plan.spec, plan.numbers(*make.batches)
         draws = plan.draw(numbers)
         atoms = int(np.diff(samples.structures.offsets)[draws.structure].sum())
-        size = file_bytes(spec, bounds[-1]) + atoms * len(spec.tips) * _ATOM_BYTES
+        size = memory_bytes(spec, bounds[-1], atoms)
         if size > (most := self._settings.group_bytes):
             raise AfmbatchError(f"batch_size: a batch needs {size} bytes of this worker's memory, it may use {most}")
         bound = bind(spec, samples.structures, samples.rotations, samples.bonding, draws)

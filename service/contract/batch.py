@@ -16,6 +16,7 @@ from service.contract.stored_zip import Piece
 
 FORMAT = 1
 MEDIA_TYPE = "application/vnd.numpy.npz"
+_ATOM_BYTES = 300  # about what an atom under a tip takes in a worker until it is on the device, all arrays together
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,3 +86,8 @@ def file_bytes(spec: JobSpec, samples: int) -> int:
     images = nx * ny * (len(spec.tips) * spec.scan.n_out + len(channel_names(spec.descriptors)))
     own = sum(len(d.channels) * d.dim[0] * d.dim[1] for d in own_arrays(spec.descriptors).values() if d.dim)
     return samples * 4 * (images + own)
+
+
+def memory_bytes(spec: JobSpec, samples: int, atoms: float) -> int:
+    """About what so many samples, of so many atoms in all, take of a worker's memory."""
+    return file_bytes(spec, samples) + round(atoms * len(spec.tips) * _ATOM_BYTES)

@@ -6,7 +6,6 @@ under its own keys, so that a deleted job leaves nothing and a late worker can't
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -15,17 +14,15 @@ from redis import Redis
 from redis.client import NEVER_DECODE
 
 from service.contract.buffer import ACKNOWLEDGE, REWIND, RISE, Issued
+from service.contract.derived import Look, derive
 from service.contract.errors import NotFound
 from service.contract.plan import Plan
 from service.contract.status import (
     BatchFailure,
     BatchRecord,
-    Counts,
     DatasetRecord,
-    Flags,
     JobRecord,
     JobStatus,
-    State,
     WorkerRecord,
 )
 
@@ -297,7 +294,7 @@ class Ledger:
             rows = p.execute()
         now = time.time()
         looks = [rows[n : n + 7] for n in range(0, len(rows), 7)]
-        return [_derive(_Look(*look), now) for look in looks if look[0]]
+        return [derive(Look(*look), now) for look in looks if look[0]]
 
     def start(self, job_id: str) -> None:
         """Note that work on a job began."""
@@ -475,67 +472,3 @@ def happened(message: str) -> tuple[str, set[int]]:
     """What a message of the channel EVENTS tells: a job, and its batches to which it happened; none: to all of it."""
     job_id, *batches = message.split(" ")
     return job_id, set(map(int, batches))
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What there is of a job at one moment."""
-
-    job: dict[str, str]
-    bits: int
-    failed: int
-    errors: list[str]
-    issue: dict[str, str]
-    recorded: int
-    acknowledged: int
-
-    def time(self, name: str) -> float | None:
-        return float(self.job[name]) if name in self.job else None
-
-
-def _derive(look: _Look, now: float) -> JobStatus:
-    job, issued = look.job, Issued.of(look.issue)
-    record = JobRecord.model_validate_json(job["record"])
-    plan = Plan(record)
-    started, since, last, cancelled = map(look.time, ("started", "since", "last", "cancelled"))
-    if issued.floor is None:
-        done, samples_done = look.bits, int(job["samples"])
-    else:  # what came again is counted once
-        done = look.recorded + issued.floor - issued.lost + look.acknowledged
-        samples_done = min(done * record.spec.batch_size, plan.samples)
-    before = int(job.get("before", 0))
-    if done == plan.batches:
-        state = State.DONE
-    elif cancelled is not None:
-        state = State.CANCELLED
-    elif done + look.failed == plan.batches:
-        state = State.FAILED
-    elif issued.floor is not None and not issued.waiting and issued.end <= done + look.failed:
-        state = State.PAUSED
-    else:
-        state = State.QUEUED if started is None else State.RUNNING
-    finished = None
-    if state.final:
-        finished = max(t for t in (last, cancelled, record.created_at) if t is not None)
-    rate = None
-    if since is not None and samples_done > before:
-        rate = (samples_done - before) / max((last if state.final and last else now) - since, 1e-6)
-    return JobStatus(
-        **dict(record),
-        recipe=job["keys"].rpartition(":")[2],  # with the engine version as of then
-        state=state,
-        counts=Counts(
-            samples=None if plan.recipe.endless else plan.samples,
-            samples_done=samples_done,
-            batches=None if plan.recipe.endless else plan.batches,
-            batches_done=done,
-            batches_failed=look.failed,
-            flagged=int(job.get("flagged", 0)),
-            flags=Flags(**{name: int(job.get(f"flag:{name}", 0)) for name in Flags.model_fields}),
-        ),
-        started_at=started,
-        finished_at=finished,
-        samples_per_second=rate,
-        eta_seconds=(plan.samples - samples_done) / rate if rate and not (state.final or record.endless) else None,
-        errors=tuple(BatchFailure.model_validate_json(e) for e in look.errors),
-    )
