@@ -9,6 +9,7 @@ import pyopencl as cl
 
 from kernels.errors import BuildFailed, DeviceNotFound
 from kernels.linker import Linker
+from kernels.pocl_cpu import name_cpu
 
 Kind = Literal["gpu", "cpu", "other"]
 SOURCES = Path(__file__).parent
@@ -70,7 +71,9 @@ class Device:
         self.tile = (8, 16, 1) if self.lanes == 1 else (4, 4, 1)
         # Pixels of a warp, 8 × 4 of the tile, go one way together: where it begins must not depend on anything.
         self.rows_together = 4 if self.lanes == 1 else 1
-        self._linker = Linker() if POCL in self.info.platform.casefold() else None
+        if POCL in self.info.platform.casefold():
+            self._linker = Linker()
+            name_cpu(device.int_ptr)
         self.context = cl.Context([device])
         self.uploads, self.queue, self.downloads = (cl.CommandQueue(self.context) for _ in range(3))
         self.local_memory = int(device.local_mem_size)
