@@ -1,1 +1,1 @@
-"""The programs: `afmbatch up`, `serve`, `worker`, `demo`. Everything is opened here and handed down."""
+"""The shared core of the service and its workers, and the programs that start them."""

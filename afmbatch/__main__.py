@@ -1,5 +1,5 @@
 """`python -m afmbatch`."""
 
-from afmbatch.cli import app
+from afmbatch.cli.app import app
 
 app()

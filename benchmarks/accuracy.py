@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from afmbatch.spec.descriptors import channel_names
+from afmbatch.spec.job import JobSpec
+from afmbatch.structures.structures import Structures
 from benchmarks.cases import Case
-from service.contract.descriptors import channel_names
-from service.contract.spec import JobSpec
-from service.contract.structures import Structures
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "lj_pc"
 CLOSE = 1e-3  # of the largest |Δf|: nearer than this a pixel counts as right

@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from service.contract.datasets import Upload, read_structures
-from service.contract.distributions import Disk, Uniform
-from service.contract.orientations import Rotations
-from service.contract.plan import Plan
-from service.contract.randomise import Randomise
-from service.contract.recipe import Recipe
-from service.contract.settings import Settings
-from service.contract.spec import JobSpec
-from service.contract.structures import Structures
-from service.contract.tip import Tip
-from worker.bind import Bound, bind
-from worker.bonding import Bonding
+from afmbatch.sampling.plan import Plan
+from afmbatch.sampling.recipe import Recipe
+from afmbatch.settings import Settings
+from afmbatch.spec.distributions import Disk, Uniform
+from afmbatch.spec.job import JobSpec
+from afmbatch.spec.randomise import Randomise
+from afmbatch.spec.tips import Tip
+from afmbatch.structures.ingest import Upload, read_structures
+from afmbatch.structures.structures import Structures
+from worker.engine.binding import Bound, bind
+from worker.engine.bond_cache import Bonding
+from worker.engine.orientations import Orientations
 
 SHIPPED = files("afmbatch") / "molecules"
 LARGER = Path(__file__).with_name("molecules")
@@ -63,8 +63,8 @@ class Case:
         return Bonding(self.structures)
 
     @cached_property
-    def _rotations(self) -> Rotations:
-        return Rotations(self.spec, self.structures)
+    def _rotations(self) -> Orientations:
+        return Orientations(self.spec, self.structures)
 
 
 def samples(bound: Bound) -> list[Sample]:

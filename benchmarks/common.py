@@ -9,18 +9,18 @@ from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
-from afmbatch.demo import common_job
-from service.contract.datasets import Upload, read_structures
-from service.contract.plan import Plan
-from service.contract.recipe import Recipe
-from service.contract.settings import Settings
-from service.contract.spec import JobSpec
-from service.contract.store import Content, Store
-from service.contract.stored_zip import Piece
-from service.contract.structures import Structures
-from worker.maker import Maker
-from worker.messages import Answer, Make, Refused
-from worker.pipeline import Pipeline
+from afmbatch.cli.demo import common_job
+from afmbatch.sampling.plan import Plan
+from afmbatch.sampling.recipe import Recipe
+from afmbatch.settings import Settings
+from afmbatch.spec.job import JobSpec
+from afmbatch.storage.object_store import Content, ObjectStore
+from afmbatch.storage.zip_writer import Piece
+from afmbatch.structures.ingest import Upload, read_structures
+from afmbatch.structures.structures import Structures
+from worker.engine.batch_maker import Maker
+from worker.engine.pipeline import Pipeline
+from worker.messages import Answer, BatchRefused, Make
 
 
 def molecule_files() -> list[Path]:
@@ -40,7 +40,7 @@ def job_of(samples: int, batch_size: int, dataset: str, structures: int) -> JobS
     return JobSpec.model_validate(common_job(dataset, samples) | {"rotations": chosen, "batch_size": batch_size})
 
 
-class Nowhere(Store):
+class Nowhere(ObjectStore):
     """Keeps no batches: what is made ends in host memory."""
 
     def put_batch(self, job_id: str, batch: int, pieces: Iterable[Piece]) -> Content:
@@ -56,7 +56,7 @@ def engine_seconds(maker: Maker, spec: JobSpec, structures: int) -> float:
     room = threading.Semaphore(ready.ahead * together)
 
     def answer(answer: Answer) -> None:
-        if isinstance(answer, Refused):
+        if isinstance(answer, BatchRefused):
             fault(RuntimeError(answer.error))
         room.release()
 

@@ -21,13 +21,13 @@ from redis import Redis
 from rich.console import Console
 from rich.table import Table
 
-from afmbatch import tether
-from afmbatch.up import Stack, free_port
+from afmbatch.cli import child_process as tether
+from afmbatch.cli.up import Stack, free_port
+from afmbatch.ledger.ledger import Ledger
+from afmbatch.ledger.records import BatchRecord
+from afmbatch.sampling.plan import Plan
+from afmbatch.storage.object_store import ObjectStore, batch_key
 from benchmarks.nginx import proxying, sending
-from service.contract.ledger import Ledger
-from service.contract.plan import Plan
-from service.contract.status import BatchRecord
-from service.contract.store import Store, batch_key
 
 _WATER = "3\nwater\nO 0.0 0.0 0.0 -0.8\nH 0.96 0.0 0.0 0.4\nH -0.24 0.93 0.0 0.4\n"
 
@@ -60,12 +60,12 @@ def _batch(stack: Stack, data: bytes) -> tuple[str, str]:
     dataset = httpx.post(f"{stack.url}/v1/datasets", files=files, trust_env=False).raise_for_status().json()["id"]
     spec = {"dataset": dataset, "samples": 2, "batch_size": 2}
     job = httpx.post(f"{stack.url}/v1/jobs", json=spec, trust_env=False).raise_for_status().json()["id"]
-    content = Store(stack.env["AFMBATCH_STORE_URL"]).put_batch(job, 0, [data])
+    content = ObjectStore(stack.env["AFMBATCH_STORE_URL"]).put_batch(job, 0, [data])
     with Redis.from_url(stack.env["AFMBATCH_REDIS_URL"], decode_responses=True) as redis:
-        ledger = Ledger(redis)
-        samples = Plan(ledger.job(job)).size(0)
+        ledger = Ledger.on(redis)
+        samples = Plan(ledger.jobs.get(job)).size(0)
         record = BatchRecord(batch=0, samples=samples, bytes=content.bytes, sha256=content.sha256)
-        ledger.record_batches(job, [record])
+        ledger.batches.record(job, [record])
     return f"/v1/jobs/{job}/batches/0", f"/{batch_key(job, 0, content.sha256)}"
 
 

@@ -19,14 +19,14 @@ from rich.console import Console
 from rich.table import Table
 
 import kernels
+from afmbatch.spec.job import JobSpec
 from benchmarks import roofline
 from benchmarks.accuracy import Accuracy, references
 from benchmarks.cases import Case, cases, samples
 from benchmarks.peer import Peer
 from kernels import Atoms, Device, Images, Result, Simulator
 from kernels.simulator import Prepared
-from service.contract.spec import JobSpec
-from worker.bind import Bound, bind_descriptor
+from worker.engine.binding import Bound, bind_descriptor
 
 SIZES = (120, 20)  # samples of our batches
 BATCHES = {"gpu": 16, "cpu": 3}  # that a run makes, one beside the other

@@ -9,8 +9,8 @@ from string import Template
 
 import httpx
 
-from afmbatch import tether
-from afmbatch.up import free_port
+from afmbatch.cli import child_process as tether
+from afmbatch.cli.up import free_port
 
 _TEMPLATE = Path(__file__).parents[1] / "proxy" / "afmbatch.conf.template"
 _START_SECONDS = 20.0

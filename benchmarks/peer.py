@@ -12,10 +12,10 @@ from ppafm.ocl import field, relax
 from ppafm.ocl.AFMulator import AFMulator
 from ppafm.ocl.oclUtils import OCLEnvironment
 
+from afmbatch.spec.descriptors import Descriptor
+from afmbatch.spec.job import JobSpec
+from afmbatch.spec.tips import Tip
 from benchmarks.cases import Sample
-from service.contract.descriptors import Descriptor
-from service.contract.spec import JobSpec
-from service.contract.tip import Tip
 
 GRID = 10  # points per Å of its force grid: its default
 MAPS = {

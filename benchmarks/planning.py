@@ -21,20 +21,20 @@ from redis import Redis
 from rich.console import Console
 from rich.table import Table
 
-from afmbatch import tether
-from afmbatch.embedded import EmbeddedRedis
-from afmbatch.up import free_port
-from service.contract.ledger import Ledger
-from service.contract.orientations import Rotations
-from service.contract.plan import Plan
-from service.contract.recipe import Recipe
-from service.contract.rotations import best, directions
-from service.contract.spec import JobSpec
-from service.contract.status import BatchFailure, BatchRecord, DatasetRecord, StructureKind
-from service.contract.store import Store, batch_key
-from service.contract.structures import Structures
-from worker.bind import bind
-from worker.bonding import Bonding
+from afmbatch.cli import child_process as tether
+from afmbatch.cli.embedded_redis import EmbeddedRedis
+from afmbatch.cli.up import free_port
+from afmbatch.ledger.ledger import Ledger
+from afmbatch.ledger.records import BatchFailure, BatchRecord, DatasetRecord, StructureKind
+from afmbatch.sampling.directions import best, directions
+from afmbatch.sampling.plan import Plan
+from afmbatch.sampling.recipe import Recipe
+from afmbatch.spec.job import JobSpec
+from afmbatch.storage.object_store import ObjectStore, batch_key
+from afmbatch.structures.structures import Structures
+from worker.engine.binding import bind
+from worker.engine.bond_cache import Bonding
+from worker.engine.orientations import Orientations
 
 RECORDED = 100_000  # batches, of a job of 10⁶ samples
 TOGETHER = 5  # of them are recorded at once
@@ -83,13 +83,13 @@ def measure_host(table: Table) -> None:
     table.add_row("best 30 of 100 directions, 10⁵ molecules", f"{time.perf_counter() - began:.2f} s", "seconds")
 
     spec = JobSpec.model_validate({"dataset": "ds-0", "batch_size": 120, "randomise": RANDOMISE})
-    rotations, bonding = Rotations(spec, structures), Bonding(structures)
+    rotations, bonding = Orientations(spec, structures), Bonding(structures)
     plan = Plan(Recipe.of(spec, len(structures)))
     table.add_row("120 samples: their numbers", timed(lambda: plan.numbers(3), 200), "≪ 1 ms")
     sample = plan.numbers(3)
     table.add_row("120 samples: all draws", timed(lambda: plan.draw(sample), 200), "≪ 1 ms")
     draws = plan.draw(sample)
-    unseen = timed(lambda: Rotations(spec, structures).of(draws), 50)
+    unseen = timed(lambda: Orientations(spec, structures).of(draws), 50)
     table.add_row("120 samples: rotations, structures not seen before", unseen, "")
     table.add_row("120 samples: rotations", timed(lambda: rotations.of(draws), 200), "≪ 1 ms")
     table.add_row("120 samples: bind", timed(lambda: bind(spec, structures, rotations, bonding, draws), 200), "≤ 1 ms")
@@ -151,7 +151,7 @@ def measure_posting(table: Table, ledger: Ledger, http: httpx.Client, pid: int) 
             kinds=(kind,),
             created_at=0.0,
         )
-        return ledger.add_dataset(record).id
+        return ledger.datasets.add(record).id
 
     def post(what: str, status: int, wanted: str, **spec: Any) -> dict[str, Any]:
         Path(f"/proc/{pid}/clear_refs").write_text("5")  # sets VmHWM back
@@ -174,19 +174,19 @@ def measure_posting(table: Table, ledger: Ledger, http: httpx.Client, pid: int) 
     return post("34,000 structures × 30", 201, wanted, dataset=small, samples=10**6, batch_size=BATCH)
 
 
-def measure_polling(table: Table, ledger: Ledger, store: Store, http: httpx.Client, job: dict[str, Any]) -> None:
+def measure_polling(table: Table, ledger: Ledger, store: ObjectStore, http: httpx.Client, job: dict[str, Any]) -> None:
     """Records RECORDED batches and FAILED failures of the job, then asks for it in every way."""
     name, url, wanted = job["id"], f"/v1/jobs/{job['id']}", "< 10 ms"
     records = [
         BatchRecord(batch=b, samples=BATCH, bytes=FILE_BYTES, sha256=os.urandom(32).hex()) for b in range(RECORDED)
     ]
-    ledger.start(name)
+    ledger.jobs.mark_started(name)
     began = time.perf_counter()
     for first in range(0, RECORDED, TOGETHER):
-        ledger.record_batches(name, records[first : first + TOGETHER])
+        ledger.batches.record(name, records[first : first + TOGETHER])
     table.add_row(f"record a batch, {TOGETHER} at once", f"{(time.perf_counter() - began) / RECORDED * 1e3:.3f} ms", "")
     for batch in range(RECORDED, RECORDED + FAILED):
-        ledger.record_failure(name, BatchFailure(batch=batch, error="the engine died over it (tried 3 times)"))
+        ledger.batches.record_failure(name, BatchFailure(batch=batch, error="the engine died over it (tried 3 times)"))
     there = records[RECORDED // 2]
     for record in records:
         store.put(batch_key(name, record.batch, record.sha256), bytes(FILE_BYTES) if record is there else b"")
@@ -204,10 +204,10 @@ def measure_polling(table: Table, ledger: Ledger, store: Store, http: httpx.Clie
     table.add_row("GET batches/n up to its headers", timed(lambda: headers(there.batch, 200), 50), wanted)
     table.add_row("GET batches/n, still to come", timed(lambda: headers(RECORDED + FAILED, 404), 50), wanted)
     table.add_row("GET batches/n, failed", timed(lambda: headers(RECORDED, 404), 50), wanted)
-    plan = Plan(ledger.job(name))
+    plan = Plan(ledger.jobs.get(name))
     shard = plan.shard(plan.shards // 2)
-    table.add_row(f"missing of {len(shard)} batches", timed(lambda: ledger.missing(name, shard), 50), "")
-    table.add_row("missing of 10⁴ batches", timed(lambda: ledger.missing(name, range(9000, 19_000)), 50), "")
+    table.add_row(f"missing of {len(shard)} batches", timed(lambda: ledger.batches.missing(name, shard), 50), "")
+    table.add_row("missing of 10⁴ batches", timed(lambda: ledger.batches.missing(name, range(9000, 19_000)), 50), "")
 
 
 def measure_removing(table: Table, redis: Redis, http: httpx.Client, url: str) -> None:
@@ -246,7 +246,7 @@ def main() -> None:
         serving(Path(name), server.url) as (http, pid),
         Redis.from_url(server.url, decode_responses=True) as redis,
     ):
-        ledger, store = Ledger(redis), Store((Path(name) / "store").as_uri())
+        ledger, store = Ledger.on(redis), ObjectStore((Path(name) / "store").as_uri())
         job = measure_posting(table, ledger, http, pid)
         measure_polling(table, ledger, store, http, job)
         measure_removing(table, redis, http, f"/v1/jobs/{job['id']}")

@@ -19,12 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 import kernels
-from afmbatch.up import Stack, free_port
+from afmbatch.cli.up import Stack, free_port
+from afmbatch.settings import Settings
+from afmbatch.storage.object_store import dataset_key
+from afmbatch.structures.ingest import dataset_id
 from benchmarks.common import Nowhere, engine_seconds, job_of, molecule_files, molecules
-from service.contract.datasets import dataset_id
-from service.contract.settings import Settings
-from service.contract.store import dataset_key
-from worker.maker import Maker
+from worker.engine.batch_maker import Maker
 
 _POLL_SECONDS = 0.05
 

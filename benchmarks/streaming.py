@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from afmbatch.up import Stack, free_port
+from afmbatch.cli.up import Stack, free_port
 from afmbatch_client import Client
 from afmbatch_client.job import Job
 from afmbatch_client.loader import Shares

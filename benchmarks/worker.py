@@ -22,21 +22,21 @@ from rich.console import Console
 from rich.table import Table
 
 import kernels
-from afmbatch import tether
-from afmbatch.embedded import EmbeddedRedis
+from afmbatch.cli import child_process as tether
+from afmbatch.cli.embedded_redis import EmbeddedRedis
+from afmbatch.ledger.ledger import Ledger
+from afmbatch.ledger.records import JobRecord, State
+from afmbatch.ledger.shard_scheduler import ShardScheduler
+from afmbatch.ledger.task_queue import open_queue
+from afmbatch.sampling.recipe import Recipe
+from afmbatch.settings import Settings
+from afmbatch.spec.job import JobSpec
+from afmbatch.storage.object_store import ObjectStore, dataset_key
+from afmbatch.storage.zip_writer import PIECE_BYTES
+from afmbatch.structures.ingest import dataset_id
 from benchmarks.common import Nowhere, engine_seconds, job_of, molecules
-from service.contract.datasets import dataset_id
-from service.contract.issue import Issuer
-from service.contract.ledger import Ledger
-from service.contract.queue import open_queue
-from service.contract.recipe import Recipe
-from service.contract.settings import Settings
-from service.contract.spec import JobSpec
-from service.contract.status import JobRecord, State
-from service.contract.store import Store, dataset_key
-from service.contract.stored_zip import PIECE_BYTES
-from worker.maker import Maker
-from worker.pipeline import WRITERS
+from worker.engine.batch_maker import Maker
+from worker.engine.pipeline import WRITERS
 
 
 def writing_seconds(directory: Path, batches: int, batch_bytes: int) -> float:
@@ -62,7 +62,7 @@ class Jobs:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._ledger = Ledger(Redis.from_url(settings.redis_url, decode_responses=True))
+        self._ledger = Ledger.on(Redis.from_url(settings.redis_url, decode_responses=True))
         self._queue = open_queue(settings)
         self._number = 0
 
@@ -72,10 +72,10 @@ class Jobs:
         recipe = Recipe.of(spec, structures)
         job = JobRecord(**dict(recipe), id=f"job-{self._number}", created_at=time.time())
         with self._queue.connection.pipeline() as together:
-            self._ledger.add_job(job, together)
-            Issuer(self._queue, self._ledger, self._settings).begin(job, together)
+            self._ledger.jobs.add(job, together)
+            ShardScheduler(self._queue, self._ledger, self._settings).begin(job, together)
             together.execute()
-        while not (status := self._ledger.status(job.id)).state.final:
+        while not (status := self._ledger.jobs.status(job.id)).state.final:
             time.sleep(0.05)
         if status.state is not State.DONE or status.finished_at is None:
             raise RuntimeError(str(status.errors))
@@ -91,7 +91,7 @@ def main(
     """Measure a worker stage by stage."""
     console = Console()
     with tempfile.TemporaryDirectory(dir=directory, prefix="afmbatch-") as name:
-        store = Store((Path(name) / "store").as_uri())
+        store = ObjectStore((Path(name) / "store").as_uri())
         settings = Settings(store_url=(Path(name) / "store").as_uri())
         structures = molecules()
         dataset, n = dataset_id(structures), len(structures)

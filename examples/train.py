@@ -17,7 +17,7 @@ import torch
 import typer
 from rich.console import Console
 
-from afmbatch.up import Stack, UpError, free_port
+from afmbatch.cli.up import Stack, UpError, free_port
 from afmbatch_client import Client, ClientError, Job
 from afmbatch_client.torch import Batches, Loader
 from examples.fit import MeanImage, Step, fit
@@ -84,7 +84,7 @@ def _line(point: dict[str, float]) -> str:
 
 
 def progress(steps: Sequence[Step]) -> dict[str, float]:
-    """Losses and rates over these steps."""
+    """RetryPolicy and rates over these steps."""
     samples, waited = sum(s.samples for s in steps), sum(s.waited for s in steps)
     seconds = waited + sum(s.worked for s in steps)
     return {

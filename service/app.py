@@ -10,16 +10,16 @@ from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from rq import Queue
 
-from service.bell import Bell
-from service.contract.delivery import Acknowledgement, Rewinding
-from service.contract.ledger import Ledger
-from service.contract.recipe import MoreEpochs, MoreMolecules
-from service.contract.settings import Settings
-from service.contract.spec import JobSpec
-from service.contract.store import Store
+from afmbatch.ledger.ledger import Ledger
+from afmbatch.sampling.recipe import MoreEpochs, MoreMolecules
+from afmbatch.settings import Settings
+from afmbatch.spec.delivery import Acknowledgement, Rewinding
+from afmbatch.spec.job import JobSpec
+from afmbatch.storage.object_store import ObjectStore
 from service.dispatch import Dispatch
-from service.problems import Problem, handlers
-from service.routes import batches, datasets, events, jobs, preflight, presets, samples, service, streams
+from service.routes import batches, datasets, events, health, jobs, preflight, presets, samples, streams
+from service.transport.job_notifier import JobNotifier
+from service.transport.problems import Problem, handlers
 
 _DESCRIPTION = """
 Post a job spec, get AFM training batches.
@@ -40,7 +40,7 @@ _TAGS = [
 ]
 
 
-def create_app(settings: Settings, ledger: Ledger, store: Store, queue: Queue) -> FastAPI:
+def create_app(settings: Settings, ledger: Ledger, store: ObjectStore, queue: Queue) -> FastAPI:
     """The application on objects that the caller opened, and closes."""
     app = FastAPIOffline(  # its documentation page is our own: training clusters often can't reach a CDN
         redoc_url=None,
@@ -54,9 +54,9 @@ def create_app(settings: Settings, ledger: Ledger, store: Store, queue: Queue) -
         lifespan=_lifespan,
     )
     app.state.settings = settings
-    app.state.bell = Bell(settings.redis_url)
+    app.state.bell = JobNotifier(settings.redis_url)
     app.state.dispatch = Dispatch(settings, ledger, store, queue)
-    for module in (datasets, presets, preflight, jobs, streams, events, batches, samples, service):
+    for module in (datasets, presets, preflight, jobs, streams, events, batches, samples, health):
         app.include_router(module.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

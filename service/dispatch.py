@@ -8,25 +8,26 @@ from typing import Any
 
 import obstore.exceptions
 from redis import RedisError, WatchError
+from redis.client import Pipeline
 from rq import Queue
 
-from service.contract.datasets import Upload, dataset_id, read_structures
-from service.contract.elements import elements
-from service.contract.errors import Conflict, Fault, Gone, InvalidInput, NotFound, NotYet, Unavailable
-from service.contract.issue import Issuer
-from service.contract.kinds import kinds_of
-from service.contract.ledger import Ledger
-from service.contract.plan import Plan
-from service.contract.queue import remove_tasks
-from service.contract.recipe import Extension, MoreEpochs, MoreMolecules, Recipe
-from service.contract.settings import Settings
-from service.contract.spec import JobSpec
-from service.contract.status import BatchRecord, DatasetRecord, JobRecord, JobStatus, State
-from service.contract.store import Store, batch_key, dataset_key, job_prefix
-from service.contract.structures import Structures
-from service.downloads import BatchFile
-from service.extensions import extended_by_epochs, extended_by_molecules
-from service.preflight import Preflight, preflight, preview, refused
+from afmbatch.errors import Conflict, FieldError, Gone, InvalidInput, NotFound, NotYet, Unavailable
+from afmbatch.ledger.ledger import Ledger
+from afmbatch.ledger.records import BatchRecord, DatasetRecord, JobRecord, JobStatus, State
+from afmbatch.ledger.shard_scheduler import ShardScheduler
+from afmbatch.ledger.task_queue import remove_tasks
+from afmbatch.sampling.plan import Plan
+from afmbatch.sampling.recipe import Extension, MoreEpochs, MoreMolecules, Recipe
+from afmbatch.settings import Settings
+from afmbatch.spec.job import JobSpec
+from afmbatch.storage.object_store import ObjectStore, batch_key, dataset_key, job_prefix
+from afmbatch.structures.composition import kinds_of
+from afmbatch.structures.elements import elements
+from afmbatch.structures.ingest import Upload, dataset_id, read_structures
+from afmbatch.structures.structures import Structures
+from service.admission.extensions import extended_by_epochs, extended_by_molecules
+from service.admission.preflight import Preflight, preflight, preview, refused
+from service.transport.downloads import BatchFile
 
 _KEY_CLAIM_SECONDS = 120  # a service that dies over a request frees its idempotency key after this
 _KEY_KEPT_SECONDS = 24 * 3600
@@ -35,12 +36,12 @@ _KEY_KEPT_SECONDS = 24 * 3600
 class Dispatch:
     """Datasets, jobs and their batches, on behalf of the routes. Everything here blocks: call it from a thread."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, store: Store, queue: Queue) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, store: ObjectStore, queue: Queue) -> None:
         self.settings = settings
         self.ledger = ledger
         self.store = store
         self.queue = queue
-        self._issuer = Issuer(queue, ledger, settings)
+        self._issuer = ShardScheduler(queue, ledger, settings)
 
     # Datasets
 
@@ -52,30 +53,30 @@ class Dispatch:
         new = not self._has_dataset(name)
         # Stored even where it is known: an upload repairs a dataset whose file was lost.
         self.store.put(dataset_key(name), structures.to_bytes())
-        return self.ledger.add_dataset(record), new
+        return self.ledger.datasets.add(record), new
 
     def remove_dataset(self, name: str) -> None:
         """Remove a dataset. Raises NotFound; Conflict while unfinished jobs use it."""
-        record = self.ledger.dataset(name)
+        record = self.ledger.datasets.get(name)
         self._refuse_if_used(name)
-        self.ledger.remove_dataset(name)
+        self.ledger.datasets.remove(name)
         try:
             self._refuse_if_used(name)  # a job may have come in between; later ones don't find the dataset
         except Conflict:
-            self.ledger.add_dataset(record)
+            self.ledger.datasets.add(record)
             raise
         self.store.delete(dataset_key(name))
 
     def _has_dataset(self, name: str) -> bool:
         try:
-            self.ledger.dataset(name)
+            self.ledger.datasets.get(name)
         except NotFound:
             return False
         return True
 
     def _refuse_if_used(self, name: str) -> None:
         page, start, users = 500, 0, []
-        while jobs := self.ledger.jobs(start, page)[1]:
+        while jobs := self.ledger.jobs.page(start, page)[1]:
             users += [user for job in jobs if name in job.datasets for user in self._unfinished(job)]
             start += page
         if users:
@@ -86,9 +87,9 @@ class Dispatch:
     def _unfinished(self, job: JobStatus) -> list[str]:
         """This job and those of its single samples, as far as they are not finished."""
         statuses = [job]
-        for child in self.ledger.children(job.id):
+        for child in self.ledger.jobs.children(job.id):
             with contextlib.suppress(NotFound):
-                statuses.append(self.ledger.status(child))
+                statuses.append(self.ledger.jobs.status(child))
         return [status.id for status in statuses if not status.state.final]
 
     # Jobs
@@ -101,7 +102,7 @@ class Dispatch:
         job_id = _new_id()
         if key is None:
             return self._add_job(spec, job_id)
-        digest, first = self.ledger.claim_idempotency(key, spec.digest, job_id, _KEY_CLAIM_SECONDS)
+        digest, first = self.ledger.idempotency_keys.claim(key, spec.digest, job_id, _KEY_CLAIM_SECONDS)
         if digest != spec.digest:
             raise Conflict(f"Idempotency-Key {key!r} was used for another spec (job {first}); take a new key")
         if first != job_id:
@@ -109,14 +110,14 @@ class Dispatch:
         try:
             status, new = self._add_job(spec, job_id)
         except BaseException:
-            self.ledger.release_idempotency(key)
+            self.ledger.idempotency_keys.release(key)
             raise
-        self.ledger.keep_idempotency(key, digest, status.id, _KEY_KEPT_SECONDS)
+        self.ledger.idempotency_keys.keep(key, digest, status.id, _KEY_KEPT_SECONDS)
         return status, new
 
     def _known_job(self, job_id: str, key: str) -> JobStatus:
         try:
-            return self.ledger.status(job_id)
+            return self.ledger.jobs.status(job_id)
         except NotFound:
             raise Conflict(
                 f"Idempotency-Key {key!r} belongs to job {job_id}, which is just being made or was deleted; "
@@ -124,8 +125,8 @@ class Dispatch:
             ) from None
 
     def _add_job(self, spec: JobSpec, job_id: str) -> tuple[JobStatus, bool]:
-        def recipe(together: Any) -> Recipe:
-            dataset = self._dataset_of(spec.dataset, together)
+        def recipe(pipe: Pipeline) -> Recipe:
+            dataset = self._dataset_of(spec.dataset, pipe)
             plan = Plan(Recipe.of(spec, dataset.structures))
             structures, exceeded = refused(plan, dataset, self.settings)
             if structures or exceeded:
@@ -140,67 +141,67 @@ class Dispatch:
         recipe_of looks up what it depends on so that the pipeline it is given fails if that changes meanwhile.
         """
         while True:
-            with self.queue.connection.pipeline() as together:
-                recipe = recipe_of(together)
-                known = self._known(self.ledger.job_of(recipe.recipe_id, None, together))
+            with self.queue.connection.pipeline() as pipe:
+                recipe = recipe_of(pipe)
+                known = self._known(self.ledger.jobs.find_by_recipe(recipe.recipe_id, None, pipe))
                 if known is not None and known.state not in (State.CANCELLED, State.FAILED):
                     return known, False
-                if self._enqueued(recipe, job_id, None, together, first=first):
-                    return self.ledger.status(job_id), True
+                if self._enqueued(recipe, job_id, None, pipe, first=first):
+                    return self.ledger.jobs.status(job_id), True
 
     def _known(self, job_id: str | None) -> JobStatus | None:
         try:
-            return None if job_id is None else self.ledger.status(job_id)
+            return None if job_id is None else self.ledger.jobs.status(job_id)
         except NotFound:
             return None
 
-    def _enqueued(self, recipe: Recipe, job_id: str, parent: str | None, together: Any, *, first: bool) -> bool:
+    def _enqueued(self, recipe: Recipe, job_id: str, parent: str | None, pipe: Pipeline, *, first: bool) -> bool:
         """Make a job, unless what the pipeline watches has changed: it is known with its first task, or not at all."""
         record = JobRecord(**dict(recipe), id=job_id, created_at=time.time(), parent=parent)
-        together.multi()
-        self.ledger.add_job(record, together)
-        self._issuer.begin(record, together, first=first)
-        return _executed(together)
+        pipe.multi()
+        self.ledger.jobs.add(record, pipe)
+        self._issuer.begin(record, pipe, at_front=first)
+        return _executed(pipe)
 
-    def _dataset_of(self, name: str, together: Any) -> DatasetRecord:
+    def _dataset_of(self, name: str, pipe: Pipeline | None) -> DatasetRecord:
         try:
-            return self.ledger.dataset(name, together)
+            return self.ledger.datasets.get(name, pipe)
         except NotFound:
             accepted = "the id of a dataset: POST /v1/datasets makes one, GET /v1/datasets lists them"
-            raise InvalidInput(Fault("dataset", name, "there is no such dataset", accepted)) from None
+            raise InvalidInput(FieldError("dataset", name, "there is no such dataset", accepted)) from None
 
     def extend_job(self, job_id: str, extension: Extension) -> JobStatus:
         """Let a job that is done make more. Raises NotFound, InvalidInput; Conflict in any other state."""
         while True:
-            with self.queue.connection.pipeline() as together:
-                job = self.ledger.status(job_id, together)
-                recipe = self._extended(job, extension, together)
+            with self.queue.connection.pipeline() as pipe:
+                job = self.ledger.jobs.status(job_id, pipe)
+                recipe = self._extended(job, extension, pipe)
                 record = JobRecord(**dict(recipe), id=job_id, created_at=job.created_at)
-                together.multi()
-                self.ledger.extend_job(record, together)
-                self._issuer.extend(record, Plan(job), together)
-                if _executed(together):
-                    return self.ledger.status(job_id)
+                pipe.multi()
+                self.ledger.jobs.extend(record, pipe)
+                self._issuer.extend(record, Plan(job), pipe)
+                if _executed(pipe):
+                    return self.ledger.jobs.status(job_id)
 
-    def _extended(self, job: JobStatus, extension: Extension, together: Any) -> Recipe:
+    def _extended(self, job: JobStatus, extension: Extension, pipe: Pipeline) -> Recipe:
         if job.only is not None:
             raise Conflict(f"job {job.id} makes some samples of a recipe: extend one that makes all of them")
         if job.stream is not None:
             raise Conflict(f"job {job.id} is a stream: post one with more epochs, or without end")
         if job.state is not State.DONE:
             raise Conflict(f"job {job.id} is {job.state.value}; only a job that is done can be extended")
-        self._check_sources(job, together)
+        self._check_sources(job, pipe)
         match extension:
             case MoreEpochs():
                 return extended_by_epochs(job.bare, extension.epochs, self.settings)
             case MoreMolecules():
-                return extended_by_molecules(job.bare, self._dataset_of(extension.dataset, together), self.settings)
+                return extended_by_molecules(job.bare, self._dataset_of(extension.dataset, pipe), self.settings)
 
-    def _check_sources(self, job: JobRecord, together: Any) -> None:
+    def _check_sources(self, job: JobRecord, pipe: Pipeline) -> None:
         """Raises Conflict if a dataset of a job was removed; the pipeline `together` fails if one is meanwhile."""
         for name in job.datasets:
             try:
-                self.ledger.dataset(name, together)
+                self.ledger.datasets.get(name, pipe)
             except NotFound:
                 raise Conflict(f"dataset {name!r} of job {job.id} was removed; upload it again") from None
 
@@ -208,14 +209,14 @@ class Dispatch:
         """What would be made of a spec; and, if it could be, the first samples at once. Raises InvalidInput."""
         dataset = self._dataset_of(spec.dataset, None)
         plan = Plan(Recipe.of(spec, dataset.structures))
-        known = self._known(self.ledger.job_of(plan.recipe.recipe_id, None))
+        known = self._known(self.ledger.jobs.find_by_recipe(plan.recipe.recipe_id, None))
         job = known.id if known is not None and known.state not in (State.CANCELLED, State.FAILED) else None
-        report = preflight(plan, dataset, self.settings, self.ledger.workers(), job)
+        report = preflight(plan, dataset, self.settings, self.ledger.workers.live(), job)
         if not samples or not report.accepted:
             return report
 
-        def recipe(together: Any) -> Recipe:
-            self._dataset_of(spec.dataset, together)
+        def recipe(pipe: Pipeline) -> Recipe:
+            self._dataset_of(spec.dataset, pipe)
             batches = range(min(plan.batches, -(-samples // spec.batch_size)))
             return plan.recipe.of_samples(*plan.numbers(*batches)[:samples].tolist())
 
@@ -224,24 +225,24 @@ class Dispatch:
 
     def cancel_job(self, job_id: str) -> JobStatus:
         """Let a job make no further batches; one that is finished stays as it is. Raises NotFound."""
-        status = self.ledger.status(job_id)
+        status = self.ledger.jobs.status(job_id)
         if status.state.final:
             return status
-        self.ledger.cancel(job_id)
+        self.ledger.jobs.cancel(job_id)
         remove_tasks(self.queue, job_id)
         if status.stream is not None:
-            self.ledger.empty(job_id)
+            self.ledger.streams.clear(job_id)
             self.store.delete_prefix(job_prefix(job_id))
-        return self.ledger.status(job_id)
+        return self.ledger.jobs.status(job_id)
 
     def remove_job(self, job_id: str) -> None:
         """Remove a job with its tasks and batches, and the jobs of its single samples. Raises NotFound."""
-        self.ledger.job(job_id)
-        self.ledger.cancel(job_id)
-        self._remove_jobs(self.ledger.children(job_id))
+        self.ledger.jobs.get(job_id)
+        self.ledger.jobs.cancel(job_id)
+        self._remove_jobs(self.ledger.jobs.children(job_id))
         remove_tasks(self.queue, job_id)
         self.store.delete_prefix(job_prefix(job_id))  # before the ledger forgets: a delete that failed can be repeated
-        self._remove_jobs(self.ledger.remove_job(job_id))
+        self._remove_jobs(self.ledger.jobs.remove(job_id))
         self.store.delete_prefix(job_prefix(job_id))  # what a worker recorded in between
 
     def _remove_jobs(self, jobs: Iterable[str]) -> None:
@@ -258,15 +259,15 @@ class Dispatch:
         is not kept then. Conflict for those that never were, and for a job that keeps its batches.
         """
         self._stream(job_id)
-        with self.queue.connection.pipeline() as together:
-            issued = self.ledger.issued(job_id, together)
+        with self.queue.connection.pipeline() as pipe:
+            issued = self.ledger.issued_shards.get(job_id, pipe)
         most = 0 if issued is None else issued.most
         if never := sorted({batch for batch in batches if batch >= most}):
             shown = ", ".join(map(str, never[:10])) + (", …" if len(never) > 10 else "")
             raise Conflict(f"job {job_id} was not asked to make these batches yet: {shown}; acknowledge what you had")
-        dropped = self.ledger.acknowledge(job_id, batches)
+        dropped = self.ledger.streams.acknowledge(job_id, batches)
         self._delete_files(job_id, dropped)
-        self._issuer.go_on(job_id)
+        self._issuer.resume(job_id)
         return len(dropped)
 
     def rewind_job(self, job_id: str, batch: int) -> JobStatus:
@@ -277,11 +278,11 @@ class Dispatch:
         if batch >= Plan(job).batches:
             raise _no_batch(job, batch)
         self._delete_files(job_id, self._issuer.rewind(job, batch))
-        self._issuer.go_on(job_id)
-        return self.ledger.status(job_id)
+        self._issuer.resume(job_id)
+        return self.ledger.jobs.status(job_id)
 
     def _stream(self, job_id: str) -> JobStatus:
-        job = self.ledger.status(job_id)
+        job = self.ledger.jobs.status(job_id)
         if job.stream is None:
             raise Conflict(f"job {job_id} keeps its batches: only those of a stream are acknowledged and come again")
         return job
@@ -294,15 +295,17 @@ class Dispatch:
 
     def batches(self, job_id: str, start: int, limit: int) -> tuple[int | None, int, list[BatchRecord]]:
         """How many batches a job has, how many are recorded, and those of a range. Raises NotFound."""
-        plan = Plan(self.ledger.job(job_id))
-        return None if plan.recipe.endless else plan.batches, *self.ledger.batches(job_id, plan, start, limit)
+        plan = Plan(self.ledger.jobs.get(job_id))
+        return None if plan.recipe.endless else plan.batches, *self.ledger.batches.page(
+            job_id, range(start, min(start + limit, plan.batches))
+        )
 
     def batch(self, job_id: str, number: int) -> BatchFile:
         """A batch that can be downloaded. Raises NotYet, or NotFound that says why it never will be."""
         try:
-            record = self.ledger.batch(job_id, number)
+            record = self.ledger.batches.get(job_id, number)
         except NotFound:
-            job = self.ledger.status(job_id)
+            job = self.ledger.jobs.status(job_id)
             if job.counts.batches is not None and number >= job.counts.batches:
                 raise _no_batch(job, number) from None
             record = self._recorded(job, number, "batch", f"{job_id}/{number}")
@@ -310,7 +313,7 @@ class Dispatch:
 
     def sample(self, job_id: str, number: int) -> BatchFile:
         """One sample of a job, simulated alone when it is first asked for. Raises NotYet, NotFound, Conflict."""
-        job = self.ledger.job(job_id)
+        job = self.ledger.jobs.get(job_id)
         last = Plan(job).available - 1
         if number > last:
             raise NotFound("sample", f"{job_id}/{number}", f"the samples of this job are 0 to {last}")
@@ -321,27 +324,27 @@ class Dispatch:
     def _child(self, job: JobRecord, recipe: Recipe) -> JobStatus:
         child_id = _new_id()
         while True:
-            with self.queue.connection.pipeline() as together:
-                child = self._known(self.ledger.job_of(recipe.recipe_id, job.id, together))
+            with self.queue.connection.pipeline() as pipe:
+                child = self._known(self.ledger.jobs.find_by_recipe(recipe.recipe_id, job.id, pipe))
                 if child is not None and child.state is not State.CANCELLED:
                     return child
-                self._check_sources(job, together)
-                if self._enqueued(recipe, child_id, job.id, together, first=True):
+                self._check_sources(job, pipe)
+                if self._enqueued(recipe, child_id, job.id, pipe, first=True):
                     break
         try:
-            self.ledger.job(job.id)  # again: whoever removed it meanwhile may not have seen its child
+            self.ledger.jobs.get(job.id)  # again: whoever removed it meanwhile may not have seen its child
         except NotFound:
             self._remove_jobs([child_id])
             raise
-        return self.ledger.status(child_id)
+        return self.ledger.jobs.status(child_id)
 
     def _recorded(self, job: JobStatus, batch: int, what: str, name: str) -> BatchRecord:
         try:
-            return self.ledger.batch(job.id, batch)
+            return self.ledger.batches.get(job.id, batch)
         except NotFound:
-            if (failure := self.ledger.failure(job.id, batch)) is not None:
+            if (failure := self.ledger.batches.failure(job.id, batch)) is not None:
                 raise NotFound(what, name, f"it could not be made: {failure.error}") from None
-            if job.stream is not None and self.ledger.acknowledged(job.id, batch):
+            if job.stream is not None and self.ledger.streams.is_acknowledged(job.id, batch):
                 raise Gone(
                     f"{what} {name!r} was acknowledged and dropped: POST /v1/jobs/{job.id}/rewind with "
                     f'{{"batch": {batch}}} to have it again'
@@ -358,7 +361,7 @@ class Dispatch:
         missing = []
         workers = 0
         try:
-            workers = len(self.ledger.workers())
+            workers = len(self.ledger.workers.live())
         except RedisError:
             missing.append("redis")
         try:
@@ -379,10 +382,10 @@ def _new_id() -> str:
     return f"job-{secrets.token_hex(8)}"
 
 
-def _executed(together: Any) -> bool:
+def _executed(pipe: Pipeline) -> bool:
     """Whether a pipeline was executed; False: what it watches has changed, and nothing was done."""
     try:
-        together.execute()
+        pipe.execute()
     except WatchError:
         return False
     return True

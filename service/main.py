@@ -6,14 +6,14 @@ import socket
 import uvicorn
 from redis import Redis
 
+from afmbatch.errors import CannotStart
+from afmbatch.ledger.ledger import Ledger
+from afmbatch.ledger.task_queue import open_queue
+from afmbatch.settings import Settings
+from afmbatch.storage.object_store import ObjectStore
 from service.app import create_app
-from service.bell import Bell
-from service.contract.errors import CannotStart
-from service.contract.ledger import Ledger
-from service.contract.queue import open_queue
-from service.contract.settings import Settings
-from service.contract.store import Store
-from service.zero_copy import ZeroCopyProtocol
+from service.transport.job_notifier import JobNotifier
+from service.transport.sendfile import ZeroCopyProtocol
 
 _GRACE_SECONDS = 30  # downloads get so long to end after SIGTERM
 
@@ -30,7 +30,7 @@ def run(settings: Settings) -> None:
             health_check_interval=30,
         ) as redis,
     ):
-        app = create_app(settings, Ledger(redis), Store(settings.store_url), open_queue(settings))
+        app = create_app(settings, Ledger.on(redis), ObjectStore(settings.store_url), open_queue(settings))
         config = uvicorn.Config(
             app,
             timeout_graceful_shutdown=_GRACE_SECONDS,
@@ -46,7 +46,7 @@ def run(settings: Settings) -> None:
 class Server(uvicorn.Server):
     """Lets nobody wait for batches or events any longer once it is to stop."""
 
-    def __init__(self, config: uvicorn.Config, bell: Bell) -> None:
+    def __init__(self, config: uvicorn.Config, bell: JobNotifier) -> None:
         super().__init__(config)
         self._bell = bell
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from afmbatch import tether
-from afmbatch.embedded import server_binary
+from afmbatch.cli import child_process as tether
+from afmbatch.cli.embedded_redis import server_binary
 
 
 def until(condition, seconds=60.0):

@@ -51,7 +51,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class BatchRefused:
     """Engine to parent: this batch can't be made, now or later; the engine is well."""
 
     job_id: str
@@ -69,16 +69,18 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class EngineFailed:
     """Engine to parent: something went wrong that a fresh engine may survive; this one ends."""
 
     error: str
 
 
-Answer: TypeAlias = Made | Refused | Skipped
-Message: TypeAlias = Make | Skip | Ready | Answer | Fault
+Answer: TypeAlias = Made | BatchRefused | Skipped
+Message: TypeAlias = Make | Skip | Ready | Answer | EngineFailed
 
-_KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in (Make, Skip, Ready, Made, Refused, Skipped, Fault)}
+_KINDS: dict[str, type[Message]] = {
+    kind.__name__: kind for kind in (Make, Skip, Ready, Made, BatchRefused, Skipped, EngineFailed)
+}
 
 
 def encode(message: Message) -> bytes:

@@ -22,7 +22,7 @@ class ClientError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FieldError:
     """One thing wrong with what was sent: where, what was given, why it is refused, what would be accepted."""
 
     field: str
@@ -42,7 +42,7 @@ class ProblemError(ClientError):
         self.problem = problem
         self.retry_after = retry_after  # s, where the service says so
         parts = ("field", "value", "reason", "accepted")
-        self.faults = [Fault(*(str(e.get(part, "")) for part in parts)) for e in problem.get("errors", ())]
+        self.faults = [FieldError(*(str(e.get(part, "")) for part in parts)) for e in problem.get("errors", ())]
 
     @property
     def status(self) -> int:

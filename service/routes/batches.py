@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
-from service.bell import awaited
-from service.contract.status import BatchRecord
-from service.downloads import BatchFile, download
-from service.problems import declared
-from service.routes import files
-from service.routes.parts import Asked, BatchNumber, Decisions, JobId, Limit, Ringing, Start, Wait
+from afmbatch.ledger.records import BatchRecord
+from service.routes import download_docs as files
+from service.routes.dependencies import Asked, BatchNumber, Decisions, JobId, Limit, Ringing, Start, Wait
+from service.transport.downloads import BatchFile, download
+from service.transport.job_notifier import awaited
+from service.transport.problems import declared
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/batches", tags=["batches"])
 

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
-from service.bodies import uploads
-from service.contract.datasets import Upload
-from service.contract.status import DatasetRecord, DatasetSummary
-from service.problems import Responses, declared
-from service.routes.parts import DatasetId, Decisions, Limit, Page, Start
+from afmbatch.ledger.records import DatasetRecord, DatasetSummary
+from afmbatch.structures.ingest import Upload
+from service.routes.dependencies import DatasetId, Decisions, Limit, Page, Start
+from service.transport.bodies import uploads
+from service.transport.problems import Responses, declared
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
@@ -66,14 +66,14 @@ def create(files: Annotated[list[Upload], Depends(uploads)], decide: Decisions, 
 @router.get("", operation_id="listDatasets", summary="List datasets, newest first", responses=declared(422, 503))
 def page(decide: Decisions, start: Start = 0, limit: Limit = 100) -> DatasetPage:
     """All datasets, a page at a time."""
-    total, items = decide.ledger.datasets(start, limit)
+    total, items = decide.ledger.datasets.page(start, limit)
     return DatasetPage(total=total, start=start, datasets=[item.summary for item in items])
 
 
 @router.get("/{dataset_id}", operation_id="getDataset", summary="Describe a dataset", responses=declared(404, 422, 503))
 def read(dataset_id: DatasetId, decide: Decisions) -> DatasetRecord:
     """How many structures it has, of which elements, and whether they have charges."""
-    return decide.ledger.dataset(dataset_id)
+    return decide.ledger.datasets.get(dataset_id)
 
 
 @router.delete(

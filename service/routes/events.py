@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 from starlette.concurrency import run_in_threadpool
 
-from service.contract.model import MAX_INT
-from service.events import MEDIA_TYPE, EventStream
-from service.problems import Responses, declared
-from service.routes.parts import Decisions, JobId, Ringing
+from afmbatch.spec.model import MAX_INT
+from service.routes.dependencies import Decisions, JobId, Ringing
+from service.transport.event_stream import MEDIA_TYPE, EventStream
+from service.transport.problems import Responses, declared
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/events", tags=["jobs"])
 
@@ -50,5 +50,5 @@ async def follow(
     `progress`: the job as `GET /v1/jobs/{id}` tells it, at once and when it has changed, at most twice a second.
     `batch`: each recorded batch, in the order of recording. `end`: the job in its final state; then the stream ends.
     """
-    await run_in_threadpool(decide.ledger.job, job_id)
+    await run_in_threadpool(decide.ledger.jobs.get, job_id)
     return EventStream(decide.ledger, bell, job_id, last)

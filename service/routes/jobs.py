@@ -4,13 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Response
 
-from service.bodies import extension, job_spec
-from service.contract.recipe import Extension
-from service.contract.spec import JobSpec
-from service.contract.status import JobStatus
-from service.examples import EXTENSIONS, JOBS
-from service.problems import Responses, declared
-from service.routes.parts import Decisions, JobId, Limit, Page, Start
+from afmbatch.ledger.records import JobStatus
+from afmbatch.sampling.recipe import Extension
+from afmbatch.spec.job import JobSpec
+from service.routes.dependencies import Decisions, JobId, Limit, Page, Start
+from service.routes.examples import EXTENSIONS, JOBS
+from service.transport.bodies import extension, job_spec
+from service.transport.problems import Responses, declared
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -90,14 +90,14 @@ def create(
 @router.get("", operation_id="listJobs", summary="List jobs, newest first", responses=declared(422, 503))
 def page(decide: Decisions, start: Start = 0, limit: Limit = 100) -> JobPage:
     """All jobs and how far they are, a page at a time."""
-    total, items = decide.ledger.jobs(start, limit)
+    total, items = decide.ledger.jobs.page(start, limit)
     return JobPage(total=total, start=start, jobs=items)
 
 
 @router.get("/{job_id}", operation_id="getJob", summary="How far a job is", responses=declared(404, 422, 503))
 def read(job_id: JobId, decide: Decisions) -> JobStatus:
     """The job's recipe, spec, state, counts, rate and first errors."""
-    return decide.ledger.status(job_id)
+    return decide.ledger.jobs.status(job_id)
 
 
 @router.post(

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from service.bodies import job_spec
-from service.contract.spec import JobSpec
-from service.preflight import Preflight
-from service.problems import declared
+from afmbatch.spec.job import JobSpec
+from service.admission.preflight import Preflight
+from service.routes.dependencies import Decisions
 from service.routes.jobs import SPEC
-from service.routes.parts import Decisions
+from service.transport.bodies import job_spec
+from service.transport.problems import declared
 
 router = APIRouter(prefix="/v1/preflight", tags=["jobs"])
 MAX_PREVIEW = 10

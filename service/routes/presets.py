@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
-from service.contract.errors import NotFound
-from service.contract.presets import Preset, preset_spec, presets
-from service.contract.spec import JobSpec
-from service.problems import declared
-from service.routes.parts import DATASET_PATTERN
+from afmbatch.errors import NotFound
+from afmbatch.spec.job import JobSpec
+from afmbatch.spec.presets import Preset, preset_spec, presets
+from service.routes.dependencies import DATASET_PATTERN
+from service.transport.problems import declared
 
 router = APIRouter(prefix="/v1/presets", tags=["jobs"])
 

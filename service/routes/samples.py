@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from service.bell import awaited
-from service.downloads import BatchFile, download
-from service.problems import declared
-from service.routes import files
-from service.routes.parts import Asked, Decisions, JobId, Ringing, SampleNumber, Wait
+from service.routes import download_docs as files
+from service.routes.dependencies import Asked, Decisions, JobId, Ringing, SampleNumber, Wait
+from service.transport.downloads import BatchFile, download
+from service.transport.job_notifier import awaited
+from service.transport.problems import declared
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/samples", tags=["batches"])
 

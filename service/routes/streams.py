@@ -5,11 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from service.bodies import acknowledgement, rewinding
-from service.contract.delivery import Acknowledgement, Rewinding
-from service.contract.status import JobStatus
-from service.problems import declared
-from service.routes.parts import Decisions, JobId
+from afmbatch.ledger.records import JobStatus
+from afmbatch.spec.delivery import Acknowledgement, Rewinding
+from service.routes.dependencies import Decisions, JobId
+from service.transport.bodies import acknowledgement, rewinding
+from service.transport.problems import declared
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["jobs"])
 

@@ -159,7 +159,10 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def send_file(self, data, fault, tag=None):
-        """As service.downloads; fault: after so many bytes the connection breaks, or 'wrong', a byte is another."""
+        """Answer as service.transport.downloads does.
+
+        fault: after so many bytes the connection breaks, or 'wrong', a byte is another.
+        """
         tag = tag or f'"{hashlib.sha256(data).hexdigest()}"'
         headers = {"ETag": tag, "Accept-Ranges": "bytes"}
         if self.headers.get("if-none-match") == tag:

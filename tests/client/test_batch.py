@@ -5,8 +5,8 @@ import pickle
 import numpy as np
 import pytest
 
+from afmbatch.storage.batch_file import pieces
 from afmbatch_client import Batch
-from service.contract.batch import pieces
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
+from afmbatch.ledger.records import BatchFailure
 from afmbatch_client import Client, JobFailed, NotFound, NotYet
-from service.contract.status import BatchFailure
 from tests.redis_server import until
 
 from .conftest import number_of
@@ -76,7 +76,7 @@ def test_one_of_them(job):
 
 def test_a_batch_that_could_not_be_made(job, house):
     job.make(0, 2)
-    house.ledger.record_failure(job.id, BatchFailure(batch=1, error="two atoms in one place"))
+    house.ledger.batches.record_failure(job.id, BatchFailure(batch=1, error="two atoms in one place"))
     batches = job.batches()
     assert number_of(next(batches)) == 0
     with pytest.raises(JobFailed, match=r"batch 1 will not be made; batch 1: two atoms") as e:

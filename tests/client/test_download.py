@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
+from afmbatch.ledger.records import BatchFailure
 from afmbatch_client import Client, Damaged, JobFailed
-from service.contract.status import BatchFailure
 
 from .stand_in import JOB, npz_of
 
@@ -86,7 +86,7 @@ def test_batches_that_failed_are_told_at_the_end(client, house, tmp_path):
     job = client.job(house.job())
     for n in (0, 2, 3):
         house.record(job.id, n, npz_of(n))
-    house.ledger.record_failure(job.id, BatchFailure(batch=1, error="two atoms in one place"))
+    house.ledger.batches.record_failure(job.id, BatchFailure(batch=1, error="two atoms in one place"))
     with pytest.raises(JobFailed, match="two atoms"):
         job.download(tmp_path)
     assert names(tmp_path) == [NAMES[n] for n in (0, 2, 3)]

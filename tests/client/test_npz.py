@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from afmbatch.storage.batch_file import pieces
 from afmbatch_client import Damaged
 from afmbatch_client.npz import Npz
-from service.contract.batch import pieces
 
 KINDS = st.sampled_from(["<f4", "<f8", "<i4", "<i8", "|u1", "|b1", "<U5", ">f4"])
 ARRAYS = st.dictionaries(

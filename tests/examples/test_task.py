@@ -2,10 +2,10 @@
 
 import pytest
 
+from afmbatch.sampling.recipe import Recipe
+from afmbatch.spec.job import JobSpec
+from afmbatch.structures.elements import elements
 from examples.task import HELD_OUT, RANGES, endless, molecules, spec
-from service.contract.elements import elements
-from service.contract.recipe import Recipe
-from service.contract.spec import JobSpec
 
 
 def test_molecules_are_learned_from_or_held_out():

@@ -4,8 +4,8 @@ import numpy as np
 import pyopencl as cl
 import pytest
 
+from afmbatch.sampling.philox import philox
 from kernels.device import Device
-from service.contract.philox import philox
 from tests.kernels import oracle
 
 RUN = """

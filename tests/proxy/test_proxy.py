@@ -6,10 +6,10 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from afmbatch.settings import Settings
+from afmbatch.storage.object_store import batch_key
 from afmbatch_client import Client
 from benchmarks.nginx import proxying
-from service.contract.settings import Settings
-from service.contract.store import batch_key
 from tests.client.stand_in import npz_of
 from tests.redis_server import until
 from tests.service.conftest import emptied, problem, redis_url, running  # noqa: F401 - a fixture

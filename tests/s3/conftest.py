@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.contract.settings import Settings
+from afmbatch.settings import Settings
 from tests.service.conftest import emptied, redis_url, running  # noqa: F401 - a fixture
 
 from .swift_server import Swift

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from afmbatch import tether
+from afmbatch.cli import child_process as tether
 from tests.redis_server import until
 
 _PYTHON = "/usr/bin/python3"

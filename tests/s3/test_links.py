@@ -7,9 +7,9 @@ import httpx
 import numpy as np
 import pytest
 
+from afmbatch.settings import Settings
+from afmbatch.storage.object_store import batch_key
 from afmbatch_client import Client
-from service.contract.settings import Settings
-from service.contract.store import batch_key
 from tests.client.stand_in import npz_of
 from tests.redis_server import until
 from tests.service.conftest import problem, running

@@ -13,17 +13,17 @@ import uvicorn
 from redis import Redis
 from rq import Queue
 
+from afmbatch.ledger.ledger import Ledger
+from afmbatch.ledger.records import BatchRecord
+from afmbatch.ledger.shard_scheduler import ShardScheduler
+from afmbatch.ledger.task_queue import open_queue
+from afmbatch.sampling.plan import Plan
+from afmbatch.settings import Settings
+from afmbatch.storage.object_store import ObjectStore
 from service.app import create_app
-from service.bell import Bell
-from service.contract.issue import Issuer
-from service.contract.ledger import Ledger
-from service.contract.plan import Plan
-from service.contract.queue import open_queue
-from service.contract.settings import Settings
-from service.contract.status import BatchRecord
-from service.contract.store import Store
 from service.main import Server
-from service.zero_copy import ZeroCopyProtocol
+from service.transport.job_notifier import JobNotifier
+from service.transport.sendfile import ZeroCopyProtocol
 
 WATER = "3\nwater\nO 0.0 0.0 0.0 -0.8\nH 0.96 0.0 0.0 0.4\nH -0.24 0.93 0.0 0.4\n"
 BARE_WATER = "3\nwater\nO 0.0 0.0 0.0\nH 0.96 0.0 0.0\nH -0.24 0.93 0.0\n"
@@ -36,10 +36,10 @@ class House:
     settings: Settings
     redis: Redis
     ledger: Ledger
-    store: Store
+    store: ObjectStore
     queue: Queue
     http: httpx.Client
-    bell: Bell
+    bell: JobNotifier
 
     def dataset(self, text=WATER, name="water.xyz"):
         """Id of a dataset of one file."""
@@ -59,23 +59,23 @@ class House:
         content = self.store.put_batch(job, number, [data])
         record = BatchRecord(
             batch=number,
-            samples=Plan(self.ledger.job(job)).size(number),
+            samples=Plan(self.ledger.jobs.get(job)).size(number),
             bytes=content.bytes,
             sha256=content.sha256,
             flagged=sum(flags.values()),
             flags=flags,
         )
-        assert self.ledger.record_batches(job, [record]) == [True]
+        assert self.ledger.batches.record(job, [record]) == [True]
 
     @property
     def issuer(self):
-        return Issuer(self.queue, self.ledger, self.settings)
+        return ShardScheduler(self.queue, self.ledger, self.settings)
 
     def finish(self, job):
         """Do all that is left of a job."""
-        plan = Plan(self.ledger.job(job))
-        self.ledger.start(job)
-        for number in self.ledger.missing(job, range(plan.batches)):
+        plan = Plan(self.ledger.jobs.get(job))
+        self.ledger.jobs.mark_started(job)
+        for number in self.ledger.batches.missing(job, range(plan.batches)):
             self.record(job, number, f"{job} {number}".encode())
         return self.status(job)
 
@@ -127,8 +127,8 @@ def serving(app) -> Iterator[str]:
 @contextmanager
 def running(settings: Settings) -> Iterator[House]:
     """A service with these settings."""
-    ledger = Ledger(Redis.from_url(settings.redis_url, decode_responses=True))
-    store, queue = Store(settings.store_url), open_queue(settings)
+    ledger = Ledger.on(Redis.from_url(settings.redis_url, decode_responses=True))
+    store, queue = ObjectStore(settings.store_url), open_queue(settings)
     app = create_app(settings, ledger, store, queue)
     with (
         serving(app) as url,

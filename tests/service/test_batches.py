@@ -7,10 +7,10 @@ import io
 import numpy as np
 import pytest
 
-from service.contract.batch import pieces
-from service.contract.settings import Settings
-from service.contract.status import BatchFailure
-from service.contract.store import batch_key
+from afmbatch.ledger.records import BatchFailure
+from afmbatch.settings import Settings
+from afmbatch.storage.batch_file import pieces
+from afmbatch.storage.object_store import batch_key
 
 from .conftest import faults, problem, running
 
@@ -108,7 +108,9 @@ def test_a_batch_still_to_come(house, path):
 
 
 def test_a_batch_that_failed(house, path):
-    house.ledger.record_failure(path.split("/")[3], BatchFailure(batch=0, error="sample 3: two atoms in one place"))
+    house.ledger.batches.record_failure(
+        path.split("/")[3], BatchFailure(batch=0, error="sample 3: two atoms in one place")
+    )
     answer = house.http.get(path[:-1] + "0")
     assert answer.status_code == 404
     assert problem(answer)["type"].endswith(":not-found")

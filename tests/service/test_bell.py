@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from service.contract.settings import Settings
-from service.contract.status import BatchFailure
+from afmbatch.ledger.records import BatchFailure
+from afmbatch.settings import Settings
 from tests.redis_server import RedisServer, until
 
 from .conftest import emptied, faults, problem, running
@@ -19,7 +19,7 @@ LONG = 50  # s; no test waits so long
 @pytest.fixture
 def asking(house, monkeypatch):
     """Asks in the background, and comes back when the service waits, for the bell alone."""
-    monkeypatch.setattr("service.bell.FALLBACK_SECONDS", LONG)
+    monkeypatch.setattr("service.transport.job_notifier.FALLBACK_SECONDS", LONG)
     with ThreadPoolExecutor(8) as threads:
 
         def ask(path, waiting=1, method="GET"):
@@ -50,13 +50,13 @@ def test_what_is_there_does_not_wait(house):
 def test_only_who_waits_for_it_looks_again(house, asking, monkeypatch):
     job, other = house.job(), house.job(samples=6)
     waiting = [asking(f"/v1/jobs/{name}/batches/{n}", k) for k, (name, n) in enumerate([(job, 0), (other, 0)], 1)]
-    asked, batch = [], house.ledger.batch
+    asked, batch = [], house.ledger.batches.get
 
     def counted(job_id, number):
         asked.append((job_id, number))
         return batch(job_id, number)
 
-    monkeypatch.setattr(house.ledger, "batch", counted)
+    monkeypatch.setattr(house.ledger.batches, "get", counted)
     for number in (1, 2, 0):
         house.record(job, number, b"x")
     assert waiting[0].result().content == b"x"
@@ -66,7 +66,7 @@ def test_only_who_waits_for_it_looks_again(house, asking, monkeypatch):
 
 
 def test_a_message_that_was_lost(house, asking, monkeypatch):
-    monkeypatch.setattr("service.bell.FALLBACK_SECONDS", 0.2)
+    monkeypatch.setattr("service.transport.job_notifier.FALLBACK_SECONDS", 0.2)
     monkeypatch.setattr(house.bell, "_ring", lambda *_: None)
     job = house.job()
     coming = asking(f"/v1/jobs/{job}/batches/2")
@@ -92,7 +92,7 @@ def test_a_time_that_can_not_be_one(house, seconds):
 def test_a_sample_comes_when_it_is_made(house, asking):
     job = house.job()
     coming = asking(f"/v1/jobs/{job}/samples/5")
-    (child,) = house.ledger.children(job)
+    (child,) = house.ledger.jobs.children(job)
     house.finish(child)
     assert coming.result().content == f"{child} 0".encode()
 
@@ -100,9 +100,9 @@ def test_a_sample_comes_when_it_is_made(house, asking):
 def test_a_sample_whose_job_is_deleted_is_made_by_another(house, asking):
     job = house.job()
     coming = asking(f"/v1/jobs/{job}/samples/5")
-    (first,) = house.ledger.children(job)
+    (first,) = house.ledger.jobs.children(job)
     house.http.delete(f"/v1/jobs/{first}")
-    (second,) = until(lambda: house.ledger.children(job) - {first})
+    (second,) = until(lambda: house.ledger.jobs.children(job) - {first})
     house.finish(second)
     assert coming.result().content == f"{second} 0".encode()
 
@@ -110,7 +110,7 @@ def test_a_sample_whose_job_is_deleted_is_made_by_another(house, asking):
 def test_a_batch_that_fails_meanwhile(house, asking):
     job = house.job()
     coming = asking(f"/v1/jobs/{job}/batches/2")
-    house.ledger.record_failure(job, BatchFailure(batch=2, error="two atoms in one place"))
+    house.ledger.batches.record_failure(job, BatchFailure(batch=2, error="two atoms in one place"))
     assert "two atoms" in problem(coming.result())["detail"]
 
 

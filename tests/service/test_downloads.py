@@ -4,7 +4,7 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
-from service.downloads import fresh, selected
+from service.transport.downloads import fresh, selected
 
 ETAG = '"abc"'
 ALL = range(100)

@@ -7,8 +7,8 @@ import json
 import httpx
 import pytest
 
-from service.contract.settings import Settings
-from service.contract.status import BatchFailure
+from afmbatch.ledger.records import BatchFailure
+from afmbatch.settings import Settings
 from tests.redis_server import RedisServer, until
 
 from .conftest import emptied, faults, problem, running
@@ -45,7 +45,7 @@ def test_a_job_from_beginning_to_end(house):
         kind, _, status = next(events)
         assert (kind, status["state"]) == ("progress", "queued")
         assert status == house.status(job)
-        house.ledger.start(job)
+        house.ledger.jobs.mark_started(job)
         for k, number in enumerate((2, 0, 3, 1), 1):
             house.record(job, number, b"x" * number)
             kind, place, record = next(e for e in events if e[0] == "batch")
@@ -97,7 +97,7 @@ def test_a_job_that_ends_otherwise(house, how):
         if how == "cancel":
             house.http.post(f"/v1/jobs/{job}/cancel")
         for number in range(4 if how == "fail" else 0):
-            house.ledger.record_failure(job, BatchFailure(batch=number, error="two atoms in one place"))
+            house.ledger.batches.record_failure(job, BatchFailure(batch=number, error="two atoms in one place"))
         *_, (kind, _, status) = events
     assert kind == "end"
     assert status["state"] == {"cancel": "cancelled", "fail": "failed"}[how]
@@ -114,7 +114,7 @@ def test_a_job_that_is_deleted_meanwhile(house):
 
 
 def test_progress_is_told_twice_a_second_at_most(house, monkeypatch):
-    monkeypatch.setattr("service.events.PROGRESS_SECONDS", 60)
+    monkeypatch.setattr("service.transport.event_stream.PROGRESS_SECONDS", 60)
     job = house.job()
     with following(house, job) as events:
         next(events)
@@ -125,8 +125,8 @@ def test_progress_is_told_twice_a_second_at_most(house, monkeypatch):
 
 
 def test_silence_is_filled(house, monkeypatch):
-    monkeypatch.setattr("service.events._KEEP_ALIVE_SECONDS", 0)
-    monkeypatch.setattr("service.events.FALLBACK_SECONDS", 0.1)
+    monkeypatch.setattr("service.transport.event_stream._KEEP_ALIVE_SECONDS", 0)
+    monkeypatch.setattr("service.transport.event_stream.FALLBACK_SECONDS", 0.1)
     with house.http.stream("GET", f"/v1/jobs/{house.job()}/events") as answer:
         assert next(line for line in answer.iter_lines() if line.startswith(":")) == ":"
 

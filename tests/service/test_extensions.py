@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from service.contract.plan import Plan
-from service.contract.status import BatchFailure
-from service.contract.store import batch_key
+from afmbatch.ledger.records import BatchFailure
+from afmbatch.sampling.plan import Plan
+from afmbatch.storage.object_store import batch_key
 
 from .conftest import BARE_WATER, WATER, faults, problem, unchanged
 
@@ -29,8 +29,8 @@ def done(house):
 
 
 def test_by_epochs(house, done):
-    before = Plan(house.ledger.job(done))
-    files = {b.batch: b.sha256 for b in house.ledger.batches(done, before, 0, 100)[1]}
+    before = Plan(house.ledger.jobs.get(done))
+    files = {b.batch: b.sha256 for b in house.ledger.batches.page(done, range(before.batches))[1]}
     answer = extend(house, done, **EPOCHS)
     assert answer.status_code == 200
     status = answer.json()
@@ -38,7 +38,7 @@ def test_by_epochs(house, done):
     assert (status["counts"]["batches"], status["counts"]["batches_done"]) == (45, 15)
     assert (status["counts"]["samples"], status["counts"]["samples_done"]) == (90, 30)
     assert status == house.status(done)
-    after = Plan(house.ledger.job(done))
+    after = Plan(house.ledger.jobs.get(done))
     assert house.queued() == [f"{done}-{shard}" for shard in range(before.shards, after.shards)]
     for batch, sha256 in files.items():
         assert np.array_equal(after.numbers(batch), before.numbers(batch))
@@ -51,7 +51,7 @@ def test_by_molecules(house, done):
     status = extend(house, done, kind="molecules", dataset=other).json()
     assert status["sources"][1] == {"dataset": other, "structures": 2}
     assert status["counts"]["samples"] == 90
-    draws = Plan(house.ledger.job(done)).draw(np.arange(90))
+    draws = Plan(house.ledger.jobs.get(done)).draw(np.arange(90))
     assert draws.structure.tolist() == [0] * 30 + [1] * 30 + [2] * 30
     house.finish(done)
     assert extend(house, done, **EPOCHS).json()["counts"]["samples"] == 270
@@ -61,7 +61,7 @@ def test_its_former_recipe_finds_it_and_its_new_one_is_its_own(house, done):
     former = house.status(done)
     recipe = extend(house, done, **EPOCHS).json()["recipe"]
     assert recipe != former["recipe"]
-    assert recipe == house.ledger.job(done).recipe_id
+    assert recipe == house.ledger.jobs.get(done).recipe_id
     again = house.http.post("/v1/jobs", json=former["spec"])
     assert (again.status_code, again.json()["id"]) == (200, done)
     house.http.delete(f"/v1/jobs/{done}")
@@ -71,7 +71,7 @@ def test_its_former_recipe_finds_it_and_its_new_one_is_its_own(house, done):
 def test_a_rate_counts_from_where_it_went_on(house, done):
     status = extend(house, done, **EPOCHS).json()
     assert (status["samples_per_second"], status["eta_seconds"]) == (None, None)
-    house.ledger.start(done)
+    house.ledger.jobs.mark_started(done)
     house.record(done, 15, b"npz")
     assert house.status(done)["samples_per_second"] > 0
     assert house.status(done)["started_at"] == status["started_at"]
@@ -79,7 +79,7 @@ def test_a_rate_counts_from_where_it_went_on(house, done):
 
 def test_a_job_cancelled_over_its_last_batch(house):
     job = house.job(samples=2)
-    house.ledger.cancel(job)
+    house.ledger.jobs.cancel(job)
     house.record(job, 0, b"npz")
     assert house.status(job)["state"] == "done"
     assert extend(house, job, **EPOCHS).json()["state"] in ("queued", "running")
@@ -96,24 +96,24 @@ def test_simultaneous_extensions(house, done):
 
 
 def test_a_batch_recorded_in_between_is_not_lost(house, done, monkeypatch):
-    extend_job = house.ledger.extend_job
+    extend_job = house.ledger.jobs.extend
 
-    def slow(record, together):
+    def slow(record, pipe):
         house.redis.hset(f"afmbatch:job:{done}", "last", "1.0")
-        monkeypatch.setattr(house.ledger, "extend_job", extend_job)
-        extend_job(record, together)
+        monkeypatch.setattr(house.ledger.jobs, "extend", extend_job)
+        extend_job(record, pipe)
 
-    monkeypatch.setattr(house.ledger, "extend_job", slow)
+    monkeypatch.setattr(house.ledger.jobs, "extend", slow)
     assert extend(house, done, **EPOCHS).json()["counts"]["samples"] == 90
     assert len(house.queued()) == 1
 
 
 def test_only_a_job_that_is_done(house):
     queued, running, cancelled, failed = (house.job(seed=n) for n in range(4))
-    house.ledger.start(running)
+    house.ledger.jobs.mark_started(running)
     house.http.post(f"/v1/jobs/{cancelled}/cancel")
     for batch in range(4):
-        house.ledger.record_failure(failed, BatchFailure(batch=batch, error="hung"))
+        house.ledger.batches.record_failure(failed, BatchFailure(batch=batch, error="hung"))
     for job, state in ((queued, "queued"), (running, "running"), (cancelled, "cancelled"), (failed, "failed")):
         with unchanged(house):
             answer = extend(house, job, **EPOCHS)
@@ -123,7 +123,7 @@ def test_only_a_job_that_is_done(house):
 
 def test_not_a_job_of_chosen_samples(house, done):
     house.http.get(f"/v1/jobs/{done}/samples/3")
-    (child,) = house.ledger.children(done)
+    (child,) = house.ledger.jobs.children(done)
     house.finish(child)
     assert "some samples" in problem(extend(house, child, **EPOCHS))["detail"]
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import zstandard
 
-from service.contract.batch import pieces
-from service.contract.settings import Settings
-from service.contract.store import batch_key
-from service.forms import Encoding, Form, Kind, Precision
+from afmbatch.settings import Settings
+from afmbatch.storage.batch_file import pieces
+from afmbatch.storage.object_store import batch_key
+from service.transport.formats import Encoding, Form, Kind, Precision
 
 from .conftest import emptied, faults, problem, running
 

@@ -3,8 +3,8 @@
 import pytest
 from redis import RedisError
 
-from service.contract import issue
-from service.contract.status import BatchFailure
+from afmbatch.ledger import shard_scheduler as issue
+from afmbatch.ledger.records import BatchFailure
 
 from .conftest import problem, unchanged
 
@@ -82,13 +82,13 @@ def test_a_job_that_can_not_be_queued_leaves_nothing(house, monkeypatch):
 
 def test_a_dataset_deleted_while_a_job_is_made(house, monkeypatch):
     dataset = house.dataset()
-    add_job = house.ledger.add_job
+    add_job = house.ledger.jobs.add
 
-    def slow(record, together):
-        house.ledger.remove_dataset(dataset)
-        add_job(record, together)
+    def slow(record, pipe):
+        house.ledger.datasets.remove(dataset)
+        add_job(record, pipe)
 
-    monkeypatch.setattr(house.ledger, "add_job", slow)
+    monkeypatch.setattr(house.ledger.jobs, "add", slow)
     assert house.http.post("/v1/jobs", json={"dataset": dataset}).status_code == 422
     assert house.http.get("/v1/jobs").json()["total"] == 0
     assert queued(house) == 0
@@ -124,7 +124,7 @@ def test_cancelling_leaves_the_tasks_of_others_in_their_order(house):
 
 def test_cancelling_a_finished_job_changes_nothing(house):
     failed, done = house.job(samples=2), house.job(samples=2, seed=1)
-    house.ledger.record_failure(failed, BatchFailure(batch=0, error="two atoms in one place"))
+    house.ledger.batches.record_failure(failed, BatchFailure(batch=0, error="two atoms in one place"))
     house.record(done, 0, b"npz")
     with unchanged(house):
         assert house.http.post(f"/v1/jobs/{failed}/cancel").json()["state"] == "failed"

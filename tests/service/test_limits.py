@@ -2,12 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.contract.batch import file_bytes
-from service.contract.plan import Plan
-from service.contract.recipe import Recipe
-from service.contract.settings import GROUPS, Settings
-from service.contract.spec import JobSpec
-from service.limits import host_bytes, over_limits
+from afmbatch.sampling.plan import Plan
+from afmbatch.sampling.recipe import Recipe
+from afmbatch.settings import GROUPS, Settings
+from afmbatch.spec.job import JobSpec
+from afmbatch.storage.batch_file import file_bytes
+from service.admission.limits import host_bytes, over_limits
 
 
 @given(

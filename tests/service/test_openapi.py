@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
 from schemathesis.generation import GenerationMode
 
+from afmbatch.settings import Settings
+from afmbatch.storage.batch_file import pieces
 from service.app import create_app
-from service.contract.batch import pieces
-from service.contract.settings import Settings
 
 from .test_forms import ARRAYS
 
@@ -45,7 +45,7 @@ def test_the_service_does_what_its_document_says(case, house, made):
     if str((case.query or {}).get("wait")) in map(str, range(61)):
         case.query["wait"] = 0  # nobody makes what it would wait for
     if case.path.endswith("/events"):
-        house.ledger.cancel(made["job_id"])  # nobody makes what it would tell of
+        house.ledger.jobs.cancel(made["job_id"])  # nobody makes what it would tell of
     case.call_and_validate(base_url=str(house.http.base_url))
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from service.contract.plan import Plan
-from service.contract.recipe import Recipe
-from service.contract.spec import JobSpec
+from afmbatch.sampling.plan import Plan
+from afmbatch.sampling.recipe import Recipe
+from afmbatch.spec.job import JobSpec
 
 from .conftest import BARE_WATER, WATER, faults, unchanged
 from .test_service import WORKER
@@ -45,11 +45,11 @@ def test_a_job_of_the_recipe(house):
 def test_the_time_of_the_live_workers(house):
     assert report(house)["seconds"] is None
     assert report(house)["seconds_from"] == "no worker is running"
-    house.ledger.announce(WORKER, 60)
+    house.ledger.workers.announce(WORKER, 60)
     assert report(house)["seconds"] is None
     assert "preview" in report(house)["seconds_from"]
     for name, rate in (("w2", 1e6), ("w3", 3e6)):
-        house.ledger.announce(WORKER.model_copy(update={"name": name, "pixels_per_second": rate}), 60)
+        house.ledger.workers.announce(WORKER.model_copy(update={"name": name, "pixels_per_second": rate}), 60)
     # w1 counts as the mean of the others
     assert report(house)["seconds"] == pytest.approx(30 * 128 * 128 / 6e6)
     two = report(house, tips=[{}, {}], noise={"crop": [64, 32]})

@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.contract.presets import preset_spec, presets
-from service.contract.spec import JobSpec
+from afmbatch.spec.job import JobSpec
+from afmbatch.spec.presets import preset_spec, presets
 
 from .conftest import faults, problem
 

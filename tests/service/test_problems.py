@@ -5,8 +5,8 @@ import json
 import pytest
 from redis import Redis
 
+from afmbatch.ledger.ledger import Ledger
 from service.app import create_app
-from service.contract.ledger import Ledger
 
 from .conftest import problem, serving, unchanged
 
@@ -93,7 +93,7 @@ def test_what_was_given_is_shown_short_and_as_text(house):
 @pytest.fixture
 def without_redis(session_house):
     """The service after its Redis went away."""
-    nowhere = Ledger(Redis.from_url("unix:///nowhere/redis", decode_responses=True))
+    nowhere = Ledger.on(Redis.from_url("unix:///nowhere/redis", decode_responses=True))
     parts = session_house
     app = create_app(parts.settings, nowhere, parts.store, parts.queue)
     with serving(app) as url:
@@ -114,7 +114,7 @@ def test_an_error_of_ours_tells_nothing_of_the_inside(house, monkeypatch):
     def fail(*_):
         raise ValueError("secret")
 
-    monkeypatch.setattr(house.ledger, "jobs", fail)
+    monkeypatch.setattr(house.ledger.jobs, "page", fail)
     answer = house.http.get("/v1/jobs")
     assert answer.status_code == 500
     assert "secret" not in answer.text

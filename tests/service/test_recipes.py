@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from service.contract.recipe import Recipe
-from service.contract.spec import JobSpec
-from service.contract.status import BatchFailure
+from afmbatch.ledger.records import BatchFailure
+from afmbatch.sampling.recipe import Recipe
+from afmbatch.spec.job import JobSpec
 
 from .conftest import BARE_WATER, unchanged
 
@@ -35,7 +35,7 @@ def test_the_same_recipe_finds_the_job(house):
 
 def test_it_is_found_while_it_runs_and_when_it_is_done(house):
     job = house.job()
-    house.ledger.start(job)
+    house.ledger.jobs.mark_started(job)
     assert posted(house).json()["id"] == job
     house.finish(job)
     again = posted(house)
@@ -62,7 +62,7 @@ def test_a_job_that_did_not_make_it_does_not_count(house):
     house.http.post(f"/v1/jobs/{cancelled}/cancel")
     failed = house.job()
     for batch in range(4):
-        house.ledger.record_failure(failed, BatchFailure(batch=batch, error="two atoms in one place"))
+        house.ledger.batches.record_failure(failed, BatchFailure(batch=batch, error="two atoms in one place"))
     deleted = house.job()
     house.http.delete(f"/v1/jobs/{deleted}")
     last = house.job()

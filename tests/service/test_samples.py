@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from service.contract.plan import Plan
-from service.contract.status import BatchFailure
-from service.contract.store import job_prefix
+from afmbatch.ledger.records import BatchFailure
+from afmbatch.sampling.plan import Plan
+from afmbatch.storage.object_store import job_prefix
 
 from .conftest import faults, problem, unchanged
 
@@ -18,7 +18,7 @@ def asked(house, job, number, method="GET", **headers):
 
 def child(house, job):
     """The one job of a sample of a job."""
-    (found,) = house.ledger.children(job)
+    (found,) = house.ledger.jobs.children(job)
     return found
 
 
@@ -35,7 +35,7 @@ def test_a_sample_comes_before_all_other_work(house):
     assert answer.headers["retry-after"]
     assert problem(answer)["type"].endswith(":not-yet")
     assert house.queued() == [f"{child(house, job)}-0", f"{job}-0"]
-    record = house.ledger.job(child(house, job))
+    record = house.ledger.jobs.get(child(house, job))
     assert (record.only, record.parent) == ((5,), job)
     assert Plan(record).numbers(0).tolist() == [5]
 
@@ -73,7 +73,7 @@ def test_its_job_is_in_no_list_and_belongs_to_its_parent(house):
     job = house.job()
     made(house, job, 5)
     asked(house, job, 6)
-    children = house.ledger.children(job)
+    children = house.ledger.jobs.children(job)
     assert [j["id"] for j in house.http.get("/v1/jobs").json()["jobs"]] == [job]
     house.http.delete(f"/v1/jobs/{job}")
     assert not [key for key in house.everything() for name in (job, *children) if name in str(key)]
@@ -103,7 +103,7 @@ def test_samples_beyond_those_of_the_job(house):
 def test_a_sample_that_could_not_be_made_says_why(house):
     job = house.job()
     asked(house, job, 5)
-    house.ledger.record_failure(child(house, job), BatchFailure(batch=0, error="two atoms in one place"))
+    house.ledger.batches.record_failure(child(house, job), BatchFailure(batch=0, error="two atoms in one place"))
     with unchanged(house):
         answer = asked(house, job, 5)
     assert problem(answer)["type"].endswith(":not-found")
@@ -121,7 +121,7 @@ def test_a_cancelled_one_is_made_anew(house):
 def test_a_sample_does_not_answer_for_a_job_nor_a_job_for_a_sample(house):
     spec = {"dataset": house.dataset(), "samples": 8, "batch_size": 2}
     job = house.job()
-    asked(house, job, int(Plan(house.ledger.job(job)).numbers(0)[0]))
+    asked(house, job, int(Plan(house.ledger.jobs.get(job)).numbers(0)[0]))
     shown = house.http.post("/v1/preflight", json=spec, params={"preview": 1}).json()["preview"]["job"]
     assert shown != child(house, job)
     assert shown in [j["id"] for j in house.http.get("/v1/jobs").json()["jobs"]]
@@ -135,7 +135,7 @@ def test_of_a_job_whose_dataset_was_deleted(house):
     dataset = house.dataset()
     refused = house.http.delete(f"/v1/datasets/{dataset}")
     assert refused.status_code == 409  # a sample is still to be made of it
-    for name in house.ledger.children(job):
+    for name in house.ledger.jobs.children(job):
         house.http.post(f"/v1/jobs/{name}/cancel")
     assert house.http.delete(f"/v1/datasets/{dataset}").status_code == 204
     assert asked(house, job, 1).status_code == 200
@@ -147,13 +147,13 @@ def test_of_a_job_whose_dataset_was_deleted(house):
 
 def test_a_parent_deleted_meanwhile(house, monkeypatch):
     job = house.job()
-    enqueued = house.ledger.add_job
+    enqueued = house.ledger.jobs.add
 
-    def late(record, together):
-        enqueued(record, together)
-        house.ledger.remove_job(job)
+    def late(record, pipe):
+        enqueued(record, pipe)
+        house.ledger.jobs.remove(job)
 
-    monkeypatch.setattr(house.ledger, "add_job", late)
+    monkeypatch.setattr(house.ledger.jobs, "add", late)
     answer = asked(house, job, 5)
     assert answer.status_code == 404
     assert job in problem(answer)["detail"]

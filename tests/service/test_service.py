@@ -12,9 +12,9 @@ import httpx
 import pytest
 from redis import Redis
 
-from service.contract.errors import CannotStart
-from service.contract.settings import Settings
-from service.contract.status import WorkerRecord
+from afmbatch.errors import CannotStart
+from afmbatch.ledger.records import WorkerRecord
+from afmbatch.settings import Settings
 from service.main import run
 
 from .conftest import WATER, problem, running
@@ -47,7 +47,7 @@ def test_ready_without_and_with_a_worker(house):
     assert alone.status_code == 200
     assert alone.json()["workers"] == 0
     assert "no worker" in alone.json()["detail"]
-    house.ledger.announce(WORKER, 60)
+    house.ledger.workers.announce(WORKER, 60)
     assert house.http.get("/v1/ready").json()["workers"] == 1
     assert house.http.get("/v1/workers").json() == {"workers": [WORKER.model_dump(mode="json")]}
 
@@ -67,7 +67,7 @@ def test_the_process_serves_and_stops(redis_url, tmp_path):
         "AFMBATCH_STORE_URL": tmp_path.as_uri(),
         "AFMBATCH_PORT": "0",
     }
-    code = "from service.main import run; from service.contract.settings import Settings; run(Settings())"
+    code = "from service.main import run; from afmbatch.settings import Settings; run(Settings())"
     with subprocess.Popen([sys.executable, "-c", code], env=env, stderr=subprocess.PIPE, text=True) as process:
         try:
             url = next(found[0] for line in process.stderr if (found := re.search(r"http://[\d.]+:\d+", line)))

@@ -2,10 +2,10 @@
 
 import pytest
 
-from service.contract.delivery import Stream
-from service.contract.plan import Plan
-from service.contract.status import BatchFailure
-from service.contract.store import job_prefix
+from afmbatch.ledger.records import BatchFailure
+from afmbatch.sampling.plan import Plan
+from afmbatch.spec.delivery import StreamDelivery
+from afmbatch.storage.object_store import job_prefix
 
 from .conftest import faults, problem, unchanged
 
@@ -24,13 +24,13 @@ def fill(house, job):
     """Do a worker's work until nothing is left to do; which batches it made."""
     made = []
     while (name := house.redis.lpop(house.queue.key)) is not None:
-        with house.queue.connection.pipeline() as together:
-            house.issuer.take(job, name.decode(), together)
-            together.delete(b"rq:job:" + name)
-            together.execute()
-        house.ledger.start(job)
+        with house.queue.connection.pipeline() as pipe:
+            house.issuer.take(job, name.decode(), pipe)
+            pipe.delete(b"rq:job:" + name)
+            pipe.execute()
+        house.ledger.jobs.mark_started(job)
         shard = int(name.decode().split("-")[2])
-        for number in house.ledger.missing(job, Plan(house.ledger.job(job)).shard(shard)):
+        for number in house.ledger.batches.missing(job, Plan(house.ledger.jobs.get(job)).shard(shard)):
             house.record(job, number, f"{job} {number}".encode())
             made.append(number)
     return made
@@ -116,7 +116,7 @@ def test_what_is_in_the_buffer_is_not_made_again(house, stream):
 
 def test_a_batch_that_could_not_be_made_holds_nothing_up(house):
     job = house.job(samples=None, epochs=None, delivery=STREAM)
-    house.ledger.record_failure(job, BatchFailure(batch=0, error="hung"))
+    house.ledger.batches.record_failure(job, BatchFailure(batch=0, error="hung"))
     fill(house, job)
     acknowledge(house, job, 1)
     assert fill(house, job) == [4, 5]
@@ -200,12 +200,12 @@ def test_preflight_of_a_stream_without_end(house):
     report = house.http.post("/v1/preflight", json=spec).json()
     assert report["accepted"]
     assert (report["samples"], report["batches"], report["seconds"]) == (None, None, None)
-    assert report["bytes"] <= Stream(**STREAM).buffer_batches * report["batch_bytes"] * 1.01
+    assert report["bytes"] <= StreamDelivery(**STREAM).buffer_batches * report["batch_bytes"] * 1.01
 
 
 def test_a_sample_of_a_stream_is_kept(house, stream):
     assert house.http.get(f"/v1/jobs/{stream}/samples/10000000").status_code == 404
-    (child,) = house.ledger.children(stream)
+    (child,) = house.ledger.jobs.children(stream)
     house.finish(child)
     assert house.http.get(f"/v1/jobs/{stream}/samples/10000000").status_code == 200
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.contract.elements import elements
+from afmbatch.structures.elements import elements
 
 DATA = Path(__file__).parents[1] / "data" / "lj_pc"
 CHANNELS = ("vdw_spheres", "atomic_disks", "height_map", "bonds", "atom_rfunc")

@@ -1,8 +1,8 @@
 import matplotlib.image
 import numpy as np
 
-from afmbatch.contact_sheet import draw
-from service.contract.batch import pieces
+from afmbatch.cli.contact_sheet import draw
+from afmbatch.storage.batch_file import pieces
 
 
 def test_shows_a_row_a_structure_and_a_column_an_image(tmp_path):

@@ -1,7 +1,7 @@
 import matplotlib.image
 import numpy as np
 
-from afmbatch.demo import run
+from afmbatch.cli.demo import run
 
 
 def test_the_demo_leaves_batches_and_a_picture(tmp_path):

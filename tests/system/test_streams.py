@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
+from afmbatch.storage.object_store import ObjectStore, job_prefix
 from afmbatch_client import Client
 from afmbatch_client.loader import Shares
-from service.contract.store import Store, job_prefix
 
 TINY = {
     "scan": {"window": [[6, 6, 5], [10, 10, 6.9]], "dim": [8, 8, 19], "df_steps": 10},
@@ -63,7 +63,7 @@ def test_ranks_of_a_stream_without_end_are_killed_and_resume_as_others(service, 
         assert afm == kept[number]["afm"].tobytes()
     status = service.wait(stream, until=lambda s: s["state"] == "paused")
     assert status["counts"]["batches"] is None
-    assert 0 < len(Store(service.stack.env["AFMBATCH_STORE_URL"]).keys(job_prefix(stream))) <= BUFFER
+    assert 0 < len(ObjectStore(service.stack.env["AFMBATCH_STORE_URL"]).keys(job_prefix(stream))) <= BUFFER
     service.http.delete(f"/v1/jobs/{stream}")
 
 

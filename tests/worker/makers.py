@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from service.contract.errors import AfmbatchError, SampleError
-from service.contract.plan import Plan
-from service.contract.recipe import Recipe
-from service.contract.store import Store
+from afmbatch.errors import AfmbatchError, SampleError
+from afmbatch.sampling.plan import Plan
+from afmbatch.sampling.recipe import Recipe
+from afmbatch.storage.object_store import ObjectStore
 from worker.messages import Made, Ready
 
 BAD = 3
@@ -22,7 +22,7 @@ class Good:
     """Makes ten samples in no time, and keeps a diary of what it began."""
 
     def __init__(self, settings):
-        self.store = Store(settings.store_url)
+        self.store = ObjectStore(settings.store_url)
         self.diary = Path(urlsplit(settings.store_url).path).parent / "diary"
 
     def describe(self):

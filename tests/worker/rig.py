@@ -9,21 +9,21 @@ from pathlib import Path
 
 from redis import Redis
 
-from service.contract.issue import Issuer
-from service.contract.ledger import Ledger
-from service.contract.plan import Plan
-from service.contract.queue import open_queue, remove_tasks
-from service.contract.recipe import Recipe
-from service.contract.settings import Settings
-from service.contract.spec import JobSpec
-from service.contract.status import JobRecord
-from service.contract.store import Store, batch_key, job_prefix
+from afmbatch.ledger.ledger import Ledger
+from afmbatch.ledger.records import JobRecord
+from afmbatch.ledger.shard_scheduler import ShardScheduler
+from afmbatch.ledger.task_queue import open_queue, remove_tasks
+from afmbatch.sampling.plan import Plan
+from afmbatch.sampling.recipe import Recipe
+from afmbatch.settings import Settings
+from afmbatch.spec.job import JobSpec
+from afmbatch.storage.object_store import ObjectStore, batch_key, job_prefix
 from tests.redis_server import until
 
 ROOT = Path(__file__).parents[2]
 WORKER = """
 import sys
-from service.contract.settings import Settings
+from afmbatch.settings import Settings
 from worker.main import run
 run(Settings(), sys.argv[1])
 """
@@ -45,8 +45,8 @@ class Rig:
         self.settings = Settings(**{k.removeprefix("AFMBATCH_").lower(): v for k, v in self.env.items()})
         self.redis = Redis.from_url(server.url, decode_responses=True)
         self.redis.flushall()
-        self.ledger = Ledger(self.redis)
-        self.store = Store(self.settings.store_url)
+        self.ledger = Ledger.on(self.redis)
+        self.store = ObjectStore(self.settings.store_url)
         self.queue = open_queue(self.settings)
         self.processes = []
         self.jobs = 0
@@ -57,10 +57,10 @@ class Rig:
         recipe = Recipe.of(spec, batches * spec.batch_size)
         job = JobRecord(**dict(recipe), id=f"job-{self.jobs}", created_at=time.time())
         self.jobs += 1
-        with self.queue.connection.pipeline() as together:
-            self.ledger.add_job(job, together)
-            Issuer(self.queue, self.ledger, self.settings).begin(job, together)
-            together.execute()
+        with self.queue.connection.pipeline() as pipe:
+            self.ledger.jobs.add(job, pipe)
+            ShardScheduler(self.queue, self.ledger, self.settings).begin(job, pipe)
+            pipe.execute()
         return job.id
 
     def worker(self, maker, **env):
@@ -82,23 +82,23 @@ class Rig:
         return until(lambda: [int(pid) for pid in children.read_text().split()])[0]
 
     def cancel(self, job):
-        self.ledger.cancel(job)
+        self.ledger.jobs.cancel(job)
         remove_tasks(self.queue, job)
 
     def remove(self, job):
         """As the service does it."""
         self.cancel(job)
         self.store.delete_prefix(job_prefix(job))
-        self.ledger.remove_job(job)
+        self.ledger.jobs.remove(job)
         self.store.delete_prefix(job_prefix(job))
 
     def done(self, job):
-        return self.ledger.status(job).counts.batches_done
+        return self.ledger.jobs.status(job).counts.batches_done
 
     def finish(self, job):
         """Wait for a job's end, check that all is as the ledger says, and give back its status."""
-        status = until(lambda: (s := self.ledger.status(job)).state.final and s)
-        total, recorded = self.ledger.batches(job, Plan(status), 0, 10_000)
+        status = until(lambda: (s := self.ledger.jobs.status(job)).state.final and s)
+        total, recorded = self.ledger.batches.page(job, range(min(Plan(status).batches, 10_000)))
         assert total == status.counts.batches_done == len(recorded)
         assert status.counts.samples_done == sum(r.samples for r in recorded)
         for record in recorded:

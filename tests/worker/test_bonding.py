@@ -3,9 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kernels
-from service.contract.elements import elements
-from service.contract.structures import Structures
-from worker.bonding import Bonding
+from afmbatch.structures.elements import elements
+from afmbatch.structures.structures import Structures
+from worker.engine.bond_cache import Bonding
 
 
 def structures(sizes: list[int]) -> Structures:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.contract.status import Flags, State
+from afmbatch.ledger.records import Flags, State
 from tests.redis_server import until
 
 from .makers import BAD
@@ -47,9 +47,9 @@ def test_a_batch_that_fails_the_engine_once(rig):
 def test_a_worker_tells_its_rate(rig):
     """Fifty images of 128 × 128 pixels take half a second, besides what the engine needs."""
     rig.worker("Slow")
-    assert until(rig.ledger.workers)[0].pixels_per_second is None
+    assert until(rig.ledger.workers.live)[0].pixels_per_second is None
     rig.finish(rig.post(batches=20))
-    rate = until(lambda: rig.ledger.workers()[0].pixels_per_second)
+    rate = until(lambda: rig.ledger.workers.live()[0].pixels_per_second)
     assert 0 < rate <= 10 * 128 * 128 / 0.05
 
 
@@ -106,7 +106,7 @@ def test_a_batch_that_takes_the_whole_worker_with_it(rig):
     losses = 0
     while True:
         worker = rig.worker("KillsWorker", AFMBATCH_SHARD_TRIES="2")
-        if until(lambda w=worker: w.poll() or rig.ledger.status(job).state.final) is True:
+        if until(lambda w=worker: w.poll() or rig.ledger.jobs.status(job).state.final) is True:
             break
         losses += 1
     status = rig.finish(job)
@@ -121,7 +121,7 @@ def test_a_batch_that_takes_the_device_with_it(rig):
     ends = 0
     while ends < 5:  # more than enough
         worker = rig.worker("BreaksDevice", AFMBATCH_SHARD_TRIES="2")
-        if until(lambda w=worker: w.poll() or rig.ledger.status(job).state.final) is True:
+        if until(lambda w=worker: w.poll() or rig.ledger.jobs.status(job).state.final) is True:
             break
         ends += 1
     status = rig.finish(job)
@@ -136,4 +136,4 @@ def test_a_worker_without_a_device_takes_nothing(rig):
     worker = rig.worker("NoDevice")
     assert worker.wait(30) == 1
     assert "the engine did not start: no OpenCL device" in rig.log()
-    assert rig.ledger.status(job).state is State.QUEUED
+    assert rig.ledger.jobs.status(job).state is State.QUEUED

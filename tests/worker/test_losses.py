@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from service.contract.status import State
-from service.contract.store import job_prefix
+from afmbatch.ledger.records import State
+from afmbatch.storage.object_store import job_prefix
 from tests.redis_server import RedisServer, until
 
 from .makers import BAD
@@ -20,7 +20,7 @@ def test_two_workers_one_of_them_killed(rig):
     job = rig.post(batches=60)
     doomed = rig.worker("Slow")
     rig.worker("Slow")
-    until(lambda: len(rig.ledger.workers()) == 2 and rig.done(job) >= 5)
+    until(lambda: len(rig.ledger.workers.live()) == 2 and rig.done(job) >= 5)
     doomed.kill()
     status = rig.finish(job)
     assert status.state is State.DONE
@@ -28,7 +28,7 @@ def test_two_workers_one_of_them_killed(rig):
     until(rig.idle)
     again = [b for b in set(rig.begun()) if rig.begun().count(b) > 1]
     assert len(again) <= 2  # only what the dead worker had begun
-    until(lambda: len(rig.ledger.workers()) == 1)
+    until(lambda: len(rig.ledger.workers.live()) == 1)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -39,11 +39,11 @@ def test_killed_at_any_instant(rig, seed):
     rig.worker("Slow")
     for _ in range(2):
         doomed = rig.worker("Slow")
-        until(lambda: len(rig.ledger.workers()) >= 2 or rig.ledger.status(job).state.final)
+        until(lambda: len(rig.ledger.workers.live()) >= 2 or rig.ledger.jobs.status(job).state.final)
         time.sleep(moment.uniform(0, 0.5))
         doomed.kill()
         doomed.wait()
-        until(lambda: len(rig.ledger.workers()) == 1)
+        until(lambda: len(rig.ledger.workers.live()) == 1)
     assert rig.finish(job).state is State.DONE
     until(rig.idle)
 
@@ -62,7 +62,7 @@ def test_told_to_stop_it_hands_over_at_once(rig):
     until(lambda: rig.done(job) >= 1)
     first.send_signal(signal.SIGTERM)
     assert first.wait(10) == 0
-    assert rig.ledger.workers() == []
+    assert rig.ledger.workers.live() == []
     assert rig.queue.job_ids == [f"{job}-0"]
     assert 1 <= rig.done(job) <= 3
     rig.worker("Good")
@@ -72,10 +72,10 @@ def test_told_to_stop_it_hands_over_at_once(rig):
 
 def test_told_to_stop_with_nothing_to_do(rig):
     worker = rig.worker("Good")
-    until(rig.ledger.workers)
+    until(rig.ledger.workers.live)
     worker.send_signal(signal.SIGINT)
     assert worker.wait(10) == 0
-    assert rig.ledger.workers() == []
+    assert rig.ledger.workers.live() == []
 
 
 def test_told_to_stop_twice(rig):
@@ -165,8 +165,8 @@ def test_the_engine_ends_with_its_worker(rig):
 
 def test_only_the_engine_knows_opencl(rig):
     """With the real maker."""
-    worker = rig.worker("worker.maker:open_maker")
-    until(rig.ledger.workers)
+    worker = rig.worker("worker.engine.batch_maker:open_maker")
+    until(rig.ledger.workers.live)
 
     def mapped(pid):
         return "opencl" in Path(f"/proc/{pid}/maps").read_text().lower()

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import kernels
-from service.contract.errors import AfmbatchError
-from service.contract.recipe import Recipe
-from service.contract.settings import Settings
-from service.contract.spec import JobSpec
-from service.contract.store import Store, batch_key, dataset_key
-from service.contract.structures import Structures
-from worker.maker import open_maker
+from afmbatch.errors import AfmbatchError
+from afmbatch.sampling.recipe import Recipe
+from afmbatch.settings import Settings
+from afmbatch.spec.job import JobSpec
+from afmbatch.storage.object_store import ObjectStore, batch_key, dataset_key
+from afmbatch.structures.structures import Structures
+from worker.engine.batch_maker import open_maker
 from worker.messages import Make
 
 ALL = ("vdw_spheres", "atomic_disks", "height_map", "bonds", "atom_rfunc")
@@ -41,7 +41,7 @@ def store(tmp_path_factory):
         offsets=np.array([0, 4, 9]),
         names=np.array(["charged", "uncharged"]),
     )
-    Store(url).put(dataset_key("ds-1"), structures.to_bytes())
+    ObjectStore(url).put(dataset_key("ds-1"), structures.to_bytes())
     return url
 
 
@@ -51,20 +51,20 @@ def maker(store):
 
 
 def make(maker, job, spec, *batches):
-    """Batches made together."""
+    """Batches made pipe."""
     recipe = Recipe.of(spec, 2)
     started = maker.start(maker.prepare(Make(job, recipe.model_dump_json(), batches)))
     return [write() for write in maker.wait(started)]
 
 
 def arrays(store, job, made):
-    with np.load(io.BytesIO(Store(store).get(batch_key(job, made.batch, made.sha256))), allow_pickle=False) as f:
+    with np.load(io.BytesIO(ObjectStore(store).get(batch_key(job, made.batch, made.sha256))), allow_pickle=False) as f:
         return dict(f)
 
 
 def test_a_batch_is_in_the_store_as_it_says(maker, store):
     [made] = make(maker, "job-a", spec(force_field={"charges": "none"}), 1)
-    data = Store(store).get(batch_key("job-a", 1, made.sha256))
+    data = ObjectStore(store).get(batch_key("job-a", 1, made.sha256))
     assert (made.batch, made.samples, made.bytes, made.sha256) == (1, 2, len(data), hashlib.sha256(data).hexdigest())
     batch = arrays(store, "job-a", made)
     assert batch["afm"].shape == (2, 1, 13, 9, 10)
@@ -84,10 +84,10 @@ def test_a_batch_is_in_the_store_as_it_says(maker, store):
 
 def test_batches_made_together_are_those_made_alone(maker, store):
     plain = spec(force_field={"charges": "none"}, batch_size=2)
-    together = make(maker, "job-h", plain, 0, 1, 2)
+    all_at_once = make(maker, "job-h", plain, 0, 1, 2)
     alone = [make(maker, "job-i", plain, batch)[0] for batch in (2, 0, 1)]
-    assert [made.sha256 for made in together] == [alone[n].sha256 for n in (1, 2, 0)]
-    assert arrays(store, "job-h", together[1])["mol_offsets"][0] == 0
+    assert [made.sha256 for made in all_at_once] == [alone[n].sha256 for n in (1, 2, 0)]
+    assert arrays(store, "job-h", all_at_once[1])["mol_offsets"][0] == 0
 
 
 def test_a_batch_beyond_the_memory_of_the_host_is_an_error(store):

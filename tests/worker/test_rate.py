@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.rate import Rate
+from worker.control.throughput import Rate
 
 
 class Clock:

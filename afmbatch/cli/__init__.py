@@ -1,0 +1,1 @@
+"""The programs: `afmbatch up`, `serve`, `worker`, `demo`, `devices`."""

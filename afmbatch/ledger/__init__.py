@@ -1,0 +1,1 @@
+"""The state of datasets, jobs, batches and workers in Redis."""

@@ -1,0 +1,80 @@
+"""The status of a job, derived from what is recorded of it."""
+
+from dataclasses import dataclass
+
+from afmbatch.ledger.issued_shards import IssuedShards
+from afmbatch.ledger.records import BatchFailure, Counts, Flags, JobRecord, JobStatus, State
+from afmbatch.sampling.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedState:
+    """Everything recorded of a job at one moment."""
+
+    #: The job's hash: see `keys.job`.
+    job: dict[str, str]
+    #: Number of batches in the bitmap of recorded batches.
+    done: int
+    #: Number of batches that could not be made.
+    failed: int
+    #: JSON of the first failures.
+    errors: list[str]
+    #: Hash of its IssuedShards.
+    issued: dict[str, str]
+    #: Number of batch records.
+    recorded: int
+    #: Number of acknowledged batches above a stream's floor.
+    acknowledged: int
+
+    def time(self, name: str) -> float | None:
+        """Return the Unix time of an event in s; None if it has not happened."""
+        return float(self.job[name]) if name in self.job else None
+
+
+def derive_status(recorded: RecordedState, now: float) -> JobStatus:
+    """Return the status of a job at `now`, Unix time in s."""
+    job, issued = recorded.job, IssuedShards.from_hash(recorded.issued)
+    record = JobRecord.model_validate_json(job["record"])
+    plan = Plan(record)
+    started, since, last, cancelled = map(recorded.time, ("started", "since", "last", "cancelled"))
+    if issued.floor is None:
+        done, samples_done = recorded.done, int(job["samples"])
+    else:  # a batch that was made again after a rewind is counted once
+        done = recorded.recorded + issued.floor - issued.lost + recorded.acknowledged
+        samples_done = min(done * record.spec.batch_size, plan.samples)
+    before = int(job.get("before", 0))
+    if done == plan.batches:
+        state = State.DONE
+    elif cancelled is not None:
+        state = State.CANCELLED
+    elif done + recorded.failed == plan.batches:
+        state = State.FAILED
+    elif issued.floor is not None and not issued.waiting and issued.end <= done + recorded.failed:
+        state = State.PAUSED
+    else:
+        state = State.QUEUED if started is None else State.RUNNING
+    finished = None
+    if state.final:
+        finished = max(t for t in (last, cancelled, record.created_at) if t is not None)
+    rate = None
+    if since is not None and samples_done > before:
+        rate = (samples_done - before) / max((last if state.final and last else now) - since, 1e-6)
+    return JobStatus(
+        **dict(record),
+        recipe=job["keys"].rpartition(":")[2],  # as posted: the engine version may have changed since
+        state=state,
+        counts=Counts(
+            samples=None if plan.recipe.endless else plan.samples,
+            samples_done=samples_done,
+            batches=None if plan.recipe.endless else plan.batches,
+            batches_done=done,
+            batches_failed=recorded.failed,
+            flagged=int(job.get("flagged", 0)),
+            flags=Flags(**{name: int(job.get(f"flag:{name}", 0)) for name in Flags.model_fields}),
+        ),
+        started_at=started,
+        finished_at=finished,
+        samples_per_second=rate,
+        eta_seconds=(plan.samples - samples_done) / rate if rate and not (state.final or record.endless) else None,
+        errors=tuple(BatchFailure.model_validate_json(e) for e in recorded.errors),
+    )

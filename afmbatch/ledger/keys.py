@@ -1,0 +1,69 @@
+"""Every Redis key of the service and its workers, on one screen. RQ's own keys start with `rq:`."""
+
+DATASETS = "afmbatch:datasets"  # zset: dataset id → creation time
+JOBS = "afmbatch:jobs"  # zset: job id → creation time
+WORKERS = "afmbatch:workers"  # set: worker names
+SWEEP_LOCK = "afmbatch:sweeping"  # string with expiry: held by the worker that looks for tasks of dead workers
+EVENTS = "afmbatch:events"  # channel: "<job id> [<batch> …]", the batches that changed; none: the whole job
+
+
+def dataset(dataset_id: str) -> str:
+    """string: DatasetRecord."""
+    return f"afmbatch:dataset:{dataset_id}"
+
+
+def job(job_id: str) -> str:
+    """hash: record (JobRecord), keys (its recipe keys, oldest first), among (the children set it is in), started,
+    since (when work resumed), before (samples done by then), last, cancelled, samples, flagged, flag:<name>, recorded.
+    """
+    return f"afmbatch:job:{job_id}"
+
+
+def done(job_id: str) -> str:
+    """bitmap: one bit per recorded batch; not of streams."""
+    return f"{job(job_id)}:done"
+
+
+def batches(job_id: str) -> str:
+    """hash: batch number → BatchRecord."""
+    return f"{job(job_id)}:batches"
+
+
+def order(job_id: str) -> str:
+    """zset: batch number → position in the order of recording, from 1."""
+    return f"{job(job_id)}:order"
+
+
+def failed(job_id: str) -> str:
+    """zset: BatchFailure → batch number."""
+    return f"{job(job_id)}:failed"
+
+
+def issued(job_id: str) -> str:
+    """hash: IssuedShards."""
+    return f"{job(job_id)}:issue"
+
+
+def acknowledged(job_id: str) -> str:
+    """zset: acknowledged batches of a stream that lie above its floor."""
+    return f"{job(job_id)}:acknowledged"
+
+
+def children(job_id: str) -> str:
+    """set: ids of the jobs that make single samples of this one."""
+    return f"{job(job_id)}:children"
+
+
+def recipe(recipe_id: str, parent: str | None) -> str:
+    """string: id of the job that makes a recipe. A single sample's belongs to its parent and is removed with it."""
+    return f"afmbatch:recipe:{recipe_id}" if parent is None else f"{job(parent)}:sample:{recipe_id}"
+
+
+def idempotency(key: str) -> str:
+    """string with expiry: "<request digest> <job id>"."""
+    return f"afmbatch:idempotency:{key}"
+
+
+def worker(name: str) -> str:
+    """string with expiry: WorkerRecord."""
+    return f"afmbatch:worker:{name}"

@@ -1,0 +1,20 @@
+-- include floor.lua
+-- Acknowledge batches of a stream. A batch that is not recorded, because the stream was rewound and the batch is being
+-- remade, is dropped as soon as it is made. ARGV: batch numbers. Returns the records whose files are to be deleted.
+local issue, acknowledged, batches, failed, order = unpack(KEYS)
+local floor, dropped = tonumber(redis.call('HGET', issue, 'floor')), {}
+if not floor then return dropped end
+for _, batch in ipairs(ARGV) do
+  if tonumber(batch) >= floor and redis.call('ZCOUNT', failed, batch, batch) == 0 then
+    local record = redis.call('HGET', batches, batch)
+    if record then
+      dropped[#dropped + 1] = record
+      redis.call('HDEL', batches, batch)
+      redis.call('ZREM', order, batch)
+    end
+    redis.call('ZADD', acknowledged, batch, batch)
+  end
+end
+raise_floor(issue, acknowledged, failed, floor)
+redis.call('PUBLISH', 'afmbatch:events', string.match(issue, 'job:([^:]+)'))
+return dropped

@@ -1,0 +1,66 @@
+"""The RQ queue between service and workers: its name, its tasks and their options.
+
+A task is a shard: its arguments are (job id, shard index) and nothing else. It is enqueued by name, so that the service
+needs no worker to be installed. The worker decides whether a lost task is tried again (`worker.control.retry_policy`),
+since progress counts there, not tries alone. `afmbatch.ledger.shard_scheduler` decides when a shard is enqueued.
+"""
+
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline
+from rq import Queue, Retry
+from rq.job import Job
+
+from afmbatch.ledger.scripts import script
+from afmbatch.settings import Settings
+
+QUEUE = "afmbatch"
+RUN_SHARD = "worker.control.shards.run_shard"
+FRONT_PRIORITY = 11  # above every priority a job may have
+_NO_TIMEOUT = -1  # RQ's alarm can't interrupt a kernel; the worker watches every batch instead
+_TASK_PREFIX = Job.key_for("")
+
+
+def open_queue(settings: Settings, **connection: Any) -> Queue:
+    """Open the queue on a Redis connection of its own: RQ's must not decode responses.
+
+    connection: further options of redis.Redis.
+    """
+    options = {"socket_connect_timeout": 2, "socket_timeout": 10} | connection
+    redis = Redis.from_url(settings.redis_url, **options)
+    return Queue(QUEUE, connection=redis, serializer="json", default_timeout=_NO_TIMEOUT)
+
+
+def task_id(job_id: str, shard: int, rewound: int = 0) -> str:
+    """Return RQ's id of a task: letters, digits, dashes and underscores. `rewound` counts a stream's rewinds."""
+    return f"{job_id}-{shard}" if rewound == 0 else f"{job_id}-{shard}-{rewound}"
+
+
+def enqueue_shard(
+    queue: Queue, job_id: str, shard: int, task: str, priority: int, settings: Settings, pipe: Pipeline
+) -> None:
+    """Enqueue a shard under this task id, within the transaction `pipe`, behind all tasks of at least its priority."""
+    # An interval would need a scheduler. Retries go to the front: work in progress is finished before new work.
+    retry = Retry(settings.shard_tries - 1, enqueue_at_front=True) if settings.shard_tries > 1 else None
+    data = Queue.prepare_data(
+        RUN_SHARD,
+        args=(job_id, shard),
+        timeout=_NO_TIMEOUT,
+        result_ttl=0,
+        job_id=task,
+        description=task,
+        retry=retry,
+    )
+    queue.enqueue_many([data], pipeline=pipe)
+    pipe.eval(script("place_task"), 1, queue.key, _TASK_PREFIX, priority)
+
+
+def remove_tasks(queue: Queue, job_id: str) -> None:
+    """Remove the tasks of a job that no worker has taken. Raises redis.RedisError."""
+    queue.connection.eval(script("remove_tasks"), 1, queue.key, _TASK_PREFIX, f"{job_id}-")
+
+
+def remove_task(queue: Queue, task: str, pipe: Pipeline) -> None:
+    """Remove one task, within the transaction `pipe`, if no worker has taken it."""
+    pipe.eval(script("remove_task"), 2, queue.key, Job.key_for(task), task)

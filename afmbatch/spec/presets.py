@@ -1,0 +1,155 @@
+"""Specs of published training sets, to be fetched, edited and posted. Only the dataset is to be filled in.
+
+Lengths in Å, charges in e, stiffness in N/m. What a source does not say is said to be assumed.
+"""
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from afmbatch.spec.descriptors import AtomicDisks, EsMapConstant, HeightMap, VdwSpheres
+from afmbatch.spec.distributions import Disk, Uniform
+from afmbatch.spec.job import JobSpec
+from afmbatch.spec.model import Model
+from afmbatch.spec.randomise import Randomise
+from afmbatch.spec.rotations import BestDirections, Unrotated
+from afmbatch.spec.scan import Scan
+from afmbatch.spec.sweep import Sweep
+from afmbatch.spec.tips import Tip
+
+
+class Preset(Model):
+    """A spec by name."""
+
+    name: str = Field(examples=["asd-afm"])
+    summary: str = Field(description="What it is, in a line.")
+    source: str = Field(description="Where it is from, and what of it is assumed.")
+
+
+_R0 = 4.0  # bond length in the published scripts of ASD-AFM and ED-AFM (tipR0)
+_BEST = BestDirections(kind="directions", directions=100, best=30)
+_QUADRUPOLE_Z = (0.1, 0.0, -0.1, 0.0)
+_CO = Tip(element=8, charges=(-10.0, 20.0, -10.0, 0.0), charge_z=_QUADRUPOLE_Z, r0=_R0)
+_EACH_TIP = Randomise(
+    distance=Uniform(kind="uniform", scope="tip", low=-0.25, high=0.25),
+    tilt=Disk(kind="disk", scope="tip", radius=0.5),
+)
+
+
+def _asd_afm() -> JobSpec:
+    return JobSpec(
+        dataset="",
+        scan=Scan(window=((2.0, 2.0, 5.0), (18.0, 18.0, 6.9)), dim=(128, 128, 19), df_steps=10),
+        tips=(Tip(element=8, charges=(-0.1,), charge_z=(0.0,), r0=_R0),),
+        distance=5.25,
+        descriptors=(
+            AtomicDisks(kind="atomic_disks", zmin=-1.2, zmax_s=-1.2, mode="sphere"),
+            VdwSpheres(kind="vdw_spheres", zmin=-1.5),
+            HeightMap(kind="height_map", zmin=-2.0),
+        ),
+        rotations=_BEST,
+        randomise=Randomise(distance=Uniform(kind="uniform", low=-0.25, high=0.25), tilt=Disk(kind="disk", radius=0.5)),
+    )
+
+
+def _ed_afm() -> JobSpec:
+    xe = Tip(element=54, charges=(30.0, -60.0, 30.0, 0.0), charge_z=_QUADRUPOLE_Z, r0=_R0)
+    stiff = (0.5, 0.5, 0.0, 30.0)
+    cl = Tip(element=17, charges=(-0.3, 0.0, 0.0, 0.0), charge_z=_QUADRUPOLE_Z, r0=_R0, stiffness=stiff)
+    return JobSpec(
+        dataset="",
+        scan=Scan(window=((2.0, 2.0, 5.0), (26.0, 26.0, 6.9)), dim=(192, 192, 19), df_steps=10),
+        tips=(_CO, xe, cl),
+        distance=5.3,
+        descriptors=(EsMapConstant(kind="es_map_constant", height=4.0, vdw_cutoff=-2.0, r_pp=1.0),),
+        rotations=_BEST,
+        randomise=_EACH_TIP,
+    )
+
+
+def _graph_afm() -> JobSpec:
+    return JobSpec(
+        dataset="",
+        scan=Scan(window=((2.0, 2.0, 5.0), (18.0, 18.0, 6.9)), dim=(128, 128, 19), df_steps=10),
+        tips=(_CO,),
+        distance=5.3,
+        descriptors=(),
+        rotations=Unrotated(kind="none"),
+        randomise=_EACH_TIP,
+    )
+
+
+def _quam_afm() -> JobSpec:
+    return JobSpec(
+        dataset="",
+        scan=Scan(window=((2.0, 2.0, 5.0), (26.0, 26.0, 6.9)), dim=(256, 256, 19), df_steps=10),
+        tips=(Tip(),),
+        distance=4.5,
+        descriptors=(VdwSpheres(kind="vdw_spheres"),),
+        rotations=Unrotated(kind="none"),
+        sweep=Sweep(lateral_stiffness=(0.4, 0.6, 0.8, 1.0), df_steps=(4, 6, 8, 10, 12, 14)),
+        shuffle=False,
+        batch_size=24,
+    )
+
+
+_KNOWN: Mapping[str, tuple[Preset, JobSpec]] = {
+    preset.name: (preset, spec)
+    for preset, spec in (
+        (
+            Preset(
+                name="asd-afm",
+                summary="128 × 128 pixels of 16 Å, 10 slices; CO as a monopole of -0.1 e; the best 30 of 100 "
+                "directions; atomic disks, van der Waals spheres, height map",
+                source="Alldritt et al., Science Advances 6, eaay6913 (2020), and the authors' script "
+                "github.com/SINGROUP/ml-spm, papers/asd-afm/generate_data.py. From the script: r0 = 4 Å.",
+            ),
+            _asd_afm(),
+        ),
+        (
+            Preset(
+                name="ed-afm",
+                summary="192 × 192 pixels of 24 Å, 10 slices, under CO, Xe and Cl; distance and tilt drawn for each "
+                "tip; electrostatic field 4 Å above the highest atom",
+                source="Oinonen et al., ACS Nano 16, 89 (2022), and the authors' scripts github.com/SINGROUP/ED-AFM "
+                "and github.com/SINGROUP/ml-spm, papers/ed-afm/generate_data.py. From the scripts: r0 = 4 Å, the field "
+                "only where spheres of van der Waals radius + 1 Å lie within 2 Å of the highest.",
+            ),
+            _ed_afm(),
+        ),
+        (
+            Preset(
+                name="graph-afm",
+                summary="128 × 128 pixels of 16 Å, 10 slices, under CO; distance and tilt drawn for each tip; no "
+                "descriptors: the target is the molecule itself (mols)",
+                source="Oinonen et al., MRS Bulletin 47, 895 (2022), and the authors' script "
+                "github.com/SINGROUP/Graph-AFM, scripts/generate_data.py. Assumed: r0 = 4 Å, as in their other sets; "
+                "that each molecule is posted in the orientation to be imaged (the script rotates none).",
+            ),
+            _graph_afm(),
+        ),
+        (
+            Preset(
+                name="quam-afm",
+                summary="256 × 256 pixels of 24 Å, 10 slices 0.1 Å apart; each molecule with 24 settings: lateral "
+                "stiffness 0.4, 0.6, 0.8, 1.0 N/m × oscillation amplitude 0.4, 0.6, 0.8, 1.0, 1.2, 1.4 Å",
+                source="Carracedo-Cosme, Romero-Muñiz, Pou, Pérez, J. Chem. Inf. Model. 62, 1214 (2022); values from "
+                "the readme of the data set QUAM-AFM Lite. Assumed: that amplitudes are peak to peak, as the Probe "
+                "Particle code counts them; distance and r0; vdw_spheres in place of the map of atom heights; that "
+                "molecules are posted lying flat. The set was made with densities from DFT (FDBM), here are "
+                "Lennard-Jones and point charges.",
+            ),
+            _quam_afm(),
+        ),
+    )
+}
+
+
+def presets() -> tuple[Preset, ...]:
+    """What there is."""
+    return tuple(preset for preset, _ in _KNOWN.values())
+
+
+def preset_spec(name: str, dataset: str) -> JobSpec:
+    """The spec of a preset on a dataset. Raises KeyError."""
+    return _KNOWN[name][1].model_copy(update={"dataset": dataset})

@@ -1,0 +1,1 @@
+"""Molecules and slabs: reading, checking and packing them."""

@@ -1,0 +1,1 @@
+"""Checks of what a job asks for before it is accepted."""

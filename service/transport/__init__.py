@@ -1,0 +1,1 @@
+"""HTTP bodies, downloads, event streams and problem documents."""

@@ -1,0 +1,169 @@
+"""Strategies: specs of every option of what is drawn, swept and passed through, and recipes of them; small ones."""
+
+from hypothesis import strategies as st
+
+from afmbatch.sampling.recipe import Recipe
+from afmbatch.spec.job import JobSpec
+
+TURNS = [[[0, -1, 0], [1, 0, 0], [0, 0, 1]], [[0, 0, 1], [0, -1, 0], [1, 0, 0]]]
+EVERYONE = st.sampled_from(["batch", "sample", "tip"])
+NO_TIP = st.sampled_from(["batch", "sample"])
+IN_PLACE = ("tip", "df_steps", "lateral_stiffness", "radial_stiffness")  # of what is swept: not drawn as well
+
+
+def spec(**changes):
+    """The common job on ds-0 with these changes."""
+    return JobSpec.model_validate({"dataset": "ds-0"} | changes)
+
+
+def between(low, high):
+    return st.floats(low, high, allow_subnormal=False)
+
+
+def choices(values, scopes):
+    """One of some of these values, with weights or without."""
+
+    def weighted(some):
+        weights = st.lists(st.sampled_from([0.0, 0.5, 3.0]), min_size=len(some), max_size=len(some)).filter(any)
+        return st.fixed_dictionaries(
+            {"kind": st.just("choice"), "values": st.just(some), "scope": scopes},
+            optional={"weights": weights},
+        )
+
+    return st.lists(values, min_size=1, max_size=4).flatmap(weighted)
+
+
+def numbers(low, high, scopes=EVERYONE):
+    """Distributions of numbers from low to high."""
+    ends = st.tuples(between(low, high), between(low, high)).map(sorted)
+    uniform = st.tuples(ends, scopes).map(
+        lambda t: {"kind": "uniform", "low": t[0][0], "high": t[0][1], "scope": t[1]},
+    )
+    normal = st.tuples(ends, between(low, high), between(0.01, 2.0), scopes).map(
+        lambda t: {"kind": "normal", "low": t[0][0], "high": t[0][1], "mean": t[1], "sigma": t[2], "scope": t[3]},
+    )
+    return uniform | normal | choices(between(low, high), scopes)
+
+
+def vectors(reach, scopes=EVERYONE):
+    """Distributions of pairs no component of which is longer than this."""
+    disk = st.tuples(between(0, reach), scopes).map(lambda t: {"kind": "disk", "radius": t[0], "scope": t[1]})
+    pairs = choices(st.tuples(between(-reach, reach), between(-reach, reach)), scopes)
+    components = numbers(-reach, reach, scopes).filter(lambda d: d["kind"] != "choice")
+    return disk | pairs | components
+
+
+df_steps = st.integers(1, 15)
+integers = st.tuples(df_steps, df_steps, EVERYONE).map(
+    lambda t: {"kind": "integers", "low": min(t[:2]), "high": max(t[:2]), "scope": t[2]}
+) | choices(df_steps, EVERYONE)
+tips = st.builds(
+    lambda element, charges, tilt, r0, stiffness: {
+        "element": element,
+        "charges": [q for q, _ in charges],
+        "charge_z": [z for _, z in charges],
+        "tilt": tilt,
+        "r0": r0,
+        "stiffness": stiffness,
+    },
+    element=st.sampled_from([8, 17, 54]),
+    charges=st.lists(st.tuples(between(-30, 30), between(-0.2, 0.2)), max_size=4),
+    tilt=st.tuples(between(-0.4, 0.4), between(-0.4, 0.4)),
+    r0=between(2.5, 4.0),
+    stiffness=st.tuples(between(0.1, 1.0), between(0.1, 1.0), between(0.0, 1.0), between(1.0, 40.0)),
+)
+randomises = st.fixed_dictionaries(
+    {},
+    optional={
+        "distance": numbers(-0.5, 0.5),
+        "tilt": vectors(0.5),
+        "df_steps": integers,
+        "r0": numbers(-0.3, 0.3),
+        "lateral_stiffness": numbers(0.1, 1.0),
+        "radial_stiffness": numbers(1.0, 40.0),
+        "tip_charges": numbers(-2.0, 2.0),
+        "sample_charges": numbers(-2.0, 2.0),
+        "lj_radius": numbers(0.8, 1.2),
+        "lj_epsilon": numbers(0.5, 2.0),
+        "tip": choices(tips, EVERYONE),
+        "offset": vectors(1.0, NO_TIP),
+        "in_plane_rotation": numbers(-180.0, 360.0, NO_TIP),
+        "mirror": st.fixed_dictionaries({"kind": st.just("chance"), "probability": between(0, 1), "scope": NO_TIP}),
+    },
+)
+_axes = {
+    "tip": tips,
+    "distance": between(4, 6),
+    "tilt": st.tuples(between(-0.4, 0.4), between(-0.4, 0.4)),
+    "r0": between(2.5, 4.0),
+    "lateral_stiffness": between(0.1, 1.0),
+    "radial_stiffness": between(1.0, 40.0),
+    "df_steps": df_steps,
+    "tip_charges": between(-2, 2),
+    "sample_charges": between(-2, 2),
+}
+rotations = st.sampled_from(
+    [
+        {"kind": "none"},
+        {"kind": "uniform", "n": 2},
+        {"kind": "directions", "directions": 9, "best": 3},
+        {"kind": "list", "rotations": TURNS},
+    ]
+)
+
+
+@st.composite
+def sweeps(draw, randomise=()):
+    """Up to two axes of one to three values, none that is drawn in place of the given."""
+    free = sorted(_axes.keys() - {name for name in IN_PLACE if name in randomise})
+    axes = draw(st.lists(st.sampled_from(free), max_size=2, unique=True))
+    return {name: draw(st.lists(_axes[name], min_size=1, max_size=3)) for name in axes}
+
+
+@st.composite
+def specs(draw):
+    """Whatever a spec may say of what is drawn, swept and passed through."""
+    randomise = draw(randomises)
+    return spec(
+        tips=draw(st.lists(tips, min_size=1, max_size=3)),
+        rotations=draw(rotations),
+        randomise=randomise,
+        sweep=draw(sweeps(randomise)),
+        noise=draw(st.sampled_from([{}, {"crop": [100, 128]}])),
+        epochs=draw(st.integers(1, 2)),
+        shuffle=draw(st.booleans()),
+        seed=draw(st.integers(0, 2**53 - 1)),
+        batch_size=draw(st.integers(1, 30)),
+        samples=draw(st.none() | st.integers(1, 60)),
+    )
+
+
+extensions = st.lists(
+    st.tuples(st.just("molecules"), st.integers(1, 3)) | st.tuples(st.just("epochs"), st.integers(1, 2)), max_size=3
+)
+
+
+def extended(recipe: Recipe, by) -> Recipe:
+    """A recipe with these extensions, one after the other."""
+    for i, (what, n) in enumerate(by):
+        recipe = recipe.with_epochs(n) if what == "epochs" else recipe.with_molecules(f"ds-{i + 1}", n)
+    return recipe
+
+
+recipes = st.builds(lambda spec, n, by: extended(Recipe.of(spec, n), by), specs(), st.integers(1, 3), extensions)
+
+# Of what is drawn nothing: for what is said of numbers, batches and shards alone.
+plain_recipes = st.builds(
+    lambda structures, rotation, sweep, by, **rest: extended(
+        Recipe.of(spec(rotations=rotation, sweep=sweep, **rest), structures), by
+    ),
+    structures=st.integers(1, 40),
+    rotation=rotations,
+    sweep=sweeps(),
+    epochs=st.integers(1, 4),
+    shuffle=st.booleans(),
+    seed=st.integers(0, 2**53 - 1),
+    batch_size=st.integers(1, 60),
+    samples=st.none() | st.integers(1, 3000),
+    by=extensions,
+)

@@ -1,0 +1,55 @@
+"""Batch files in a directory and in a bucket: under the key of their content, whole or not at all."""
+
+import hashlib
+
+import pytest
+
+from afmbatch.storage.object_store import ObjectStore, batch_key, job_prefix
+
+PIECES = [b"ab", memoryview(b"c" * 3_000_000), b"d"]
+DATA = b"".join(PIECES)
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return ObjectStore(tmp_path.as_uri())
+
+
+@pytest.fixture(params=["directory", "bucket"])
+def store(request, directory):
+    return directory if request.param == "directory" else ObjectStore("memory:///")
+
+
+def test_a_batch_is_kept_under_its_content(store):
+    content = store.put_batch("job-1", 7, iter(PIECES))
+    assert (content.bytes, content.sha256) == (len(DATA), hashlib.sha256(DATA).hexdigest())
+    key = batch_key("job-1", 7, content.sha256)
+    assert store.keys("") == [key]
+    assert store.get(key) == DATA
+
+
+def test_two_files_of_a_batch_do_not_meet(store):
+    contents = [store.put_batch("job-1", 7, [data]) for data in (b"of a CPU", b"of a GPU", b"of a CPU")]
+    assert [store.get(batch_key("job-1", 7, c.sha256)) for c in contents] == [b"of a CPU", b"of a GPU", b"of a CPU"]
+    assert len(store.keys("")) == 2
+
+
+def test_nothing_is_left_of_what_came_to_nothing(store):
+    def failing():
+        yield b"begun"
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        store.put_batch("job-1", 7, failing())
+    assert store.keys("") == []
+
+
+def test_a_job_removed_while_its_batch_is_written(directory):
+    def removing():
+        yield b"begun"
+        directory.delete_prefix(job_prefix("job-1"))
+        yield b"ended"
+
+    with pytest.raises(FileNotFoundError):
+        directory.put_batch("job-1", 7, removing())
+    assert directory.keys("") == []

@@ -1,0 +1,1 @@
+"""The parent process of a worker: it takes shards from the queue and never touches OpenCL."""

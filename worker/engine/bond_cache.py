@@ -1,0 +1,43 @@
+"""Which atoms of a structure are bonded: the same in every orientation, so that it is looked up once."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+import kernels
+from afmbatch.structures.elements import elements
+from afmbatch.structures.structures import Structures
+
+
+class Bonding:
+    """The bonded pairs of a job's structures, found when a structure is first asked for. Not for several threads."""
+
+    def __init__(self, structures: Structures) -> None:
+        self._structures = structures
+        self._first = np.full(len(structures), -1)  # where a structure's pairs begin
+        self._count = np.zeros(len(structures), dtype=np.int64)
+        self._pairs = np.empty((1024, 2), dtype=np.int32)  # numbers of atoms within their structure
+        self._end = 0
+
+    def of(self, structure: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(P, 2) pairs of atoms of structures (n,) one after the other, the atoms of each from offsets (n+1,) on."""
+        new = np.unique(structure[self._first[structure] < 0])
+        if len(new):
+            self._find(new)
+        count = self._count[structure]
+        ends = np.cumsum(count)
+        at = np.arange(ends[-1]) + np.repeat(self._first[structure] - (ends - count), count)
+        pairs: NDArray[np.int64] = self._pairs[at] + np.repeat(offsets[:-1], count)[:, None]
+        return pairs
+
+    def _find(self, new: NDArray[np.int64]) -> None:
+        index, offsets = self._structures.gather(new)
+        radius = elements().covalent_radius[self._structures.z[index]]
+        pairs = kernels.bonded(self._structures.xyz[index], radius, offsets)
+        of = np.searchsorted(offsets, pairs[:, 0], side="right") - 1
+        end = self._end + len(pairs)
+        if end > len(self._pairs):
+            self._pairs = np.resize(self._pairs, (2 * end, 2))
+        self._pairs[self._end : end] = pairs - offsets[of, None]
+        self._count[new] = np.bincount(of, minlength=len(new))
+        self._first[new] = self._end + np.cumsum(self._count[new]) - self._count[new]
+        self._end = end
