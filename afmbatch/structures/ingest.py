@@ -56,7 +56,7 @@ def read_structures(uploads: Sequence[Upload], settings: Settings) -> Structures
                 else:
                     reading.read(i, name, *member)
         except InvalidInput as e:
-            reading.refuse(*e.faults)
+            reading.refuse(*e.field_errors)
         else:
             if empty:
                 reading.refuse(FieldError(name, shown(name), "there is no .xyz or .extxyz file in it", ACCEPTED))

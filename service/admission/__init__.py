@@ -1,1 +1,1 @@
-"""Checks of what a job asks for before it is accepted."""
+"""The checks that a spec must pass before a job is made of it."""

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from afmbatch.errors import FieldError
 from afmbatch.spec.job import JobSpec
-from service.transport.field_errors import faults
+from service.transport.field_errors import field_errors
 from tests.afmbatch.specs import spec
 
 _SCHEMA = JobSpec.model_json_schema()
@@ -15,5 +15,5 @@ def refused(**changes) -> FieldError:
     """The one thing wrong with the common job with these changes."""
     with pytest.raises(ValidationError) as info:
         spec(**changes)
-    (fault,) = faults(info.value.errors(), _SCHEMA)
-    return fault
+    (error,) = field_errors(info.value.errors(), _SCHEMA)
+    return error

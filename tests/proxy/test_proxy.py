@@ -122,7 +122,7 @@ def test_what_is_waited_for_passes_when_it_comes(house):
         target=lambda: answers.append(house.http.get(f"/v1/jobs/{job}/batches/2", params={"wait": 15}))
     )
     ask.start()
-    until(lambda: house.bell.waiting)
+    until(lambda: house.notifier.subscriptions)
     house.record(job, 2, DATA)
     ask.join()
     assert answers[0].content == DATA
@@ -135,7 +135,7 @@ def test_events_pass_when_they_come(house):
         assert next(lines) == "event: progress"
         house.record(job, 2, DATA)
         assert next(line for line in lines if line == "event: batch")
-    until(lambda: house.bell.waiting == 0)
+    until(lambda: house.notifier.subscriptions == 0)
 
 
 def test_the_client(house, tmp_path):

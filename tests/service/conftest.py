@@ -22,8 +22,8 @@ from afmbatch.settings import Settings
 from afmbatch.storage.object_store import ObjectStore
 from service.app import create_app
 from service.main import Server
-from service.transport.job_notifier import JobNotifier
-from service.transport.sendfile import ZeroCopyProtocol
+from service.services.job_notifier import JobNotifier
+from service.transport.sendfile import SendfileProtocol
 
 WATER = "3\nwater\nO 0.0 0.0 0.0 -0.8\nH 0.96 0.0 0.0 0.4\nH -0.24 0.93 0.0 0.4\n"
 BARE_WATER = "3\nwater\nO 0.0 0.0 0.0\nH 0.96 0.0 0.0\nH -0.24 0.93 0.0\n"
@@ -39,7 +39,7 @@ class House:
     store: ObjectStore
     queue: Queue
     http: httpx.Client
-    bell: JobNotifier
+    notifier: JobNotifier
 
     def dataset(self, text=WATER, name="water.xyz"):
         """Id of a dataset of one file."""
@@ -96,8 +96,8 @@ class House:
 class Listening(Server):
     """Says when it listens."""
 
-    def __init__(self, config, bell):
-        super().__init__(config, bell)
+    def __init__(self, config, notifier):
+        super().__init__(config, notifier)
         self.up = threading.Event()
 
     async def startup(self, sockets=None):
@@ -111,9 +111,9 @@ def serving(app) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as service.main does
         config = uvicorn.Config(
-            app, log_level="critical", timeout_graceful_shutdown=2, http=ZeroCopyProtocol, loop="asyncio"
+            app, log_level="critical", timeout_graceful_shutdown=2, http=SendfileProtocol, loop="asyncio"
         )
-        server = Listening(config, app.state.bell)
+        server = Listening(config, app.state.notifier)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         assert server.up.wait(20)
@@ -134,7 +134,7 @@ def running(settings: Settings) -> Iterator[House]:
         serving(app) as url,
         httpx.Client(base_url=url, trust_env=False, timeout=20) as http,
     ):
-        yield House(settings, Redis.from_url(settings.redis_url), ledger, store, queue, http, app.state.bell)
+        yield House(settings, Redis.from_url(settings.redis_url), ledger, store, queue, http, app.state.notifier)
 
 
 def emptied(house: House) -> House:

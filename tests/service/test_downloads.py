@@ -2,9 +2,9 @@
 
 import pytest
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 
-from service.transport.downloads import fresh, selected
+from service.transport.downloads import is_wanted, requested_range
+from service.transport.http_errors import PreconditionFailed, RangeNotSatisfiable
 
 ETAG = '"abc"'
 ALL = range(100)
@@ -39,14 +39,14 @@ ALL = range(100)
     ],
 )
 def test_one_range(asked, part):
-    assert selected(Headers({"range": asked}), ETAG, 100) == part
+    assert requested_range(Headers({"range": asked}), ETAG, 100) == part
 
 
 @pytest.mark.parametrize("asked", ["bytes=100-", "bytes=100-200", "bytes=-0", f"bytes={10**17}-"])
 def test_a_range_outside_the_file(asked):
-    with pytest.raises(HTTPException) as e:
-        selected(Headers({"range": asked}), ETAG, 100)
-    assert e.value.status_code == 416
+    with pytest.raises(RangeNotSatisfiable) as e:
+        requested_range(Headers({"range": asked}), ETAG, 100)
+    assert e.value.status == 416
     assert e.value.headers == {"Content-Range": "bytes */100"}
 
 
@@ -61,11 +61,11 @@ def test_a_range_outside_the_file(asked):
     ],
 )
 def test_a_range_only_of_the_same_file(if_range, part):
-    assert selected(Headers({"range": "bytes=0-9", "if-range": if_range}), ETAG, 100) == part
+    assert requested_range(Headers({"range": "bytes=0-9", "if-range": if_range}), ETAG, 100) == part
 
 
 def test_a_range_outside_another_file_is_no_error():
-    assert selected(Headers({"range": "bytes=500-", "if-range": '"other"'}), ETAG, 100) is None
+    assert requested_range(Headers({"range": "bytes=500-", "if-range": '"other"'}), ETAG, 100) is None
 
 
 @pytest.mark.parametrize(
@@ -84,11 +84,11 @@ def test_a_range_outside_another_file_is_no_error():
     ],
 )
 def test_whether_the_file_is_sent(headers, send):
-    assert fresh(Headers(headers), ETAG) is send
+    assert is_wanted(Headers(headers), ETAG) is send
 
 
 @pytest.mark.parametrize("tags", ['"x"', f"W/{ETAG}", "abc", ""])
 def test_a_condition_that_does_not_hold(tags):
-    with pytest.raises(HTTPException) as e:
-        fresh(Headers({"if-match": tags}), ETAG)
-    assert e.value.status_code == 412
+    with pytest.raises(PreconditionFailed) as e:
+        is_wanted(Headers({"if-match": tags}), ETAG)
+    assert e.value.status == 412

@@ -7,7 +7,7 @@ from afmbatch.sampling.recipe import Recipe
 from afmbatch.settings import GROUPS, Settings
 from afmbatch.spec.job import JobSpec
 from afmbatch.storage.batch_file import file_bytes
-from service.admission.limits import host_bytes, over_limits
+from service.admission.limits import exceeded_limits, host_bytes
 
 
 @given(
@@ -25,7 +25,7 @@ def test_a_batch_fits_its_file_limit_and_the_memory_of_a_worker(most, host, side
         spec = {"dataset": "ds-0", "batch_size": size, "scan": {"dim": (side, side, 19)}}
         plan = Plan(Recipe.of(JobSpec.model_validate(spec), 10**5))  # times 30
         fits = file_bytes(plan.spec, size) <= most and host_bytes(plan.spec, size, atoms) <= host // GROUPS
-        return over_limits(plan, atoms, settings), fits
+        return exceeded_limits(plan, atoms, settings), fits
 
     found, fits = faults(batch_size)
     assert bool(found) == (not fits)
@@ -40,7 +40,7 @@ def test_a_batch_fits_its_file_limit_and_the_memory_of_a_worker(most, host, side
 
 def fields(atoms=20.0, structures=1000, **spec):
     plan = Plan(Recipe.of(JobSpec.model_validate({"dataset": "ds-0", "samples": 10, **spec}), structures))
-    return [fault.field for fault in over_limits(plan, atoms, Settings())]
+    return [fault.field for fault in exceeded_limits(plan, atoms, Settings())]
 
 
 def test_every_sample_can_be_numbered():
@@ -68,7 +68,7 @@ def test_a_periodic_dataset_fits_into_a_worker():
 def test_what_a_device_must_hold_whole(changes, field, size):
     spec = JobSpec.model_validate({"dataset": "ds-0", "batch_size": 1, "descriptors": [], **changes})
     plan = Plan(Recipe.of(spec, 1))
-    assert not over_limits(plan, 30, Settings(device_memory_bytes=2 * size))
-    (fault,) = over_limits(plan, 30, Settings(device_memory_bytes=2 * size - 1))
+    assert not exceeded_limits(plan, 30, Settings(device_memory_bytes=2 * size))
+    (fault,) = exceeded_limits(plan, 30, Settings(device_memory_bytes=2 * size - 1))
     assert fault.field == field
     assert f"{size} bytes on a device" in fault.reason

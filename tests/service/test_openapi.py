@@ -10,7 +10,7 @@ from afmbatch.settings import Settings
 from afmbatch.storage.batch_file import pieces
 from service.app import create_app
 
-from .test_forms import ARRAYS
+from .test_formats import ARRAYS
 
 CONFIG = SchemathesisConfig.from_dict(
     {

@@ -54,7 +54,7 @@ def test_the_time_of_the_live_workers(house):
     assert report(house)["seconds"] == pytest.approx(30 * 128 * 128 / 6e6)
     two = report(house, tips=[{}, {}], noise={"crop": [64, 32]})
     assert two["seconds"] == pytest.approx(30 * 2 * 64 * 32 / 6e6)
-    assert two["seconds_from"] == "image pixels a second of 2 of 3 workers"
+    assert two["seconds_from"] == "image pixels per second of 2 of 3 workers"
 
 
 @pytest.mark.parametrize(

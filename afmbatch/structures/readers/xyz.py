@@ -114,7 +114,7 @@ def frames(file: Readable, name: str) -> Iterator[Frame | FieldError]:
         try:
             frame = _frame(comment, rows, where, first)
         except InvalidInput as e:
-            yield e.faults[0]
+            yield e.field_errors[0]
             if any(len(row) < 4 for row in rows):  # no atoms: header and lines have come apart
                 return
         else:

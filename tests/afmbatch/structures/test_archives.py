@@ -68,7 +68,7 @@ def refused(data: bytes) -> FieldError:
 def broken(data: bytes, name: str = "a") -> FieldError:
     with pytest.raises(InvalidInput) as e:
         unpack(data, name)
-    (fault,) = e.value.faults
+    (fault,) = e.value.field_errors
     return fault
 
 
@@ -201,7 +201,7 @@ def test_too_many_members(pack):
     assert len(unpack(pack(*files[:20]))) == 20
     with pytest.raises(TooLarge) as e:
         unpack(pack(*files))
-    assert "at most 20 files" in e.value.fault.accepted
+    assert "at most 20 files" in e.value.field_errors[0].accepted
 
 
 @pytest.mark.parametrize("pack", [zipped, tgz])
@@ -210,7 +210,7 @@ def test_bomb(pack):
     assert len(data) < 1 << 14
     with pytest.raises(TooLarge) as e:
         unpack(data)
-    assert "at most 1048576 bytes" in e.value.fault.accepted
+    assert "at most 1048576 bytes" in e.value.field_errors[0].accepted
 
 
 def test_bomb_in_a_member_that_is_not_read():

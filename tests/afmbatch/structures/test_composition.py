@@ -66,4 +66,4 @@ def test_too_many_kinds(monkeypatch):
     assert len(kinds_of(structures(*molecules[:3]))) == 3
     with pytest.raises(TooLarge, match="too many different combinations") as e:
         kinds_of(structures(*molecules))
-    assert (e.value.fault.value, e.value.fault.field) == ("4 combinations", "files")
+    assert (e.value.field_errors[0].value, e.value.field_errors[0].field) == ("4 combinations", "files")

@@ -31,11 +31,11 @@ def read(*files: tuple[str, bytes], **limits: int) -> Structures:
 def faults(*files: tuple[str, bytes]) -> tuple[FieldError, ...]:
     with pytest.raises(InvalidInput) as e:
         read(*files)
-    for fault in e.value.faults:
+    for fault in e.value.field_errors:
         assert fault.field
         assert fault.reason
         assert fault.accepted
-    return e.value.faults
+    return e.value.field_errors
 
 
 def xyz(*lines: str) -> bytes:

@@ -288,7 +288,7 @@ def test_goes_on_after_a_bad_value():
 def test_a_line_without_end():
     with pytest.raises(InvalidInput) as e:
         read(b"1\n" + b"x" * (3 * xyz.BLOCK_BYTES))
-    assert e.value.faults[0].field == "m.xyz, line 2"
+    assert e.value.field_errors[0].field == "m.xyz, line 2"
 
 
 def test_atom_lines_of_no_reasonable_size(monkeypatch):

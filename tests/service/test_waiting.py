@@ -19,16 +19,16 @@ LONG = 50  # s; no test waits so long
 @pytest.fixture
 def asking(house, monkeypatch):
     """Asks in the background, and comes back when the service waits, for the bell alone."""
-    monkeypatch.setattr("service.transport.job_notifier.FALLBACK_SECONDS", LONG)
+    monkeypatch.setattr("service.services.job_notifier.FALLBACK_SECONDS", LONG)
     with ThreadPoolExecutor(8) as threads:
 
         def ask(path, waiting=1, method="GET"):
             answer = threads.submit(house.http.request, method, path, params={"wait": LONG}, timeout=LONG / 2)
-            until(lambda: house.bell.waiting == waiting)
+            until(lambda: house.notifier.subscriptions == waiting)
             return answer
 
         yield ask
-        assert house.bell.waiting == 0
+        assert house.notifier.subscriptions == 0
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -66,8 +66,8 @@ def test_only_who_waits_for_it_looks_again(house, asking, monkeypatch):
 
 
 def test_a_message_that_was_lost(house, asking, monkeypatch):
-    monkeypatch.setattr("service.transport.job_notifier.FALLBACK_SECONDS", 0.2)
-    monkeypatch.setattr(house.bell, "_ring", lambda *_: None)
+    monkeypatch.setattr("service.services.job_notifier.FALLBACK_SECONDS", 0.2)
+    monkeypatch.setattr(house.notifier, "_notify", lambda *_: None)
     job = house.job()
     coming = asking(f"/v1/jobs/{job}/batches/2")
     house.record(job, 2, b"the one")
@@ -133,7 +133,7 @@ def test_a_client_that_goes_away_leaves_nothing(house):
     for _ in range(3):
         with pytest.raises(httpx.ReadTimeout):
             house.http.get(path, params={"wait": LONG}, timeout=0.3)
-    until(lambda: house.bell.waiting == 0, LONG / 2)
+    until(lambda: house.notifier.subscriptions == 0, LONG / 2)
 
 
 def test_hundreds_wait_without_a_thread_each(house):
@@ -148,7 +148,7 @@ def test_hundreds_wait_without_a_thread_each(house):
             return http.get(f"/v1/jobs/{job}/batches/{number}", params={"wait": LONG}).content
 
         answers = clients.map(ask, range(300))
-        until(lambda: house.bell.waiting == 300)
+        until(lambda: house.notifier.subscriptions == 300)
         assert threading.active_count() <= before + 300 + 40  # the clients', and those for looking that serve all
         house.finish(job)
         assert list(answers) == [f"{job} {number}".encode() for number in range(300)]
@@ -166,13 +166,13 @@ def test_a_redis_that_is_restarted(server, tmp_path):
     with running(Settings(redis_url=server.url, store_url=tmp_path.as_uri())) as house, ThreadPoolExecutor(1) as thread:
         path = f"/v1/jobs/{emptied(house).job()}/batches/2"
         coming = thread.submit(house.http.get, path, params={"wait": LONG}, timeout=LONG)
-        until(lambda: house.bell.waiting)
+        until(lambda: house.notifier.subscriptions)
         server.stop()
         assert problem(coming.result())["type"].endswith(":unavailable")
         assert coming.result().headers["retry-after"]
         server.start()
         coming = thread.submit(house.http.get, path, params={"wait": LONG}, timeout=LONG)
-        until(lambda: house.bell.waiting)
+        until(lambda: house.notifier.subscriptions)
         house.record(path.split("/")[3], 2, b"the one")
         assert coming.result().content == b"the one"
 
@@ -182,5 +182,5 @@ def test_a_service_that_is_stopped(redis_url, tmp_path):
         with running(Settings(redis_url=redis_url, store_url=tmp_path.as_uri())) as house:
             path = str(house.http.base_url.join(f"/v1/jobs/{emptied(house).job()}/batches/2"))
             coming = thread.submit(httpx.get, path, params={"wait": LONG}, timeout=LONG, trust_env=False)
-            until(lambda: house.bell.waiting)
+            until(lambda: house.notifier.subscriptions)
         assert problem(coming.result())["type"].endswith(":unavailable")

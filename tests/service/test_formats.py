@@ -13,7 +13,7 @@ import zstandard
 from afmbatch.settings import Settings
 from afmbatch.storage.batch_file import pieces
 from afmbatch.storage.object_store import batch_key
-from service.transport.formats import Encoding, Form, Kind, Precision
+from service.transport.formats import BatchFormat, Container, Encoding, Precision
 
 from .conftest import emptied, faults, problem, running
 
@@ -149,9 +149,9 @@ def test_forms_that_there_are_not(house, path, name, value):
     assert "one of" in faults(house.http.get(path, params={name: value}))[name]["accepted"]
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("container", Container)
 @pytest.mark.parametrize("encoding", Encoding)
-def test_a_large_batch_is_never_in_memory(tmp_path, kind, encoding):
+def test_a_large_batch_is_never_in_memory(tmp_path, container, encoding):
     many = 20
     arrays = {name: np.repeat(a, many, 0) if len(a.shape) and len(a) == 3 else a for name, a in ARRAYS.items()}
     arrays["mol_offsets"] = np.zeros(3 * many + 1, "i8")
@@ -160,7 +160,7 @@ def test_a_large_batch_is_never_in_memory(tmp_path, kind, encoding):
         file.writelines(pieces(arrays))
     assert path.stat().st_size > 100e6
     tracemalloc.start()
-    for chunk in Form(kind, Precision.F2, encoding)._bytes(path.open("rb")):
+    for chunk in BatchFormat(container, Precision.F2, encoding)._convert(path.open("rb")):
         assert len(chunk) < 5e6
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

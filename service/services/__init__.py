@@ -1,0 +1,1 @@
+"""The services that the routes call, one for each feature."""

@@ -1,0 +1,46 @@
+"""Batch files in the store, and the reasons why one is missing."""
+
+from dataclasses import dataclass
+
+from afmbatch.errors import Gone, NotFound, NotYet
+from afmbatch.ledger.ledger import Ledger
+from afmbatch.ledger.records import BatchRecord, JobStatus, State
+from afmbatch.storage.object_store import batch_key
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFile:
+    """The file of a recorded batch."""
+
+    #: Job that made the batch.
+    job_id: str
+    #: What the ledger recorded of the batch.
+    record: BatchRecord
+    #: Name of the downloaded file, without a suffix.
+    name: str
+
+    @property
+    def key(self) -> str:
+        """Key of the file in the store."""
+        return batch_key(self.job_id, self.record.batch, self.record.sha256)
+
+
+def recorded_batch(ledger: Ledger, job: JobStatus, batch: int, kind: str, name: str) -> BatchRecord:
+    """Return the record of a batch of a job. `kind` and `name` are those of what the client asked for.
+
+    Raises NotYet; NotFound if it failed or its job was cancelled; Gone if it was acknowledged.
+    """
+    try:
+        return ledger.batches.get(job.id, batch)
+    except NotFound:
+        pass
+    if (failure := ledger.batches.failure(job.id, batch)) is not None:
+        raise NotFound(kind, name, f"it could not be made: {failure.error}")
+    if job.stream is not None and ledger.streams.is_acknowledged(job.id, batch):
+        raise Gone(
+            f"{kind.capitalize()} {name} was acknowledged and deleted. "
+            f'POST {{"batch": {batch}}} to /v1/jobs/{job.id}/rewind to have it made again.'
+        )
+    if job.state is State.CANCELLED:
+        raise NotFound(kind, name, "the job was cancelled before it was made")
+    raise NotYet(kind, name, f"it is still to be made; the job is {job.state.value}", job.id, batch)
