@@ -9,6 +9,7 @@ from afmbatch.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavaila
 from afmbatch.ledger.records import JobStatus
 from afmbatch.spec.delivery import Acknowledgement, Rewinding
 from service.routes.dependencies import Streams
+from service.routes.examples import ACKNOWLEDGEMENTS, REWINDINGS
 from service.routes.parameters import JobId
 from service.transport.bodies import BodyRoute, strict_json
 from service.transport.http_errors import MalformedRequest, UnsupportedMediaType
@@ -33,7 +34,7 @@ _RESPONSES = problem_responses(
 )
 def acknowledge_batches(
     job_id: JobId,
-    acknowledgement: Annotated[Acknowledgement, strict_json(Acknowledgement), Body(examples=[{"batches": [0, 1]}])],
+    acknowledgement: Annotated[Acknowledgement, strict_json(Acknowledgement), Body(openapi_examples=ACKNOWLEDGEMENTS)],
     streams: Streams,
 ) -> Acknowledged:
     """Delete the files of batches that are no longer needed, so that as many further batches are made.
@@ -47,7 +48,7 @@ def acknowledge_batches(
 @router.post("/rewind", operation_id="rewindJob", summary="Go back in a stream", responses=_RESPONSES)
 def rewind_job(
     job_id: JobId,
-    rewinding: Annotated[Rewinding, strict_json(Rewinding), Body(examples=[{"batch": 0}])],
+    rewinding: Annotated[Rewinding, strict_json(Rewinding), Body(openapi_examples=REWINDINGS)],
     streams: Streams,
 ) -> JobStatus:
     """Make all batches from this one on available again. They have the same samples, acknowledged or not."""
