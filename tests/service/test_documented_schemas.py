@@ -63,7 +63,7 @@ def compare(path, body):
 
 
 def written(value):
-    """The document as JavaScript writes it: 2.0, which is an integer to a JSON schema but not to pydantic, becomes 2."""
+    """Return a document as JavaScript writes it: 2.0, an integer to a JSON schema but not to pydantic, becomes 2."""
     if isinstance(value, dict):
         return {key: written(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -7,11 +7,16 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
+from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 from redis import Redis
 
+import afmbatch
+import service
 from afmbatch.errors import CannotStart
 from afmbatch.ledger.records import WorkerRecord
 from afmbatch.settings import Settings
@@ -60,23 +65,46 @@ def test_not_ready_without_a_store(redis_url, tmp_path):
     assert "store" in problem(answer)["detail"]
 
 
-def test_the_process_serves_and_stops(redis_url, tmp_path):
-    Redis.from_url(redis_url).flushall()
-    env = os.environ | {
-        "AFMBATCH_REDIS_URL": redis_url,
-        "AFMBATCH_STORE_URL": tmp_path.as_uri(),
-        "AFMBATCH_PORT": "0",
-    }
-    code = "from service.main import run; from afmbatch.settings import Settings; run(Settings())"
-    with subprocess.Popen([sys.executable, "-c", code], env=env, stderr=subprocess.PIPE, text=True) as process:
+CODE = "from service.main import run; from afmbatch.settings import Settings; run(Settings())"
+
+
+@contextmanager
+def serving_process(redis_url, store, *arguments, **environment):
+    """A process that runs the service on a free port, and a client of it; SIGTERM ends it."""
+    settings = {"AFMBATCH_REDIS_URL": redis_url, "AFMBATCH_STORE_URL": store.as_uri(), "AFMBATCH_PORT": "0"}
+    command = [sys.executable, *arguments]
+    with subprocess.Popen(
+        command, env=os.environ | settings | environment, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             url = next(found[0] for line in process.stderr if (found := re.search(r"http://[\d.]+:\d+", line)))
             with httpx.Client(base_url=url, trust_env=False, timeout=20) as http:
-                assert http.post("/v1/datasets", files=[("files", ("water.xyz", WATER))]).status_code == 201
+                yield http
         finally:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=20)
-    assert process.returncode == -signal.SIGTERM  # as uvicorn ends: in order, then by the signal
+    assert process.returncode == -signal.SIGTERM  # uvicorn ends in order, and then by the signal
+
+
+def test_the_process_serves_and_stops(redis_url, tmp_path):
+    Redis.from_url(redis_url).flushall()
+    with serving_process(redis_url, tmp_path, "-c", CODE) as http:
+        assert http.post("/v1/datasets", files=[("files", ("water.xyz", WATER))]).status_code == 201
+
+
+def test_the_process_needs_no_installed_distribution(redis_url, tmp_path):
+    """From a checkout on PYTHONPATH, with the dependencies but without afmbatch's own metadata."""
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        if "afmbatch" not in path.name:
+            (packages / path.name).symlink_to(path)
+    checkout = Path(service.__file__).parents[1]
+    check = "import importlib.metadata as m; assert 'afmbatch' not in [d.name for d in m.distributions()]"
+    path = os.pathsep.join(map(str, (checkout, packages)))
+    with serving_process(redis_url, tmp_path, "-S", "-c", f"{check}\n{CODE}", PYTHONPATH=path) as http:
+        assert http.get("/v1/health").json() == {"status": "ok"}
+        assert http.get("/openapi.json").json()["info"]["version"] == afmbatch.__version__
 
 
 def test_a_taken_port_is_an_error_that_names_it(redis_url, tmp_path):
