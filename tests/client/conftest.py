@@ -3,7 +3,8 @@
 import pytest
 
 from afmbatch_client import Client
-from tests.service.conftest import house, redis_url, session_house  # noqa: F401 - fixtures
+from tests.service.conftest import redis_url, session_service  # noqa: F401 - fixtures
+from tests.service.conftest import service as house  # noqa: F401 - a fixture
 
 from .stand_in import JOB, StandIn
 

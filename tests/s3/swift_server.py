@@ -1,6 +1,6 @@
-"""A real S3-speaking server: OpenStack Swift with its s3api, of Debian's packages, in a directory of its own.
+"""A real S3 server: OpenStack Swift with its s3api, from Debian's packages, in a directory of its own.
 
-It checks signatures and when they expire, which servers made for tests don't.
+It checks signatures and their expiry, which servers made for tests do not.
 """
 
 import getpass
@@ -69,7 +69,7 @@ _STORED = ("account", "container", "object")
 
 
 class Swift:
-    """With one bucket, `batches`; `environment`: how obstore finds it."""
+    """A running server with the bucket `batches`. `environment` holds the variables by which obstore finds it."""
 
     def __init__(self) -> None:
         self.here = Path(tempfile.mkdtemp(prefix="afm-swift-"))
