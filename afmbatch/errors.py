@@ -24,7 +24,7 @@ from pydantic import Field
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong with an input."""
+    """Describes one thing that is wrong with an input."""
 
     field: Annotated[str, Field(description="Path of the field in the request, such as `tips[0].stiffness`.")]
     value: Annotated[str, Field(description="Value given there, shortened to 100 characters.")]
@@ -48,7 +48,7 @@ class AfmbatchError(Exception):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """HTTP headers of the answer."""
+        """Return the HTTP headers of the answer."""
         return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
 
@@ -131,7 +131,7 @@ class CannotStart(AfmbatchError):
 
 
 class SampleError(AfmbatchError):
-    """One sample could not be simulated; the rest of its job goes on."""
+    """A sample could not be simulated; the rest of its job goes on."""
 
     def __init__(self, sample: int, reason: str) -> None:
         super().__init__(f"sample {sample}: {reason}")

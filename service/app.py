@@ -1,4 +1,4 @@
-"""The HTTP application."""
+"""The HTTP application has a route for each operation and a service for each feature."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""The process of the service: opens Redis, store and queue, and serves HTTP until it is stopped."""
+"""The process opens Redis, the store and the queue, and serves HTTP until it is stopped."""
 
 import logging
 import socket
@@ -44,7 +44,7 @@ def run(settings: Settings) -> None:
 
 
 class Server(uvicorn.Server):
-    """A server that answers all requests waiting for batches or events before it stops."""
+    """Ends the requests that wait for batches or events before it stops."""
 
     def __init__(self, config: uvicorn.Config, notifier: JobNotifier) -> None:
         super().__init__(config)

@@ -1,1 +1,1 @@
-"""The checks that a spec must pass before a job is made of it."""
+"""A spec must pass these checks before a job is made of it."""

@@ -1,4 +1,4 @@
-"""Whether a planned job is accepted: POST /v1/jobs refuses what POST /v1/preflight reports."""
+"""POST /v1/jobs refuses a planned job for the reasons that POST /v1/preflight reports."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -13,7 +13,7 @@ from service.admission.limits import exceeded_limits
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The reasons why a planned job is refused."""
+    """Holds the reasons why a planned job is refused."""
 
     dataset: DatasetRecord
     #: Structures of the dataset that contradict the spec.
@@ -30,16 +30,16 @@ class Admission:
 
     @property
     def accepted(self) -> bool:
-        """Whether there is no reason to refuse the job."""
+        """Return whether there is no reason to refuse the job."""
         return not self.conflicts and not self.exceeded
 
     @property
     def field_errors(self) -> list[FieldError]:
-        """All reasons, as errors in fields of the spec."""
+        """Return all reasons as errors in fields of the spec."""
         return [*self.exceeded, *(conflict.field_error(self.dataset) for conflict in self.conflicts)]
 
     @property
     def refused_structures(self) -> int:
-        """The number of structures that contradict the spec for one reason or several."""
+        """Return the number of structures that contradict the spec for one reason or several."""
         kinds = dict.fromkeys(kind for conflict in self.conflicts for kind in conflict.kinds)
         return sum(kind.structures for kind in kinds)

@@ -1,4 +1,4 @@
-"""The check of a spec against the structures of its dataset, from the dataset's record alone.
+"""A spec is checked against the structures of its dataset, from the dataset's record alone.
 
 Reading a dataset of 10⁶ structures in order to name three of them would take 2 GB.
 """
@@ -19,7 +19,7 @@ SelectKinds: TypeAlias = Callable[[Callable[[StructureKind], bool]], tuple[Struc
 
 @dataclass(frozen=True, slots=True)
 class StructureConflict:
-    """Structures of a dataset that contradict a field of a spec."""
+    """Describes structures of a dataset that contradict a field of a spec."""
 
     field: str
     #: Value of the field, as text.
@@ -34,12 +34,12 @@ class StructureConflict:
 
     @property
     def structures(self) -> int:
-        """The number of structures."""
+        """Return the number of structures."""
         return sum(kind.structures for kind in self.kinds)
 
     @property
     def examples(self) -> tuple[str, ...]:
-        """Names of the first structures."""
+        """Return the names of the first structures."""
         return tuple(name for kind in self.kinds for name in kind.examples)[:_MAX_EXAMPLES]
 
     def describe(self, dataset: DatasetRecord) -> str:

@@ -1,4 +1,4 @@
-"""The recipes of extended jobs, which have the same limits as those of new jobs."""
+"""Extended jobs have the same limits as new jobs."""
 
 from afmbatch.errors import FieldError, InvalidInput
 from afmbatch.ledger.records import DatasetRecord

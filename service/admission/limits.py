@@ -1,4 +1,4 @@
-"""The limits of this server for a job: its number of samples, the size of a batch, the memory of a worker."""
+"""The server limits the samples of a job, the size of a batch and the memory of a worker."""
 
 from afmbatch.errors import FieldError
 from afmbatch.sampling.plan import Plan

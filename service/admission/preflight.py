@@ -1,4 +1,4 @@
-"""The preflight report: what a job would make, take and cost, and why it would be refused."""
+"""The preflight report says what a job would make and cost, and why it would be refused."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from service.admission.limits import host_bytes
 
 
 class StructureProblem(Model):
-    """Structures of the dataset that contradict a field of the spec."""
+    """Describes structures of the dataset that contradict a field of the spec."""
 
     field: str = Field(description="Path of the field in the spec.", examples=["force_field.charges"])
     reason: str = Field(description="What is wrong with the structures, with their number and the first names.")
@@ -26,7 +26,7 @@ class StructureProblem(Model):
 
 
 class Preview(Model):
-    """The first samples, made before all other work by a job of their own."""
+    """Describes a job that makes the first samples before all other work."""
 
     job: str = Field(description="Id of the preview's job.", examples=["job-1f0c6f5e9a2b3c4d"])
     samples: tuple[int, ...] = Field(description="Numbers of the samples in the whole job, from 0.")
@@ -35,7 +35,7 @@ class Preview(Model):
 
 
 class Preflight(Model):
-    """What POST /v1/jobs would make of a spec."""
+    """Describes the job that POST /v1/jobs would make of a spec."""
 
     recipe: str = Field(
         description="Id of the recipe: spec, seed, dataset content and engine version.", examples=["rc-0"]

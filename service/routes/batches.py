@@ -1,4 +1,4 @@
-"""Batches: the npz files of a job, each downloadable as soon as it is recorded."""
+"""Batches are the npz files of a job. Each can be downloaded as soon as it is recorded."""
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1/jobs/{job_id}/batches", tags=["batches"])
 
 
 class BatchPage(BaseModel):
-    """Recorded batches of a job."""
+    """Holds recorded batches of a job."""
 
     total: int | None = Field(description="Number of batches the job makes; null for a stream without end.")
     start: int = Field(description="Lowest batch number that may be on this page.")

@@ -1,4 +1,4 @@
-"""Datasets: structures that jobs image."""
+"""Datasets hold the structures that jobs image."""
 
 from typing import Annotated
 
@@ -18,13 +18,13 @@ router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=BodyRou
 
 
 class DatasetPage(Page):
-    """A part of the list of datasets."""
+    """Holds a part of the list of datasets."""
 
     datasets: list[DatasetSummary] = Field(description="Datasets, newest first.")
 
 
 class DatasetUpload(BaseModel):
-    """Files with structures."""
+    """Holds files with structures."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,4 +1,4 @@
-"""The service that each route calls.
+"""Each route receives the service that it calls.
 
 The functions are not blocking: FastAPI would call blocking ones in a thread, which takes 0.1 ms each.
 """

@@ -1,4 +1,4 @@
-"""The parameters and responses of every address that answers with a batch file."""
+"""Addresses that answer with a batch file have these parameters and responses."""
 
 from functools import partial
 from typing import Annotated, Any, Literal, TypeAlias, cast
@@ -62,7 +62,7 @@ HEAD_RESPONSES = {
 
 
 class Download:
-    """A request for a batch file in a format."""
+    """Answers a request with a batch file in the requested format."""
 
     # Literals, because an enum would be a reference where the schema of a refused parameter is looked up.
     def __init__(
@@ -89,7 +89,7 @@ class Download:
 
     @property
     def until_disconnected(self) -> UntilDisconnected:
-        """A coroutine function that returns when the client has gone."""
+        """Return a coroutine function that returns when the client has gone."""
         return partial(_until_disconnected, self._request)
 
     async def answer(self, file: BatchFile) -> Response:

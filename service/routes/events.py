@@ -1,4 +1,4 @@
-"""The events of a job, as they happen."""
+"""Clients follow a job by server-sent events."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing

@@ -1,4 +1,4 @@
-"""Request bodies that the documentation shows, by name."""
+"""The documentation shows these request bodies by name."""
 
 from collections.abc import Mapping
 from typing import Any

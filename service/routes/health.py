@@ -1,4 +1,4 @@
-"""The state of the service: its workers, whether it is alive and whether it is ready."""
+"""Operators and load balancers ask for the state of the service and its workers."""
 
 from typing import Literal
 
@@ -15,19 +15,19 @@ router = APIRouter(tags=["service"])
 
 
 class Workers(BaseModel):
-    """The live workers."""
+    """Holds the live workers."""
 
     workers: list[WorkerRecord] = Field(description="The live workers by name.")
 
 
 class Alive(BaseModel):
-    """The process is alive."""
+    """Says that the process is alive."""
 
     status: Literal["ok"] = Field(default="ok", description="Always `ok`.")
 
 
 class Ready(BaseModel):
-    """Redis and the store answer."""
+    """Says that Redis and the store answer."""
 
     workers: int = Field(description="Number of live workers.")
     detail: str = Field(description="Whether a job that is posted now is worked on or waits for a worker.")

@@ -1,4 +1,4 @@
-"""Jobs: specs that the workers turn into batches."""
+"""Workers turn the spec of a job into batches."""
 
 from typing import Annotated
 
@@ -19,13 +19,13 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=BodyRoute)
 
 
 class JobPage(Page):
-    """A part of the list of jobs."""
+    """Holds a part of the list of jobs."""
 
     jobs: list[JobStatus] = Field(description="Jobs, newest first.")
 
 
 class JobExtension(RootModel[Extension]):
-    """The samples by which a job is extended: further epochs, or those of another dataset."""
+    """Says which samples a job is extended by: further epochs, or those of another dataset."""
 
 
 IdempotencyKey = Annotated[

@@ -1,4 +1,4 @@
-"""Parameters, bodies and pages that several routes share."""
+"""Several routes share these parameters, bodies and pages."""
 
 from typing import Annotated, TypeAlias
 
@@ -40,7 +40,7 @@ JobSpecBody: TypeAlias = Annotated[JobSpec, strict_json(JobSpec), Body(openapi_e
 
 
 class Page(BaseModel):
-    """A part of a list."""
+    """Holds a part of a list."""
 
     total: int = Field(description="Number of items in the whole list.")
     start: int = Field(description="Position of the first item of this page, from 0.")

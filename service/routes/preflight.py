@@ -1,4 +1,4 @@
-"""Preflight: the plan of a job without the job."""
+"""A preflight plans a job without running it."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Presets: specs of published training sets."""
+"""Presets are specs of published training sets."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1/presets", tags=["jobs"])
 
 
 class PresetList(BaseModel):
-    """All presets."""
+    """Holds all presets."""
 
     presets: tuple[Preset, ...] = Field(description="The presets by name.")
 

@@ -1,4 +1,4 @@
-"""Samples: any one of a job by its number, simulated alone with the same result as in its batch."""
+"""Any sample of a job can be downloaded by its number. It is the same as in its batch."""
 
 from fastapi import APIRouter, Response
 

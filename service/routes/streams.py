@@ -1,4 +1,4 @@
-"""Streams: the batches that their readers acknowledge or go back to."""
+"""Readers of a stream acknowledge its batches or go back to earlier ones."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["jobs"], route_class=BodyRo
 
 
 class Acknowledged(BaseModel):
-    """The effect of an acknowledgement."""
+    """Describes the effect of an acknowledgement."""
 
     dropped: int = Field(description="Number of batch files that this request deleted.")
 

@@ -1,1 +1,1 @@
-"""The services that the routes call, one for each feature."""
+"""The routes call one service for each feature."""

@@ -1,4 +1,4 @@
-"""Batch files in the store, and the reasons why one is missing."""
+"""A batch has a file in the store, or there is a reason why it is missing."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from afmbatch.storage.object_store import batch_key
 
 @dataclass(frozen=True, slots=True)
 class BatchFile:
-    """The file of a recorded batch."""
+    """Names the file of a recorded batch in the store and for downloads."""
 
     #: Job that made the batch.
     job_id: str
@@ -21,12 +21,12 @@ class BatchFile:
 
     @property
     def key(self) -> str:
-        """Key of the file in the store."""
+        """Return the key of the file in the store."""
         return batch_key(self.job_id, self.record.batch, self.record.sha256)
 
 
 def recorded_batch(ledger: Ledger, job: JobStatus, batch: int, kind: str, name: str) -> BatchRecord:
-    """Return the record of a batch of a job. `kind` and `name` are those of what the client asked for.
+    """Return the record of a batch of a job. `kind` and `name` say what the client requested.
 
     Raises NotYet; NotFound if it failed or its job was cancelled; Gone if it was acknowledged.
     """

@@ -1,4 +1,4 @@
-"""Batches of jobs: listed, and found or waited for to be downloaded."""
+"""Users list the batches of a job and wait for those that they download."""
 
 from functools import partial
 

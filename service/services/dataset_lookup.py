@@ -1,4 +1,4 @@
-"""Datasets as specs and jobs refer to them."""
+"""Specs and jobs refer to datasets, which may not exist or may have been removed."""
 
 from redis.client import Pipeline
 

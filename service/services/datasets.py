@@ -1,4 +1,4 @@
-"""Datasets: uploaded, described and removed."""
+"""Users upload datasets, look them up and remove them."""
 
 import contextlib
 import time

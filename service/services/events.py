@@ -1,4 +1,4 @@
-"""The events of a job, as they happen, until it has ended.
+"""Clients follow the events of a job until it has ended.
 
 `progress` is the job's status, at once and then when it has changed, at most every PROGRESS_SECONDS. `batch` is a
 recorded batch, in the order of recording. `end` is the final status. Each event has a position: the number of batches
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """Something that happened to a job."""
+    """Describes something that happened to a job."""
 
     kind: Literal["progress", "batch", "end"]
     #: Number of batches recorded up to this event.
@@ -37,7 +37,7 @@ class JobEvent:
 
 
 class EventService:
-    """Follows jobs."""
+    """Follows jobs and reads their events from the ledger."""
 
     def __init__(self, ledger: Ledger, notifier: JobNotifier) -> None:
         self._ledger = ledger
@@ -82,7 +82,7 @@ class EventService:
 
 
 class _JobReader:
-    """Reads what is new of a job from the ledger."""
+    """Reads the new events of a job from the ledger."""
 
     def __init__(self, ledger: Ledger, job_id: str, position: int) -> None:
         self._ledger = ledger

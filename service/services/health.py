@@ -1,4 +1,4 @@
-"""The state of what the service depends on: Redis, the store and the workers."""
+"""The service depends on Redis, the store and the workers."""
 
 import obstore.exceptions
 from redis import RedisError

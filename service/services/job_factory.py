@@ -1,4 +1,4 @@
-"""The creation of jobs: a job is recorded together with its first task, or not at all."""
+"""A new job is recorded together with its first task, or not at all."""
 
 import secrets
 import time

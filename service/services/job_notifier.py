@@ -1,4 +1,4 @@
-"""Notifications of what the ledger records of jobs, from Redis pub/sub.
+"""Redis pub/sub notifies the service of what the ledger records of jobs.
 
 One subscription to Redis serves the whole process; a request that waits needs no thread. Messages may be lost with a
 connection, so all subscribers are notified when a connection is lost or made, and look again after FALLBACK_SECONDS.
@@ -34,7 +34,7 @@ class JobNotifier:
 
     @property
     def subscriptions(self) -> int:
-        """The number of subscriptions."""
+        """Return the number of subscriptions."""
         return sum(map(len, self._subscriptions.values()))
 
     @contextlib.asynccontextmanager

@@ -1,4 +1,4 @@
-"""Jobs: created once for each recipe and idempotency key, extended, cancelled and removed."""
+"""Users create a job once for each recipe and idempotency key, extend it, cancel it and remove it."""
 
 import contextlib
 from collections.abc import Iterable

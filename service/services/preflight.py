@@ -1,4 +1,4 @@
-"""Preflights: the plan of a job without the job, and its first samples on request."""
+"""A preflight plans a job without running it, and has its first samples made on request."""
 
 from redis.client import Pipeline
 

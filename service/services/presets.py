@@ -1,4 +1,4 @@
-"""Presets: specs of published training sets."""
+"""Presets are specs of published training sets."""
 
 from afmbatch.errors import NotFound
 from afmbatch.spec.job import JobSpec

@@ -1,4 +1,4 @@
-"""Single samples of jobs, each simulated alone by a child job when it is first requested."""
+"""A child job simulates a single sample of a job when the sample is first requested."""
 
 import contextlib
 from functools import partial
@@ -16,7 +16,7 @@ from service.services.waiting import UntilDisconnected, wait_for
 
 
 class SampleService:
-    """Finds single samples of jobs and has them made."""
+    """Finds single samples of jobs, and has them made if they are missing."""
 
     def __init__(self, ledger: Ledger, factory: JobFactory, jobs: JobService, notifier: JobNotifier) -> None:
         self._ledger = ledger

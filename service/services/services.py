@@ -1,4 +1,4 @@
-"""All services, made once for an application."""
+"""An application makes its services once."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -24,7 +24,7 @@ from service.services.streams import StreamService
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One service for each feature."""
+    """Holds the service of each feature."""
 
     batches: BatchService
     datasets: DatasetService

@@ -1,4 +1,4 @@
-"""Streams: batches that are acknowledged and dropped, or made again."""
+"""Readers of a stream acknowledge its batches, which drops them, and rewind it, which has them made again."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""Requests that wait for a batch or sample that has not been made yet."""
+"""A request may wait for a batch or sample that has not been made yet."""
 
 import asyncio
 import contextlib

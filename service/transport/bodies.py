@@ -1,4 +1,4 @@
-"""Request bodies: of the documented media type, within a size limit, and strict where they are JSON.
+"""Request bodies have the documented media type, are limited in size and, as JSON, are validated strictly.
 
 FastAPI's own `max_body_size` is not used: it answers in plain text that does not name the limit, replaces the answer of
 any exception handler, and does not read on, so that a client that is still sending never sees the answer.
@@ -33,7 +33,7 @@ def strict_json(model: Any) -> PlainValidator:
 
 
 class BodyRoute(APIRoute):
-    """A route that checks the media type and the size of its body before FastAPI reads it.
+    """Checks the media type and the size of a request's body before FastAPI reads it.
 
     Parameters with JSON bodies need the validator `strict_json`: they receive the bytes of the body.
     """
@@ -65,14 +65,14 @@ class BodyRoute(APIRoute):
 
 
 class _BytesRequest(Request):
-    """A request whose JSON body is parsed by its validator, once and strictly."""
+    """Leaves the parsing of a JSON body to its validator."""
 
     async def json(self) -> bytes:
         return await self.body()
 
 
 class _Body:
-    """A request's body, refused as soon as more than `max_bytes` have arrived or are announced."""
+    """Refuses the body of a request as soon as more than `max_bytes` have arrived or are announced."""
 
     def __init__(self, request: Request, media_type: str, max_bytes: int) -> None:
         self._request = request

@@ -1,4 +1,4 @@
-"""Answers to requests for one immutable file: the whole file, a range of it, or not modified (RFC 9110, §13 and §14).
+"""A request for an immutable file is answered with the file, a range of it, or 304 (RFC 9110, §13 and §14).
 
 The bytes come from the fastest source that there is: a bucket, by a link that the client follows; a proxy in front of
 the service that sees the store's directory (nginx, X-Accel-Redirect); the kernel (`sendfile`); or this process.

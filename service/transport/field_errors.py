@@ -1,4 +1,4 @@
-"""Pydantic's errors as field errors: a path that a person can read, and what the JSON schema accepts there."""
+"""Pydantic's errors become field errors, with a readable path and the values that the JSON schema accepts there."""
 
 import difflib
 import json
@@ -64,7 +64,7 @@ def _field_error(error: ErrorDetails, schema: Schema) -> FieldError:
 
 
 class _Node:
-    """A node of a document: its readable path, its JSON schema and the names of the fields beside it."""
+    """Holds the readable path of a node of a document, its JSON schema and the names of the fields beside it."""
 
     def __init__(
         self, root: Schema, schema: Schema | None = None, path: str = "", siblings: Sequence[str] = ()

@@ -1,4 +1,4 @@
-"""Batch files in other formats, converted while they are sent: half precision, a WebDataset tar, zstd.
+"""Batch files are converted to other formats while they are sent: half precision, a WebDataset tar, zstd.
 
 A sample, or a piece of one MiB, is in memory at a time. The length of such an answer is unknown beforehand, so it has
 no byte ranges.
@@ -28,21 +28,21 @@ _PER_BATCH = ("desc_names", "meta", "mol_offsets")  # arrays that are not divide
 
 
 class Container(StrEnum):
-    """The file format that holds the arrays."""
+    """Names the file format that holds the arrays."""
 
     NPZ = "npz"
     WEBDATASET = "webdataset"
 
 
 class Precision(StrEnum):
-    """The dtype of images and descriptors."""
+    """Names the dtype of images and descriptors."""
 
     F4 = "f4"
     F2 = "f2"
 
 
 class Encoding(StrEnum):
-    """The content encoding of the file."""
+    """Names the content encoding of the file."""
 
     IDENTITY = "identity"
     ZSTD = "zstd"
@@ -50,7 +50,7 @@ class Encoding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BatchFormat:
-    """The format in which a client wants a batch file."""
+    """Describes the format in which a client wants a batch file."""
 
     container: Container
     precision: Precision
@@ -58,7 +58,7 @@ class BatchFormat:
 
     @property
     def is_stored(self) -> bool:
-        """Whether files in the store have this format."""
+        """Return whether files in the store have this format."""
         return self == BatchFormat(Container.NPZ, Precision.F4, Encoding.IDENTITY)
 
     def tag(self, sha256: str) -> str:
@@ -67,7 +67,7 @@ class BatchFormat:
 
     @property
     def media_type(self) -> str:
-        """Media type of the file before it is encoded."""
+        """Return the media type of the file before it is encoded."""
         return TAR_MEDIA_TYPE if self.container is Container.WEBDATASET else batch.MEDIA_TYPE
 
     def chunks(self, file: IO[bytes]) -> AsyncIterator[bytes]:

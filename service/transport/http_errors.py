@@ -1,4 +1,4 @@
-"""Errors that only HTTP knows. `afmbatch.errors` has all others."""
+"""These errors exist in HTTP only; `afmbatch.errors` has all others."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from afmbatch.errors import AfmbatchError
 
 
 class MalformedRequest(AfmbatchError):
-    """The body is not what its media type says, or ended early."""
+    """The body does not match its media type, or ended early."""
 
     status = 400
     slug = "malformed-request"

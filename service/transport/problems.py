@@ -1,4 +1,4 @@
-"""The translation of errors to HTTP answers: problem documents as of RFC 9457.
+"""Errors are answered with problem documents (RFC 9457).
 
 `type` is `urn:afmbatch:problem:` followed by the slug of the error's class.
 """
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class Problem(BaseModel):
-    """An error as of RFC 9457."""
+    """Describes an error (RFC 9457)."""
 
     type: str = Field(
         description="Identifies the kind of error for programs.", examples=["urn:afmbatch:problem:invalid-input"]

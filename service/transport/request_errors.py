@@ -1,4 +1,4 @@
-"""Requests that contradict the OpenAPI document, as errors that say what the document accepts."""
+"""Requests that contradict the OpenAPI document are answered with what the document accepts."""
 
 from typing import Any
 

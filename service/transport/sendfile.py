@@ -1,4 +1,4 @@
-"""The ASGI extension "zero copy send" for uvicorn, which lacks it: the kernel sends a file, no byte enters Python.
+"""The ASGI extension "zero copy send" lets the kernel send a file. uvicorn lacks it; this module adds it.
 
 An application that finds EXTENSION among the extensions of a request's scope may send, after the start of a response,
 `{"type": EXTENSION, "file": file, "offset": first byte, "count": bytes}` as the rest of it.
@@ -34,7 +34,7 @@ class SendfileResponse(Response):
 
 
 class SendfileProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1 protocol with the extension, for uvicorn.Config(http=…)."""
+    """Adds the extension to uvicorn's HTTP/1.1 protocol, for uvicorn.Config(http=…)."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,7 +63,7 @@ class SendfileProtocol(H11Protocol):
 
 
 class _ByteCount:
-    """Stands for so many bytes where h11 only counts them."""
+    """Stands for a number of bytes that h11 only counts."""
 
     def __init__(self, count: int) -> None:
         self._count = count

@@ -86,7 +86,7 @@ def test_a_job_cancelled_during_its_last_batch(service):
 
 
 def test_simultaneous_extensions(service, done):
-    """One is accepted; the others are refused, because the job is not done any more."""
+    """A single extension is accepted; the others are refused, because the job is not done any more."""
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda n: extend(service, done, kind="epochs", epochs=n), range(1, 9)))
     (taken,) = (answer.json() for answer in answers if answer.status_code == 200)

@@ -1,4 +1,4 @@
-"""All errors are problem documents: valid JSON without internals of the service."""
+"""Every error is a problem document: valid JSON without internals of the service."""
 
 import json
 
