@@ -89,14 +89,17 @@ class NotFound(AfmbatchError):
 
 
 class NotYet(NotFound):
-    """A batch or sample has not been made yet. It will be recorded as batch `batch` of job `job_id`."""
+    """A batch or sample has not been made yet.
+
+    state: state of the job that makes it. It will be recorded as batch `batch` of job `job_id`.
+    """
 
     slug = "not-yet"
     title = "Not made yet"
     retry_after = 1
 
-    def __init__(self, kind: str, name: str, reason: str, job_id: str, batch: int) -> None:
-        super().__init__(kind, name, reason)
+    def __init__(self, kind: str, name: str, state: str, job_id: str, batch: int) -> None:
+        AfmbatchError.__init__(self, f"{kind.capitalize()} {name} has not been made yet; the job is {state}.")
         self.job_id = job_id
         self.batch = batch
 

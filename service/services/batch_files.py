@@ -43,4 +43,4 @@ def recorded_batch(ledger: Ledger, job: JobStatus, batch: int, kind: str, name: 
         )
     if job.state is State.CANCELLED:
         raise NotFound(kind, name, "the job was cancelled before it was made")
-    raise NotYet(kind, name, f"it is still to be made; the job is {job.state.value}", job.id, batch)
+    raise NotYet(kind, name, job.state.value, job.id, batch)
