@@ -15,9 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from afmbatch.cli.up import Stack, free_port
-from afmbatch_client import Client
-from afmbatch_client.job import Job
-from afmbatch_client.loader import Shares
+from afmbatch_client import Client, Job, RankBatches
 from benchmarks.common import molecule_files
 
 _TINY = {"window": [[6, 6, 5], [10, 10, 6.9]], "dim": [8, 8, 19], "df_steps": 10}
@@ -78,7 +76,7 @@ def main(
             middle, read, seen = samples // batch_size // 2, 0, set[int]()
             began = time.perf_counter()
             paused, made = 0.0, 0
-            for batch in Shares(job):
+            for batch in RankBatches(job):
                 read += len(batch["sample"])
                 seen.update(batch["sample"].tolist())
                 if batch.number == middle:

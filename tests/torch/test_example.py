@@ -1,4 +1,4 @@
-"""The example that trains: its parts, and all of it for three steps."""
+"""The training example: its parts, and three steps of the whole."""
 
 import json
 
@@ -15,7 +15,7 @@ from examples.unet import UNet
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():
-    """More would wait for each other where others work too."""
+    """Let torch use one thread, because several slow each other down on a busy machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -23,7 +23,7 @@ def one_thread():
 
 
 def batches(n):
-    """Descriptors that are Δf, smoothed and cut off, of random blobs."""
+    """Yield batches of random blobs: Δf shows them, and the descriptors their upper half."""
     random = torch.Generator().manual_seed(1)
     low, high = torch.tensor(list(RANGES.values())).T[:, :, None, None]
     for _ in range(n):
