@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from afmbatch.cli.up import Stack, free_port
+from afmbatch.cli.stack import Stack, free_port
 from afmbatch_client import Client, Job
 from benchmarks.common import molecule_files
 

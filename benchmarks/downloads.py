@@ -21,8 +21,8 @@ from redis import Redis
 from rich.console import Console
 from rich.table import Table
 
-from afmbatch.cli import child_process as tether
-from afmbatch.cli.up import Stack, free_port
+from afmbatch.cli import child_process
+from afmbatch.cli.stack import Stack, free_port
 from afmbatch.ledger.ledger import Ledger
 from afmbatch.ledger.records import BatchRecord
 from afmbatch.sampling.plan import Plan
@@ -98,8 +98,8 @@ def main(
         store = here / "stack" / "store"
         port = free_port()
         behind = {**stack.env, "AFMBATCH_PORT": str(port), "AFMBATCH_ACCEL_PREFIX": "/files/"}
-        service = tether.start([sys.executable, "-m", "afmbatch", "serve"], behind, log)
-        opened.callback(tether.stop, service, 5)
+        service = child_process.start([sys.executable, "-m", "afmbatch", "serve"], behind, log)
+        opened.callback(child_process.stop, service, 5)
         alone = opened.enter_context(sending(here / "alone", store))
         proxy = opened.enter_context(proxying(here / "proxy", f"http://127.0.0.1:{port}", store))
         while httpx.get(f"{proxy}/v1/ready", trust_env=False).status_code != 200:

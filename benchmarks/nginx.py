@@ -9,8 +9,8 @@ from string import Template
 
 import httpx
 
-from afmbatch.cli import child_process as tether
-from afmbatch.cli.up import free_port
+from afmbatch.cli import child_process
+from afmbatch.cli.stack import free_port
 
 _TEMPLATE = Path(__file__).parents[1] / "proxy" / "afmbatch.conf.template"
 _START_SECONDS = 20.0
@@ -56,11 +56,13 @@ def nginx(here: Path, servers: str) -> Iterator[None]:
     """An nginx with these servers."""
     (here / "servers.conf").write_text(servers)
     (here / "nginx.conf").write_text(_AROUND.format(here=here, user=getpass.getuser()))
-    process = tether.start(["nginx", "-q", "-e", f"{here}/errors.log", "-p", f"{here}", "-c", f"{here}/nginx.conf"])
+    process = child_process.start(
+        ["nginx", "-q", "-e", f"{here}/errors.log", "-p", f"{here}", "-c", f"{here}/nginx.conf"]
+    )
     try:
         yield
     finally:
-        tether.stop(process, grace_seconds=5)
+        child_process.stop(process, grace_seconds=5)
 
 
 def _wait(url: str) -> None:

@@ -21,9 +21,9 @@ from redis import Redis
 from rich.console import Console
 from rich.table import Table
 
-from afmbatch.cli import child_process as tether
+from afmbatch.cli import child_process
 from afmbatch.cli.embedded_redis import EmbeddedRedis
-from afmbatch.cli.up import free_port
+from afmbatch.cli.stack import free_port
 from afmbatch.ledger.ledger import Ledger
 from afmbatch.ledger.records import BatchFailure, BatchRecord, DatasetRecord, StructureKind
 from afmbatch.sampling.directions import best, directions
@@ -108,7 +108,7 @@ def serving(folder: Path, redis_url: str) -> Iterator[tuple[httpx.Client, int]]:
         "AFMBATCH_PORT": str(port),
     }
     with (folder / "log").open("wb") as log:
-        process = tether.start([sys.executable, "-m", "afmbatch", "serve"], env, log)
+        process = child_process.start([sys.executable, "-m", "afmbatch", "serve"], env, log)
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=120) as http:
                 while process.poll() is None:
@@ -119,7 +119,7 @@ def serving(folder: Path, redis_url: str) -> Iterator[tuple[httpx.Client, int]]:
                         time.sleep(0.05)
                 yield http, process.pid
         finally:
-            tether.stop(process, 10)
+            child_process.stop(process, 10)
 
 
 def expect(answer: httpx.Response, status: int) -> None:

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 import kernels
-from afmbatch.cli.up import Stack, free_port
+from afmbatch.cli.stack import Stack, free_port
 from afmbatch.settings import Settings
 from afmbatch.storage.object_store import dataset_key
 from afmbatch.structures.ingest import dataset_id

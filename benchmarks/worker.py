@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 import kernels
-from afmbatch.cli import child_process as tether
+from afmbatch.cli import child_process
 from afmbatch.cli.embedded_redis import EmbeddedRedis
 from afmbatch.ledger.ledger import Ledger
 from afmbatch.ledger.records import JobRecord, State
@@ -121,11 +121,11 @@ def main(
             jobs = Jobs(settings.model_copy(update={"redis_url": redis.url}))
             began = time.perf_counter()
             env = {"AFMBATCH_REDIS_URL": redis.url, "AFMBATCH_STORE_URL": settings.store_url}
-            worker = tether.start([sys.executable, "-m", "afmbatch", "worker"], env)
+            worker = child_process.start([sys.executable, "-m", "afmbatch", "worker"], env)
             jobs.seconds(job_of(batch_size, batch_size, dataset, n), n)
             start = time.perf_counter() - began
             times["worker"] = median(lambda spec: jobs.seconds(spec, n))
-            tether.stop(worker, 20)
+            child_process.stop(worker, 20)
     limit = max(times["kernels"], times["raw writing"])
     table = Table("stage", "µs a sample", "samples a second", "of the slower of kernels and writing")
     for stage, seconds in times.items():

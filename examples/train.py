@@ -17,7 +17,7 @@ import torch
 import typer
 from rich.console import Console
 
-from afmbatch.cli.up import Stack, UpError, free_port
+from afmbatch.cli.stack import Stack, StackError, free_port
 from afmbatch_client import Client, ClientError, Job
 from afmbatch_client.torch import Batches, Loader
 from examples.fit import MeanImage, Step, fit
@@ -40,7 +40,7 @@ def main(
     try:
         with _service(url, output / "server.log") as address, Client(address) as client:
             run(client, steps, every, output, seed)
-    except (UpError, ClientError) as e:
+    except (StackError, ClientError) as e:
         raise SystemExit(f"train: {e}") from None
 
 

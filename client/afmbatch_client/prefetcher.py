@@ -37,7 +37,7 @@ class Prefetcher(Generic[Result]):
             self._request_next()
         return self._results()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self._stop.set()
         for _ in range(self._threads):
             self._requests.put((0, Future()))  # wakes a thread that waits for a request
