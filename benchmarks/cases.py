@@ -30,7 +30,7 @@ XE = Tip(element=54, charges=(0.3,), charge_z=(0.0,))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One placed molecule of N atoms under T tips."""
+    """A placed molecule of N atoms under T tips."""
 
     xyz: NDArray[np.float64]  #: (N, 3), Å.
     charge: NDArray[np.float64]  #: (N,), e.

@@ -51,15 +51,15 @@ def engine_seconds(maker: Maker, spec: JobSpec, structures: int) -> float:
 
     def answer(answer: Answer) -> None:
         if isinstance(answer, BatchRefused):
-            fault(RuntimeError(answer.error))
+            fail(RuntimeError(answer.error))
         free_slots.release()
 
-    def fault(error: Exception) -> None:
+    def fail(error: Exception) -> None:
         traceback.print_exception(error)
         sys.stderr.flush()
         os._exit(1)  # this runs in a thread of the pipeline, where an exception would not end the program
 
-    pipeline = Pipeline(maker, answer, fault)
+    pipeline = Pipeline(maker, answer, fail)
     began = time.perf_counter()
     for first in range(0, plan.batches, group_size):
         group = range(first, min(first + group_size, plan.batches))

@@ -31,7 +31,7 @@ _POLL_SECONDS = 0.05
 
 
 class Client:
-    """One connection to the service, which receives all bodies into the same memory."""
+    """A connection to the service, which receives all bodies into the same memory."""
 
     def __init__(self, url: str) -> None:
         self._http = http.client.HTTPConnection(url.removeprefix("http://"))

@@ -16,7 +16,7 @@ _LEARNING_RATE = 4e-3
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One training step on one batch."""
+    """A training step on one batch."""
 
     samples: int
     loss: float  #: 1 for the mean image.

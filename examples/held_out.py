@@ -17,7 +17,7 @@ from examples.task import HELD_OUT, RANGES
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """All samples of the molecules held out."""
+    """The samples of the molecules held out."""
 
     seen: torch.Tensor  #: (N, slices, nx, ny), Δf.
     wanted: torch.Tensor  #: (N, D, nx, ny), descriptors from 0 to 1.

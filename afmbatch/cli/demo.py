@@ -19,7 +19,7 @@ class DemoFailed(AfmbatchError):
 
 
 def common_job(dataset: str, samples: int) -> dict[str, Any]:
-    """Return the spec of the job that most people run. Fields that it does not name keep their defaults."""
+    """Return the spec of the common job. Fields that it does not name keep their defaults."""
     return {
         "dataset": dataset,
         "rotations": {"kind": "directions", "directions": 100, "best": 30},

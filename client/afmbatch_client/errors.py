@@ -23,7 +23,7 @@ class ClientError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One field of a request that the service refused."""
+    """A field of a request that the service refused."""
 
     field: str  #: Path of the field, for example `scan.dim.0`.
     value: str  #: The value that was sent.
