@@ -17,6 +17,7 @@ from afmbatch_client.events import Event
 from afmbatch_client.job import Job
 from afmbatch_client.rank_batches import RankBatches
 
+__version__ = "0.1.0"
 __all__ = [
     "Batch",
     "Client",
