@@ -1,5 +1,6 @@
 """Addresses that answer with a batch file have these parameters and responses."""
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal, TypeAlias, cast
 
@@ -61,48 +62,53 @@ HEAD_RESPONSES = {
 } | _NOT_MODIFIED
 
 
+@dataclass(frozen=True, slots=True)
 class Download:
     """Answers a request with a batch file in the requested format."""
 
-    # Literals, because an enum would be a reference where the schema of a refused parameter is looked up.
-    def __init__(
-        self,
-        request: Request,
-        wait_seconds: WaitSeconds = 0,
-        form: Annotated[
-            Literal["npz", "webdataset"],
-            Query(
-                description="Container of the arrays. `webdataset`: a tar with one `.npy` per array of a sample, "
-                "named by the sample's number."
-            ),
-        ] = "npz",
-        dtype: Annotated[
-            Literal["f4", "f2"], Query(description="dtype of images and descriptors: 4 or 2 bytes per value.")
-        ] = "f4",
-        encoding: Annotated[
-            Literal["identity", "zstd"], Query(description="Content-Encoding of the answer. `zstd`: compressed.")
-        ] = "identity",
-    ) -> None:
-        self.wait_seconds = wait_seconds
-        self._request = request
-        self._format = BatchFormat(Container(form), Precision(dtype), Encoding(encoding))
+    request: Request
+    wait_seconds: int
+    batch_format: BatchFormat
 
     @property
     def until_disconnected(self) -> UntilDisconnected:
         """Return a coroutine function that returns when the client has gone."""
-        return partial(_until_disconnected, self._request)
+        return partial(_until_disconnected, self.request)
 
     async def answer(self, file: BatchFile) -> Response:
         """Return the answer with this file. Raises Gone, PreconditionFailed, RangeNotSatisfiable."""
-        return await cast(Downloads, self._request.app.state.downloads).answer(self._request, file, self._format)
+        downloads = cast(Downloads, self.request.app.state.downloads)
+        return await downloads.answer(self.request, file, self.batch_format)
 
 
-async def _head(download: Annotated[Download, Depends()]) -> Download:
-    return download
+# Literals, because an enum would be a reference where the schema of a refused parameter is looked up.
+async def _head(
+    request: Request,
+    wait_seconds: WaitSeconds = 0,
+    container: Annotated[
+        Literal["npz", "webdataset"],
+        Query(
+            alias="form",
+            description="Container of the arrays. `webdataset`: a tar with one `.npy` per array of a sample, "
+            "named by the sample's number.",
+        ),
+    ] = "npz",
+    dtype: Annotated[
+        Literal["f4", "f2"], Query(description="dtype of images and descriptors: 4 or 2 bytes per value.")
+    ] = "f4",
+    encoding: Annotated[
+        Literal["identity", "zstd"], Query(description="Content-Encoding of the answer. `zstd`: compressed.")
+    ] = "identity",
+) -> Download:
+    batch_format = BatchFormat(Container(container), Precision(dtype), Encoding(encoding))
+    return Download(request, wait_seconds, batch_format)
+
+
+HeadDownload: TypeAlias = Annotated[Download, Depends(_head)]
 
 
 async def _get(
-    download: Annotated[Download, Depends()],
+    download: HeadDownload,
     # service.transport.downloads reads these headers; they are parameters to be documented.
     byte_range: Annotated[
         str | None, Header(alias="Range", description="One range of bytes, to resume a download.")
@@ -123,4 +129,3 @@ async def _until_disconnected(request: Request) -> None:
 
 
 GetDownload: TypeAlias = Annotated[Download, Depends(_get)]
-HeadDownload: TypeAlias = Annotated[Download, Depends(_head)]
