@@ -55,8 +55,12 @@ class Case:
 
     def batch(self, size: int, number: int = 0) -> Bound:
         """The job's batch of that number, if its batches had `size` samples, as the worker hands it to the kernels."""
-        plan = Plan(Recipe.of(self.spec.model_copy(update={"batch_size": size}), len(self.structures)))
-        return bind(self.spec, self.structures, self._rotations, self._bonding, plan.draw(plan.numbers(number)))
+        plan = Plan(
+            Recipe.of(self.spec.model_copy(update={"batch_size": size}), len(self.structures), len(self.structures.z))
+        )
+        return bind(
+            self.spec, self.structures, self._rotations, self._bonding, plan.sample_parameters(plan.numbers(number))
+        )
 
     @cached_property
     def _bonding(self) -> Bonding:

@@ -48,9 +48,9 @@ class Nowhere(ObjectStore):
         return Content()
 
 
-def engine_seconds(maker: Maker, spec: JobSpec, structures: int) -> float:
+def engine_seconds(maker: Maker, spec: JobSpec, structures: Structures) -> float:
     """How long all batches of a job take in the threads of an engine, in the groups that a worker makes of them."""
-    recipe = Recipe.of(spec, structures)
+    recipe = Recipe.of(spec, len(structures), len(structures.z))
     plan, ready = Plan(recipe), maker.describe()
     together = max(1, -(-ready.samples // spec.batch_size))
     room = threading.Semaphore(ready.ahead * together)

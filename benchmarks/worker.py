@@ -34,6 +34,7 @@ from afmbatch.spec.job import JobSpec
 from afmbatch.storage.object_store import ObjectStore, dataset_key
 from afmbatch.storage.zip_writer import PIECE_BYTES
 from afmbatch.structures.ingest import dataset_id
+from afmbatch.structures.structures import Structures
 from benchmarks.common import Nowhere, engine_seconds, job_of, molecules
 from worker.engine.batch_maker import Maker
 from worker.engine.pipeline import WRITERS
@@ -66,10 +67,10 @@ class Jobs:
         self._queue = open_queue(settings)
         self._number = 0
 
-    def seconds(self, spec: JobSpec, structures: int) -> float:
+    def seconds(self, spec: JobSpec, structures: Structures) -> float:
         """From a job's enqueueing to its last record."""
         self._number += 1
-        recipe = Recipe.of(spec, structures)
+        recipe = Recipe.of(spec, len(structures), len(structures.z))
         job = JobRecord(**dict(recipe), id=f"job-{self._number}", created_at=time.time())
         with self._queue.connection.pipeline() as together:
             self._ledger.jobs.add(job, together)
@@ -111,8 +112,8 @@ def main(
         # One for all runs of a stage, as in a worker that lives: the first run finds memory, the others have it.
         nowhere, there = (Maker(device, s, settings) for s in (Nowhere(settings.store_url), store))
         times = {
-            "kernels": median(lambda spec: engine_seconds(nowhere, spec, n)),
-            "engine": median(lambda spec: engine_seconds(there, spec, n)),
+            "kernels": median(lambda spec: engine_seconds(nowhere, spec, structures)),
+            "engine": median(lambda spec: engine_seconds(there, spec, structures)),
         }
         batch_bytes = max(len(store.get(key)) for key in store.keys("jobs/"))
         batches = -(-samples // batch_size)
@@ -122,9 +123,9 @@ def main(
             began = time.perf_counter()
             env = {"AFMBATCH_REDIS_URL": redis.url, "AFMBATCH_STORE_URL": settings.store_url}
             worker = tether.start([sys.executable, "-m", "afmbatch", "worker"], env)
-            jobs.seconds(job_of(batch_size, batch_size, dataset, n), n)
+            jobs.seconds(job_of(batch_size, batch_size, dataset, n), structures)
             start = time.perf_counter() - began
-            times["worker"] = median(lambda spec: jobs.seconds(spec, n))
+            times["worker"] = median(lambda spec: jobs.seconds(spec, structures))
             tether.stop(worker, 20)
     limit = max(times["kernels"], times["raw writing"])
     table = Table("stage", "µs a sample", "samples a second", "of the slower of kernels and writing")

@@ -127,7 +127,7 @@ class Dispatch:
     def _add_job(self, spec: JobSpec, job_id: str) -> tuple[JobStatus, bool]:
         def recipe(pipe: Pipeline) -> Recipe:
             dataset = self._dataset_of(spec.dataset, pipe)
-            plan = Plan(Recipe.of(spec, dataset.structures))
+            plan = Plan(Recipe.of(spec, dataset.structures, dataset.atoms))
             structures, exceeded = refused(plan, dataset, self.settings)
             if structures or exceeded:
                 raise InvalidInput(*exceeded, *(found.fault(dataset) for found in structures))
@@ -208,7 +208,7 @@ class Dispatch:
     def preflight(self, spec: JobSpec, samples: int) -> Preflight:
         """What would be made of a spec; and, if it could be, the first samples at once. Raises InvalidInput."""
         dataset = self._dataset_of(spec.dataset, None)
-        plan = Plan(Recipe.of(spec, dataset.structures))
+        plan = Plan(Recipe.of(spec, dataset.structures, dataset.atoms))
         known = self._known(self.ledger.jobs.find_by_recipe(plan.recipe.recipe_id, None))
         job = known.id if known is not None and known.state not in (State.CANCELLED, State.FAILED) else None
         report = preflight(plan, dataset, self.settings, self.ledger.workers.live(), job)

@@ -64,7 +64,7 @@ def rejected(found: list[Rejection]) -> int:
 def _possible(
     spec: JobSpec, those: Callable[[Callable[[StructureKind], bool]], tuple[StructureKind, ...]]
 ) -> Iterator[Rejection]:
-    if spec.force_field.charges == "dataset":
+    if spec.force_field.needs_charges:
         yield Rejection(
             "force_field.charges",
             "dataset",

@@ -19,7 +19,7 @@ def extended_by_epochs(recipe: Recipe, epochs: int, settings: Settings) -> Recip
 
 def extended_by_molecules(recipe: Recipe, dataset: DatasetRecord, settings: Settings) -> Recipe:
     """The recipe with another dataset. Raises InvalidInput."""
-    longer = recipe.with_molecules(dataset.id, dataset.structures)
+    longer = recipe.with_molecules(dataset.id, dataset.structures, dataset.atoms)
     faults = [
         FieldError("dataset", dataset.id, found.told(dataset), found.dataset)
         for found in rejections(recipe.spec, dataset)

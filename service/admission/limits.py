@@ -77,13 +77,13 @@ def _device_faults(spec: JobSpec, settings: Settings) -> list[FieldError]:
     nx, ny = spec.image_dim
     image = 4 * nx * ny * spec.scan.n_out
     maps = file_bytes(spec, 1) - image * len(spec.tips)
-    rows = min(nx, _ROWS) * image // nx * (2 if spec.noise.alters else 1)
+    rows = min(nx, _ROWS) * image // nx * (2 if spec.noise else 1)
     given, dim = f"{len(spec.descriptors)} descriptors", str(list(spec.scan.dim))
     held = [
         ("descriptors", given, "the maps of a sample take", maps, "fewer or smaller ones"),
         ("scan.dim", dim, f"{_ROWS} rows of an image take", rows, "fewer pixels along y or fewer heights"),
     ]
-    if spec.noise.alters:
+    if spec.noise:
         held.append(("scan.dim", dim, "an image, whole for its noise, takes", 2 * image, "a smaller image or a crop"))
     return [
         FieldError(field, value, f"{what} {size} bytes on a device, this server allows {most}", accepted)

@@ -23,7 +23,7 @@ def test_a_batch_fits_its_file_limit_and_the_memory_of_a_worker(most, host, side
 
     def faults(size):
         spec = {"dataset": "ds-0", "batch_size": size, "scan": {"dim": (side, side, 19)}}
-        plan = Plan(Recipe.of(JobSpec.model_validate(spec), 10**5))  # times 30
+        plan = Plan(Recipe.of(JobSpec.model_validate(spec), 10**5, 10**6))  # times 30
         fits = file_bytes(plan.spec, size) <= most and host_bytes(plan.spec, size, atoms) <= host // GROUPS
         return over_limits(plan, atoms, settings), fits
 
@@ -39,7 +39,9 @@ def test_a_batch_fits_its_file_limit_and_the_memory_of_a_worker(most, host, side
 
 
 def fields(atoms=20.0, structures=1000, **spec):
-    plan = Plan(Recipe.of(JobSpec.model_validate({"dataset": "ds-0", "samples": 10, **spec}), structures))
+    plan = Plan(
+        Recipe.of(JobSpec.model_validate({"dataset": "ds-0", "samples": 10, **spec}), structures, 20 * structures)
+    )
     return [fault.field for fault in over_limits(plan, atoms, Settings())]
 
 
@@ -61,13 +63,13 @@ def test_a_periodic_dataset_fits_into_a_worker():
     ("changes", "field", "size"),
     [
         ({"descriptors": [{"kind": "vdw_spheres", "dim": (4096, 4096)}] * 5}, "descriptors", 5 * 4 * 4096**2),
-        ({"scan": {"dim": (2000, 2000, 19)}, "noise": {"normalise": True}}, "scan.dim", 2 * 4 * 10 * 2000**2),
+        ({"scan": {"dim": (2000, 2000, 19)}, "noise": [{"kind": "normalise"}]}, "scan.dim", 2 * 4 * 10 * 2000**2),
         ({"scan": {"dim": (8, 4096, 2100)}}, "scan.dim", 4 * 4 * 2091 * 4096),
     ],
 )
 def test_what_a_device_must_hold_whole(changes, field, size):
     spec = JobSpec.model_validate({"dataset": "ds-0", "batch_size": 1, "descriptors": [], **changes})
-    plan = Plan(Recipe.of(spec, 1))
+    plan = Plan(Recipe.of(spec, 1, 30))
     assert not over_limits(plan, 30, Settings(device_memory_bytes=2 * size))
     (fault,) = over_limits(plan, 30, Settings(device_memory_bytes=2 * size - 1))
     assert fault.field == field

@@ -19,9 +19,9 @@ def posted(house, **spec):
 
 def test_a_job_states_its_recipe(house):
     status = posted(house, seed=3).json()
-    recipe = Recipe.of(JobSpec(dataset=house.dataset(), samples=8, batch_size=2, seed=3), 1)
+    recipe = Recipe.of(JobSpec(dataset=house.dataset(), samples=8, batch_size=2, seed=3), 1, 3)
     assert status["recipe"] == recipe.recipe_id
-    assert status["sources"] == [{"dataset": house.dataset(), "structures": 1}]
+    assert status["sources"] == [{"dataset": house.dataset(), "structures": 1, "atoms": 3}]
 
 
 def test_the_same_recipe_finds_the_job(house):
@@ -51,8 +51,10 @@ def test_another_recipe_makes_another_job(house, field):
 
 
 def test_other_content_is_another_recipe(house):
-    first = posted(house, force_field={"charges": "none"}).json()
-    other = posted(house, force_field={"charges": "none"}, dataset=house.dataset(BARE_WATER, "bare.xyz"))
+    first = posted(house, force_field={"kind": "lj_pc", "charges": "none"}).json()
+    other = posted(
+        house, force_field={"kind": "lj_pc", "charges": "none"}, dataset=house.dataset(BARE_WATER, "bare.xyz")
+    )
     assert other.status_code == 201
     assert other.json()["recipe"] != first["recipe"]
 

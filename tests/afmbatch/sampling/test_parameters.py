@@ -1,4 +1,4 @@
-"""What is drawn for whom: against one draw at a time, each option by its description, each scope, and independence."""
+"""Parameters of samples: against a plain implementation, by their descriptions, at each scope, and independence."""
 
 import math
 
@@ -9,21 +9,20 @@ from hypothesis import strategies as st
 
 from afmbatch.sampling.parameters import SampleParameters
 from afmbatch.sampling.plan import Plan
-from afmbatch.sampling.recipe import Recipe
 from tests.afmbatch import one_at_a_time
-from tests.afmbatch.specs import recipes, spec
+from tests.afmbatch.specs import recipe_of, recipes, spec
 
-ROUNDED = 2e-8  # of sines, cosines and logarithms nine digits count; a rotation is a product of two
+ROUNDED = 2e-8  # sines, cosines and logarithms are rounded to nine digits; a rotation is a product of two
 
 
 @given(recipe=recipes, data=st.data())
 @settings(max_examples=60)
-def test_every_draw_follows_its_description_one_at_a_time(recipe, data):
-    """For every option, distribution and scope, with sweeps, epochs and extensions."""
+def test_every_parameter_follows_its_description_one_at_a_time(recipe, data):
+    """Test every quantity, distribution and scope, with sweeps, epochs and extensions."""
     places, batches = one_at_a_time.places(recipe), one_at_a_time.batches(recipe)
     batch_of = {number: b for b, numbers in enumerate(batches) for number in numbers}
     numbers = data.draw(st.lists(st.sampled_from(sorted(batch_of)), min_size=1, max_size=3))
-    drawn = Plan(recipe).draw(np.array(numbers))
+    drawn = Plan(recipe).sample_parameters(np.array(numbers))
     for i, number in enumerate(numbers):
         alone = one_at_a_time.Sample(recipe, number, places[number], batch_of[number])
         for t in range(len(recipe.spec.tips)):
@@ -45,20 +44,22 @@ def test_every_draw_follows_its_description_one_at_a_time(recipe, data):
 
 
 @given(number=st.integers(0, 2**50), seed=st.integers(0, 2**53 - 1), scope=st.sampled_from(["batch", "sample", "tip"]))
-def test_numbers_and_seeds_of_more_than_32_bits_count_whole(number, seed, scope):
+def test_all_bits_of_sample_numbers_and_seeds_count(number, seed, scope):
     drawn = {"distance": {"kind": "uniform", "low": 0, "high": 1, "scope": scope}}
     asked = spec(randomise=drawn, seed=seed, rotations={"kind": "none"}, shuffle=False, batch_size=3)
-    recipe = Recipe.of(asked, 2**50 + 1)
+    recipe = recipe_of(asked, 2**50 + 1)
     alone = one_at_a_time.Sample(recipe, number, (number, 0, 0, 0, {}), number // 3)
-    assert Plan(recipe).draw(np.array([number])).distance[0, 0] == pytest.approx(alone.tip(0)["distance"], rel=1e-12)
+    assert Plan(recipe).sample_parameters(np.array([number])).distance[0, 0] == pytest.approx(
+        alone.tip(0)["distance"], rel=1e-12
+    )
 
 
 @given(recipe=recipes)
 @settings(max_examples=30)
-def test_draws_have_the_shapes_and_types_they_say(recipe):
+def test_parameters_have_their_documented_shapes_and_types(recipe):
     numbers = Plan(recipe).numbers(0)
     n, tips = len(numbers), len(recipe.spec.tips)
-    drawn = Plan(recipe).draw(numbers)
+    drawn = Plan(recipe).sample_parameters(numbers)
     integers = {"sample", "structure", "epoch", "rank", "sweep", "tip", "element", "df_steps", "crop"}
     shapes = {
         **dict.fromkeys(("sample", "structure", "epoch", "rank", "sweep"), (n,)),
@@ -82,16 +83,16 @@ TWO = [
 
 
 def draw(n=30, structures=100, **changes):
-    plan = Plan(Recipe.of(spec(tips=TWO, **changes), structures))
-    return plan.draw(plan.numbers(*range(plan.batches))[:n])
+    plan = Plan(recipe_of(spec(tips=TWO, **changes), structures))
+    return plan.sample_parameters(plan.numbers(*range(plan.batches))[:n])
 
 
 def value(*values):
-    """SampleParameters this and nothing else."""
+    """Return the distribution that has these values only."""
     return {"kind": "choice", "values": values}
 
 
-def test_nothing_is_drawn_that_was_not_asked_for():
+def test_without_randomised_quantities_the_given_ones_are_used():
     drawn = draw(distance=5.25)
     assert (drawn.tip == [0, 1]).all()
     assert (drawn.element == [8, 54]).all()
@@ -108,7 +109,7 @@ def test_nothing_is_drawn_that_was_not_asked_for():
     assert drawn.lj_factors is drawn.rotation is drawn.turn is None
 
 
-HOW = {  # of each option: what the two tips of TWO have where it draws this value
+EXPECTED = {  # by quantity: a sampled value, and what the two tips of TWO then have
     "distance": (0.5, 4.5 + 0.5),
     "tilt": ((0.1, 0.3), [[0.2 + 0.1, -0.1 + 0.3], [0.1, 0.3]]),
     "df_steps": (7, 7),
@@ -118,20 +119,20 @@ HOW = {  # of each option: what the two tips of TWO have where it draws this val
     "tip_charges": (-0.5, [[5, -10, 5, 0], [-0.15, 0, 0, 0]]),
     "sample_charges": (0.8, 0.8),
 }
-ADDED = "distance", "tilt", "r0"  # which a swept value replaces
+ADDED = "distance", "tilt", "r0"  # randomised values are added to these, swept ones replace them
 WHERE = {"tip_charges": "charges", "lateral_stiffness": "stiffness", "radial_stiffness": "stiffness"}
 
 
-@pytest.mark.parametrize("name", HOW)
-def test_a_draw_is_added_or_a_factor_or_in_place_as_its_description_says(name):
-    given, expected = HOW[name]
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_randomised_value_is_applied_as_its_description_says(name):
+    given, expected = EXPECTED[name]
     drawn = draw(randomise={name: value(given)})
     assert np.allclose(getattr(drawn, WHERE.get(name, name)), expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", HOW)
+@pytest.mark.parametrize("name", EXPECTED)
 def test_a_swept_value_takes_the_place_of_the_given_one(name):
-    given, expected = HOW[name]
+    given, expected = EXPECTED[name]
     expected = given if name in ADDED else expected
     drawn = draw(sweep={name: [given]})
     assert np.allclose(getattr(drawn, WHERE.get(name, name)), expected, rtol=0, atol=1e-12)
@@ -147,7 +148,7 @@ def test_a_swept_value_takes_the_place_of_the_given_one(name):
         ("sample_charges", [2.0, 3.0], 0.5, [1.0, 1.5]),
     ],
 )
-def test_a_draw_comes_on_top_of_what_is_swept(name, swept, drawn, expected_values):
+def test_a_randomised_value_is_applied_to_the_swept_one(name, swept, drawn, expected_values):
     made = draw(sweep={name: swept}, randomise={name: value(drawn)})
     assert set(made.sweep) == {0, 1}
     for combination, expected in enumerate(expected_values):
@@ -169,7 +170,7 @@ POOL = [{"element": 17, "charges": [-0.3], "charge_z": [0.0], "r0": 3.5}, {"elem
 
 
 @pytest.mark.parametrize("way", [{"sweep": {"tip": POOL}}, {"randomise": {"tip": {"kind": "choice", "values": POOL}}}])
-def test_swept_and_drawn_tips_come_whole_in_place_of_the_given(way):
+def test_swept_and_randomised_tips_replace_the_given_ones(way):
     drawn = draw(**way)
     pool = spec(tips=TWO, **way).tip_pool
     assert [tip.element for tip in pool] == [17, 35]
@@ -181,7 +182,7 @@ def test_swept_and_drawn_tips_come_whole_in_place_of_the_given(way):
         assert (drawn.tip == drawn.sweep[:, None]).all()
 
 
-def test_what_is_drawn_of_tips_comes_to_drawn_tips_too():
+def test_randomised_quantities_of_tips_apply_to_randomised_tips():
     drawn = draw(
         randomise={"tip": {"kind": "choice", "values": POOL}, "tilt": value((0.1, 0.1)), "tip_charges": value(2.0)}
     )
@@ -189,7 +190,7 @@ def test_what_is_drawn_of_tips_comes_to_drawn_tips_too():
     assert np.allclose(drawn.charges, np.array([[-0.6, 0, 0, 0], [-20, 40, -20, 0]])[drawn.tip])
 
 
-def test_factors_of_lennard_jones_are_drawn_element_by_element():
+def test_lennard_jones_factors_are_sampled_for_each_element():
     drawn = draw(randomise={"lj_radius": UNIFORM, "lj_epsilon": value(2.0)})
     radius, depth = drawn.lj_factors
     assert (depth == 2.0).all()
@@ -199,18 +200,18 @@ def test_factors_of_lennard_jones_are_drawn_element_by_element():
 
 
 @pytest.mark.parametrize(("low", "high"), [(3, 3), (1, 12)])
-def test_amplitudes_are_drawn_between_their_bounds_included(low, high):
+def test_amplitudes_are_sampled_between_their_bounds_included(low, high):
     drawn = draw(n=1000, randomise={"df_steps": {"kind": "integers", "low": low, "high": high, "scope": "tip"}})
     assert set(drawn.df_steps.ravel()) == set(range(low, high + 1))
 
 
 def test_crops_lie_in_the_scan_and_touch_its_edges():
-    drawn = draw(n=3000, noise={"crop": [120, 126]})
+    drawn = draw(n=3000, scan={"crop": [120, 126]})
     assert [set(drawn.crop[:, axis]) for axis in range(2)] == [set(range(9)), set(range(3))]
 
 
 UNIFORM = {"kind": "uniform", "low": 0.5, "high": 1.5}
-SCOPED = {  # an option, what it draws, and where it is found: (n, T, …) or (n, …)
+SCOPED = {  # by quantity: its distribution, and where its values are found: (n, T, …) or (n, …)
     "distance": (UNIFORM, lambda d: d.distance),
     "tilt": ({"kind": "disk", "radius": 0.5}, lambda d: d.tilt - [t.get("tilt", [0, 0]) for t in TWO]),
     "df_steps": ({"kind": "integers", "low": 1, "high": 4096}, lambda d: d.df_steps),
@@ -226,11 +227,11 @@ SCOPED = {  # an option, what it draws, and where it is found: (n, T, …) or (n
     "in_plane_rotation": ({"kind": "uniform", "low": 0, "high": 180}, lambda d: d.turn[:, None, 0, 0]),
     "mirror": ({"kind": "chance", "probability": 0.5}, lambda d: d.turn[:, None, 0, 0]),
 }
-FEW = {"tip": 64, "mirror": 2, "df_steps": 4096}  # so many values these have: they come again
+FEW = {"tip": 64, "mirror": 2, "df_steps": 4096}  # number of different values, which therefore repeat
 
 
 def scoped(name, scope):
-    """What it draws for 40 batches of 30 samples: values (40, 30, T or 1), numbered by their order."""
+    """Return the values of a quantity for 40 batches of 30 samples: (40, 30, T or 1)."""
     what, where = SCOPED[name]
     rest = {"rotations": {"kind": "none"}, "batch_size": 30}
     drawn = where(draw(n=1200, structures=1200, randomise={name: what | {"scope": scope}}, **rest))
@@ -240,46 +241,46 @@ def scoped(name, scope):
 
 
 def different(values, name):
-    """Whether as many of so many values differ as do when they are independent."""
+    """Return whether as many values differ as do when they are independent."""
     among = FEW.get(name, 10**9)
     expected = among * -math.expm1(values.size * math.log1p(-1.0 / among))
     return abs(np.unique(values).size - expected) <= 5 * math.sqrt(values.size**2 / (2 * among))
 
 
 @pytest.mark.parametrize("name", SCOPED)
-def test_a_draw_for_a_batch_is_one_for_all_its_samples_and_tips(name):
+def test_a_value_of_a_batch_is_shared_by_its_samples_and_tips(name):
     values = scoped(name, "batch")
     assert (values == values[:, :1, :1]).all()
     assert different(values[:, 0, 0], name)
 
 
 @pytest.mark.parametrize("name", SCOPED)
-def test_a_draw_for_a_sample_is_one_for_all_its_tips(name):
+def test_a_value_of_a_sample_is_shared_by_its_tips(name):
     values = scoped(name, "sample")
     assert (values == values[..., :1]).all()
     assert different(values[..., 0], name)
 
 
 @pytest.mark.parametrize("name", set(SCOPED) - {"offset", "in_plane_rotation", "mirror"})
-def test_a_draw_for_a_tip_is_its_own(name):
+def test_a_value_of_a_tip_is_its_own(name):
     values = scoped(name, "tip")
     assert values.shape == (40, 30, 2)
     assert different(values, name)
 
 
-def test_epochs_and_extensions_are_drawn_anew():
-    recipe = Recipe.of(spec(randomise={"distance": UNIFORM}, rotations={"kind": "uniform"}, epochs=2), 5)
-    drawn = Plan(recipe.with_epochs(2).with_molecules("ds-1", 3)).draw(np.arange(5 * 4 + 3 * 4))
+def test_epochs_and_extensions_have_new_values():
+    recipe = recipe_of(spec(randomise={"distance": UNIFORM}, rotations={"kind": "uniform"}, epochs=2), 5)
+    drawn = Plan(recipe.with_epochs(2).with_molecules("ds-1", 3, 30)).sample_parameters(np.arange(5 * 4 + 3 * 4))
     assert len(set(drawn.distance[:, 0])) == len(drawn.distance)
     assert len(np.unique(drawn.rotation[:, 0], axis=0)) == len(drawn.rotation)
 
 
 def test_seeds_differ_and_repeat():
-    a, b, c = (Plan(Recipe.of(spec(randomise={"distance": UNIFORM}, seed=s), 10)) for s in (1, 1, 2))
+    a, b, c = (Plan(recipe_of(spec(randomise={"distance": UNIFORM}, seed=s), 10)) for s in (1, 1, 2))
     assert np.array_equal(a.numbers(0), b.numbers(0))
     assert not np.array_equal(a.numbers(0), c.numbers(0))
-    assert np.array_equal(a.draw(np.arange(9)).distance, b.draw(np.arange(9)).distance)
-    assert not np.array_equal(a.draw(np.arange(9)).distance, c.draw(np.arange(9)).distance)
+    assert np.array_equal(a.sample_parameters(np.arange(9)).distance, b.sample_parameters(np.arange(9)).distance)
+    assert not np.array_equal(a.sample_parameters(np.arange(9)).distance, c.sample_parameters(np.arange(9)).distance)
 
 
 N = 100_000
@@ -287,7 +288,7 @@ N = 100_000
 
 @pytest.fixture(scope="module")
 def columns():
-    """All that is drawn for 10⁵ samples, of two tips, and under the next seed of one."""
+    """Return all randomised values of 10⁵ samples, of two tips, and those of one tip with the next seed."""
     out = {}
     for seed, tips in ((0, 2), (1, 1)):
         everything = {
@@ -297,11 +298,11 @@ def columns():
         }
         randomise = everything | {"tip": {"kind": "choice", "values": [{}, {"r0": 4.0}], "scope": "tip"}}
         plan = Plan(
-            Recipe.of(
+            recipe_of(
                 spec(tips=TWO[:tips], randomise=randomise, seed=seed, rotations={"kind": "uniform"}), structures=N
             )
         )
-        d = plan.draw(np.arange(N))
+        d = plan.sample_parameters(np.arange(N))
         for t in range(tips):
             out |= {
                 f"{name} of tip {t}, seed {seed}": values
@@ -325,16 +326,16 @@ def columns():
     return out
 
 
-def test_nothing_drawn_depends_on_anything_else(columns):
-    """Between options, tips and seeds, over 10⁵ samples: no correlation beyond 5.5 standard errors, of 1500 pairs."""
+def test_randomised_values_are_independent(columns):
+    """No pair of quantities, tips and seeds, of 1500, has a correlation beyond 5.5 standard errors."""
     correlation = np.abs(np.corrcoef(np.stack(list(columns.values())).astype(float)) - np.eye(len(columns)))
     i, j = np.unravel_index(correlation.argmax(), correlation.shape)
     names = list(columns)
     assert correlation[i, j] < 5.5 / N**0.5, f"{names[i]} and {names[j]}: {correlation[i, j]:g}"
 
 
-def test_nothing_drawn_depends_on_the_sample_before(columns):
-    """Nor on that a batch before: no correlation beyond 5 standard errors."""
+def test_randomised_values_do_not_depend_on_the_sample_before(columns):
+    """Neither the sample before nor that a batch before has a correlation beyond 5 standard errors."""
     for name, values in columns.items():
         x = values - values.mean()
         for lag in (1, 20):
@@ -343,8 +344,10 @@ def test_nothing_drawn_depends_on_the_sample_before(columns):
 
 
 def test_factors_of_elements_are_independent():
-    """Over 5000 samples, of all elements, radii and depths: no correlation beyond 5.5 standard errors."""
-    plan = Plan(Recipe.of(spec(randomise={"lj_radius": UNIFORM, "lj_epsilon": UNIFORM}), 200))
-    drawn = np.concatenate([factors[:, 0, 1:90] for factors in plan.draw(np.arange(5000)).lj_factors], axis=1)
+    """Over 5000 samples, radii and depths of all elements have no correlation beyond 5.5 standard errors."""
+    plan = Plan(recipe_of(spec(randomise={"lj_radius": UNIFORM, "lj_epsilon": UNIFORM}), 200))
+    drawn = np.concatenate(
+        [factors[:, 0, 1:90] for factors in plan.sample_parameters(np.arange(5000)).lj_factors], axis=1
+    )
     correlation = np.abs(np.corrcoef(drawn.T) - np.eye(drawn.shape[1]))
     assert correlation.max() < 5.5 / 5000**0.5, f"largest: {correlation.max():g}"
