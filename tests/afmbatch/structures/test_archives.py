@@ -1,4 +1,4 @@
-"""Archives: whatever way one is packed the same files come out, and whatever is wrong with it has a name."""
+"""Archives: the same files come out of every kind of archive, and every error in one is named."""
 
 import contextlib
 import gzip
@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from afmbatch.errors import FieldError, InvalidInput, TooLarge
 from afmbatch.settings import Settings
-from afmbatch.structures.archives import Budget, Upload, members
+from afmbatch.structures.archives import Upload, members
+from afmbatch.structures.budget import Budget
 
 H = b"1\n\nH 0 0 0\n"
 SETTINGS = Settings(max_unpacked_bytes=1 << 20, max_members=20)
@@ -85,7 +86,7 @@ def test_read_from_the_start():
 
 
 @pytest.mark.parametrize("pack", PACKERS)
-def test_the_kind_is_told_by_content(pack):
+def test_the_kind_is_recognised_by_content(pack):
     for name in ("a.xyz", "a.zip", "a.tar", ""):
         assert unpack(pack(("b.xyz", H), ("sub/c.EXTXYZ", H * 500)), name) == [("b.xyz", H), ("sub/c.EXTXYZ", H * 500)]
 
@@ -104,12 +105,12 @@ def test_old_tar_without_magic():
 
 
 @pytest.mark.parametrize("pack", PACKERS)
-def test_passed_over(pack):
+def test_skipped_files(pack):
     junk = ["__MACOSX/._a.xyz", ".DS_Store", "sub/.hidden/a.xyz", "._a.xyz", "Thumbs.db"]
     assert unpack(pack(*((name, b"junk") for name in junk), ("./sub//a.xyz", H))) == [("sub/a.xyz", H)]
 
 
-def test_directories_are_passed_over():
+def test_directories_are_skipped():
     folder = tarfile.TarInfo("data.zip")
     folder.type = tarfile.DIRTYPE
     assert unpack(tgz((folder, b""))) == unpack(zipped(("data.zip/", b""))) == []
@@ -124,8 +125,8 @@ def test_directories_are_passed_over():
         ("..\\x.xyz", "leads out"),
         ("/etc/x.xyz", "leads out"),
         ("C:\\x.xyz", "leads out"),
-        ("README", "no .xyz or .extxyz file"),
-        ("a.xyz.txt", "no .xyz or .extxyz file"),
+        ("README", "not a .xyz or .extxyz file"),
+        ("a.xyz.txt", "not a .xyz or .extxyz file"),
         ("b.ZIP", "archive within an archive"),
         ("b.tar.gz", "archive within an archive"),
         ("n" * 300 + ".xyz", "too long"),
@@ -188,7 +189,7 @@ def test_other_zip_methods(method):
 
 @pytest.mark.parametrize(("magic", "kind"), [(b"BZh9", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"7z\xbc\xaf\x27\x1c", "7z")])
 def test_other_archives(magic, kind):
-    assert f"{kind} files are not read" in broken(magic + bytes(99)).reason
+    assert f"{kind} files can't be read" in broken(magic + bytes(99)).reason
 
 
 def test_gzip_of_something_else():
@@ -258,14 +259,14 @@ def test_checksums():
 def test_cut_off_anywhere(pack):
     whole = pack(("a.xyz", H), ("b.xyz", H * 100), ("c.xyz", H))
     end = len(whole)
-    if pack is tarred:  # of its end mark, all zeros, one block is enough
+    if pack is tarred:  # one block of its end mark, which is all zeros, is enough
         end = len(whole.rstrip(b"\0")) // 512 * 512 + 512
     for n in [*range(3, end, 37), end - 1]:
         try:
             found = unpack(whole[:n], "a.tar")
         except InvalidInput:
             continue
-        assert found == [("", whole[:n])]  # so short that it is no archive: the xyz reader's to refuse
+        assert found == [("", whole[:n])]  # too short to be an archive: the xyz reader refuses it
         assert n < 512
 
 
@@ -290,7 +291,7 @@ def test_damage_is_always_named(pack, changes, cut):
     data = bytearray(pack(("a.xyz", H), ("sub/b.xyz", H * 9), (".c", b"")))
     for at, value in changes:
         data[int(at * len(data))] = value
-    if pack is tgz:  # also behind a decompressor that finds nothing wrong
+    if pack is tgz:  # test damage that the decompressor does not find as well
         inner = bytearray(tarred(("a.xyz", H), ("sub/b.xyz", H * 9)))
         for at, value in changes:
             inner[int(at * 1024)] = value

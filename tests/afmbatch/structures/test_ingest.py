@@ -1,4 +1,4 @@
-"""Uploads to structures: round trips, order, checks, and nothing but our own errors for anything that is sent."""
+"""Uploads to structures: round trips, order, checks, and no errors but InvalidInput and TooLarge for any upload."""
 
 import io
 from pathlib import Path
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from afmbatch.errors import FieldError, InvalidInput, TooLarge
 from afmbatch.settings import Settings
-from afmbatch.structures import ingest as datasets
+from afmbatch.structures import ingest
 from afmbatch.structures.elements import elements
-from afmbatch.structures.ingest import MAX_FAULTS, Upload, dataset_id, read_structures
+from afmbatch.structures.ingest import MAX_ERRORS, Upload, dataset_id, read_structures
 from afmbatch.structures.structures import Structures
 from tests.afmbatch.structures.test_archives import tarred, tgz, zipped
 
@@ -101,7 +101,7 @@ def test_images_of_an_atom_on_top_of_each_other():
     (fault,) = faults(("a.xyz", b'1\nLattice="5 0 0 5 0.1 0 0 0 0"\nH 0 0 0\n'))
     assert (fault.field, fault.value) == ("a.xyz, structure 1, line 2", "0.1 Å")
     assert fault.reason == "images of an atom are on top of each other"
-    assert fault.accepted == "lattice vectors that keep them 0.3 Å apart"
+    assert fault.accepted == "lattice vectors that keep images 0.3 Å apart"
 
 
 def test_survives_its_file():
@@ -165,7 +165,7 @@ def test_round_trip(written):
         (["C 0 0 10001"], 3, "10001", "z coordinate"),
         (["C 0 0 0 1", "C 0 0 1 nan"], 4, "nan", "charge is out of range"),
         (["C 0 0 0 -101"], 3, "-101", "charge is out of range"),
-        (["C 0 0 0", "H 0 0 5", "H 0.1 0 0"], 5, "0.1 Å", "that of line 3 are on top of each other"),
+        (["C 0 0 0", "H 0 0 5", "H 0.1 0 0"], 5, "0.1 Å", "on top of another one (line 3)"),
     ],
 )
 def test_values_out_of_range(lines, line, value, reason):
@@ -186,15 +186,17 @@ def test_where_in_an_archive():
     assert fault.field == "m.zip:sub/b.xyz, structure 2, line 6"
 
 
-def test_nothing_in_it():
+def test_uploads_without_structures():
     assert faults()[0].field == "files"
     assert "no structure in the file" in faults(("a.xyz", b" \n"))[0].reason
     assert "no .xyz or .extxyz file" in faults(("a.zip", zipped()))[0].reason
     assert "no .xyz or .extxyz file" in faults(("a.tgz", tgz((".hidden", H))))[0].reason
     assert faults(("", b""))[0].field == "upload 1"
+    assert faults(("upload", b" "))[0].reason == "the file is empty"
+    assert faults(("upload", b"%PDF"))[0].reason == "the format of the file is not recognised"
 
 
-def test_all_faults_are_told():
+def test_all_errors_are_listed():
     found = faults(
         ("a.xyz", xyz("C 0 0 x") + xyz("Qq 0 0 0") + H),
         ("b.zip", zipped(("../x.xyz", H), ("c.xyz", xyz("C 0 0 0", "C 0 0 0.1")), ("README", H))),
@@ -212,11 +214,11 @@ def test_all_faults_are_told():
     ]
 
 
-def test_not_all_of_very_many_faults():
-    found = faults(("a.xyz", xyz("C 0 0 x") * (MAX_FAULTS + 17)))
-    assert len(found) == MAX_FAULTS + 1
-    assert "17 more faults are not listed" in found[-1].reason
-    assert len(faults(("a.xyz", xyz("C 0 0 x") * MAX_FAULTS))) == MAX_FAULTS
+def test_a_limited_number_of_errors_is_listed():
+    found = faults(("a.xyz", xyz("C 0 0 x") * (MAX_ERRORS + 17)))
+    assert len(found) == MAX_ERRORS + 1
+    assert "17 more errors are not listed" in found[-1].reason
+    assert len(faults(("a.xyz", xyz("C 0 0 x") * MAX_ERRORS))) == MAX_ERRORS
 
 
 def test_limits_hold_over_all_uploads(monkeypatch):
@@ -226,7 +228,7 @@ def test_limits_hold_over_all_uploads(monkeypatch):
         read(*files, max_unpacked_bytes=2_000)
     with pytest.raises(TooLarge):
         read(*files, max_members=2)
-    monkeypatch.setattr(datasets, "MAX_STRUCTURES", 2)
+    monkeypatch.setattr(ingest, "MAX_STRUCTURES", 2)
     with pytest.raises(TooLarge, match="too many structures"):
         read(*files)
 
