@@ -15,7 +15,7 @@ from afmbatch.sampling.recipe import Recipe
 from afmbatch.settings import Settings
 from afmbatch.spec.job import JobSpec
 from afmbatch.storage.object_store import Content, ObjectStore
-from afmbatch.storage.zip_writer import Piece
+from afmbatch.storage.zip_writer import Chunk
 from afmbatch.structures.ingest import Upload, read_structures
 from afmbatch.structures.structures import Structures
 from worker.engine.batch_maker import Maker
@@ -43,7 +43,7 @@ def job_of(samples: int, batch_size: int, dataset: str, structures: int) -> JobS
 class Nowhere(ObjectStore):
     """Keeps no batches: what is made ends in host memory."""
 
-    def put_batch(self, job_id: str, batch: int, pieces: Iterable[Piece]) -> Content:
+    def put_batch(self, job_id: str, batch: int, chunks: Iterable[Chunk]) -> Content:
         """Nothing."""
         return Content()
 

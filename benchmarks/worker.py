@@ -32,7 +32,7 @@ from afmbatch.sampling.recipe import Recipe
 from afmbatch.settings import Settings
 from afmbatch.spec.job import JobSpec
 from afmbatch.storage.object_store import ObjectStore, dataset_key
-from afmbatch.storage.zip_writer import PIECE_BYTES
+from afmbatch.storage.zip_writer import CHUNK_BYTES
 from afmbatch.structures.ingest import dataset_id
 from afmbatch.structures.structures import Structures
 from benchmarks.common import Nowhere, engine_seconds, job_of, molecules
@@ -46,8 +46,8 @@ def writing_seconds(directory: Path, batches: int, batch_bytes: int) -> float:
 
     def write(number: int) -> None:
         with (directory / f"raw-{number}").open("xb") as file:
-            for start in range(0, batch_bytes, PIECE_BYTES):
-                file.write(data[start : start + PIECE_BYTES])
+            for start in range(0, batch_bytes, CHUNK_BYTES):
+                file.write(data[start : start + CHUNK_BYTES])
 
     began = time.perf_counter()
     with ThreadPoolExecutor(WRITERS) as threads:

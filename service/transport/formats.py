@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from starlette.concurrency import iterate_in_threadpool
 
 from afmbatch.storage import batch_file as batch
-from afmbatch.storage import zip_writer as stored_zip
-from afmbatch.storage.npz_reader import Npz
-from afmbatch.storage.zip_writer import PIECE_BYTES, Piece
+from afmbatch.storage.npz_reader import NpzReader
+from afmbatch.storage.zip_writer import CHUNK_BYTES, Chunk, zip_chunks
 
 TAR = "application/x-tar"
 _LEVEL = 3  # zstd's own default
@@ -82,21 +81,21 @@ class Form:
         finally:
             file.close()
 
-    def _pieces(self, file: IO[bytes]) -> Iterator[Piece]:
+    def _pieces(self, file: IO[bytes]) -> Iterator[Chunk]:
         match self.kind, self.precision:
             case Kind.WEBDATASET, _:
-                return _tar(Npz(file), self.precision)
+                return _tar(NpzReader(file), self.precision)
             case _, Precision.F2:
-                return _npz(Npz(file))
+                return _npz(NpzReader(file))
         return _as_it_is(file)
 
 
-def _as_it_is(file: IO[bytes]) -> Iterator[Piece]:
-    while piece := bytes(file.read(PIECE_BYTES)):
+def _as_it_is(file: IO[bytes]) -> Iterator[Chunk]:
+    while piece := bytes(file.read(CHUNK_BYTES)):
         yield piece
 
 
-def _compressed(pieces: Iterable[Piece]) -> Iterator[Piece]:
+def _compressed(pieces: Iterable[Chunk]) -> Iterator[Chunk]:
     compressor = zstandard.ZstdCompressor(level=_LEVEL).compressobj()
     for piece in pieces:
         if packed := compressor.compress(piece):
@@ -115,23 +114,23 @@ def _is_image(name: str) -> bool:
     return name == "afm" or (name.startswith("desc") and name != "desc_names")
 
 
-def _npz(npz: Npz) -> Iterator[Piece]:
-    return stored_zip.pieces((f"{name}.npy", _half(npz, name)) for name in npz.arrays)
+def _npz(npz: NpzReader) -> Iterator[Chunk]:
+    return zip_chunks((f"{name}.npy", _half(npz, name)) for name in npz.arrays)
 
 
-def _half(npz: Npz, name: str) -> Iterator[Piece]:
+def _half(npz: NpzReader, name: str) -> Iterator[Chunk]:
     lying = npz.arrays[name]
     yield batch.npy_header(np.dtype("<f2") if _is_image(name) else lying.dtype, lying.shape)
     if not lying.shape:
         yield npz.whole(name).tobytes()
         return
-    step = max(1, PIECE_BYTES // max(1, lying.row_bytes))
+    step = max(1, CHUNK_BYTES // max(1, lying.row_bytes))
     for begin in range(0, lying.shape[0], step):
         rows = npz.rows(name, begin, min(begin + step, lying.shape[0]))
         yield _halved(name, rows, Precision.F2).tobytes()
 
 
-def _tar(npz: Npz, precision: Precision) -> Iterator[Piece]:
+def _tar(npz: NpzReader, precision: Precision) -> Iterator[Chunk]:
     """Entries of a sample: its number in the job, a dot, `<array>.npy` for images and atoms, `json` for the rest."""
     numbers, offsets = npz.whole("sample"), npz.whole("mol_offsets")
     common = {"desc_names": npz.whole("desc_names").tolist(), **json.loads(npz.whole("meta").item())}
@@ -163,7 +162,7 @@ def _listed(array: NDArray[Any]) -> Any:
     return array.tolist()
 
 
-def _entry(name: str, *contents: bytes) -> Iterator[Piece]:
+def _entry(name: str, *contents: bytes) -> Iterator[Chunk]:
     info = tarfile.TarInfo(name)  # of 1970: the bytes must not tell when they were made
     info.size = sum(map(len, contents))
     yield info.tobuf(tarfile.USTAR_FORMAT)

@@ -9,12 +9,14 @@ import pytest
 
 from afmbatch.ledger.records import BatchFailure
 from afmbatch.settings import Settings
-from afmbatch.storage.batch_file import pieces
+from afmbatch.storage.batch_file import npz_chunks
 from afmbatch.storage.object_store import batch_key
 
 from .conftest import faults, problem, running
 
-DATA = b"".join(pieces({"afm": np.random.default_rng(1).random((5, 5, 40_000), dtype=np.float32)}))  # some chunks long
+DATA = b"".join(
+    npz_chunks({"afm": np.random.default_rng(1).random((5, 5, 40_000), dtype=np.float32)})
+)  # some chunks long
 ETAG = f'"{hashlib.sha256(DATA).hexdigest()}"'
 DIGEST = f"sha-256=:{base64.b64encode(hashlib.sha256(DATA).digest()).decode()}:"
 
@@ -183,7 +185,7 @@ def test_a_batch_in_a_bucket(bucket):
 def test_a_client_that_goes_away_in_the_middle(house):
     """The service is none the worse: it answers the next one."""
     job = house.job()
-    large = b"".join(pieces({"afm": np.zeros(30_000_000, dtype=np.float32)}))  # more than sockets hold
+    large = b"".join(npz_chunks({"afm": np.zeros(30_000_000, dtype=np.float32)}))  # more than sockets hold
     house.record(job, 1, large)
     path = f"/v1/jobs/{job}/batches/1"
     for _ in range(3):

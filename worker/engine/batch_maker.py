@@ -21,7 +21,7 @@ from afmbatch.sampling.recipe import ENGINE, Recipe, Source
 from afmbatch.settings import GROUPS, Settings
 from afmbatch.spec.descriptors import channel_names, own_arrays
 from afmbatch.spec.job import JobSpec
-from afmbatch.storage.batch_file import FORMAT, Batch, memory_bytes, pieces
+from afmbatch.storage.batch_file import FORMAT, Batch, memory_bytes, npz_chunks
 from afmbatch.storage.object_store import ObjectStore, dataset_key
 from afmbatch.structures.structures import Structures
 from kernels.simulator import Pending, Prepared
@@ -144,7 +144,7 @@ class Maker:
 
     def _write(self, job_id: str, number: int, batch: Batch, done: "_Countdown") -> Made:
         try:
-            content = self._store.put_batch(job_id, number, pieces(batch.arrays()))
+            content = self._store.put_batch(job_id, number, npz_chunks(batch.arrays()))
             quality = batch.by_sample["quality"]
         finally:
             done.one()
