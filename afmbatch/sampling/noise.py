@@ -24,7 +24,7 @@ _PER_VALUE = 1 << 31  # set in the second counter word of numbers generated in t
 
 
 class NoiseStream(IntEnum):
-    """What a random number of a noise step is used for: numbers beside those of RandomStream.
+    """The uses of random numbers in noise steps, numbered after those of RandomStream.
 
     A number once given is never used for anything else.
     """

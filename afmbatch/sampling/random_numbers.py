@@ -22,7 +22,7 @@ WHOLE_BATCH = 0xFFFFFFFE  # the tip word of numbers that all samples of a batch 
 
 
 class RandomStream(IntEnum):
-    """What a random number is used for: the low byte of the last counter word.
+    """The uses of random numbers: the low byte of the last counter word.
 
     A number once given is never used for anything else. 17 to 127 are those of `afmbatch.sampling.noise.NoiseStream`,
     128 to 255 are free for noise steps from outside this package.

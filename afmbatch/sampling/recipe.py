@@ -13,7 +13,7 @@ from afmbatch.spec.delivery import StreamDelivery
 from afmbatch.spec.job import JobSpec
 from afmbatch.spec.model import MAX_INT, Model
 
-ENGINE = "3"  # raised whenever the bytes of any array change: a recipe and an engine version together give the bytes
+ENGINE = "3"  # raised whenever the bytes of any array change: they follow from a recipe and an engine version
 
 
 class Source(Model):
@@ -79,7 +79,7 @@ class Recipe(Model):
 
     @property
     def endless(self) -> bool:
-        """Whether the job has no end that any reader reaches."""
+        """True if the job is a stream without an end that a reader could reach."""
         return self.spec.epochs is None and self.spec.samples is None and self.only is None
 
     @property

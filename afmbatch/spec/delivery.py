@@ -1,4 +1,4 @@
-"""How batches are delivered: kept until the job is deleted, or streamed through a bounded buffer."""
+"""The delivery of batches: kept until the job is deleted, or streamed through a bounded buffer."""
 
 from typing import Annotated, Literal, TypeAlias
 

@@ -168,7 +168,9 @@ class MultimapSpheres(Descriptor):
     zmin: Depth = Field(default=-1.5, description="Lowest height shown, relative to the highest sphere, in Å.")
     r_pp: ProbeRadius = Field(default=-0.5, description="Length added to every van der Waals radius, in Å.")
     occlusion: bool = Field(
-        default=False, description="Whether a channel shows only what lies within 0.02 Å of the top of all channels."
+        default=False,
+        description="true: a channel shows only the spheres within 0.02 Å of the top of all channels, and its lowest "
+        "value elsewhere; false: it shows all its spheres.",
     )
 
     @property
@@ -190,7 +192,9 @@ class MultimapSpheresElements(Descriptor):
     zmin: Depth = Field(default=-1.5, description="Lowest height shown, relative to the highest sphere, in Å.")
     r_pp: ProbeRadius = Field(default=-0.5, description="Length added to every van der Waals radius, in Å.")
     occlusion: bool = Field(
-        default=False, description="Whether a channel shows only what lies within 0.02 Å of the top of all channels."
+        default=False,
+        description="true: a channel shows only the spheres within 0.02 Å of the top of all channels, and its lowest "
+        "value elsewhere; false: it shows all its spheres.",
     )
 
     @property

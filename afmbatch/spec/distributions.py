@@ -90,7 +90,7 @@ class _Choice(Distribution):
 
 
 class Choice(_Choice):
-    """One of several numbers."""
+    """A choice between numbers, with weights or equally often."""
 
     kind: Literal["choice"]
     values: Annotated[tuple[Finite, ...], Field(min_length=1, max_length=MAX_VALUES)] = Field(
@@ -109,7 +109,7 @@ class Choice(_Choice):
 
 
 class PairChoice(_Choice):
-    """One of several pairs."""
+    """A choice between pairs, with weights or equally often."""
 
     kind: Literal["choice"]
     values: Annotated[tuple[Pair, ...], Field(min_length=1, max_length=MAX_VALUES)] = Field(
@@ -136,7 +136,7 @@ class Integers(Distribution):
 
 
 class IntegerChoice(_Choice):
-    """One of several integers."""
+    """A choice between integers, with weights or equally often."""
 
     kind: Literal["choice"]
     values: Annotated[tuple[DfSteps, ...], Field(min_length=1, max_length=MAX_VALUES)] = Field(
@@ -150,7 +150,7 @@ class IntegerChoice(_Choice):
 
 
 class TipChoice(_Choice):
-    """One of several tips."""
+    """A choice between tips, with weights or equally often."""
 
     kind: Literal["choice"]
     values: Annotated[tuple[Tip, ...], Field(min_length=1, max_length=64)] = Field(description="Tips to choose from.")

@@ -15,7 +15,7 @@ class ForceField(Model):
 
     @property
     def needs_charges(self) -> bool:
-        """Whether every structure of the dataset must have point charges."""
+        """True if every structure of the dataset must have point charges."""
         return False
 
 
@@ -31,7 +31,7 @@ class LennardJonesPointCharges(ForceField):
 
     @property
     def needs_charges(self) -> bool:
-        """Whether every structure of the dataset must have point charges."""
+        """True if every structure of the dataset must have point charges."""
         return self.charges == "dataset"
 
 

@@ -84,7 +84,7 @@ class JobSpec(Model):
     )
     shuffle: bool = Field(
         default=True,
-        description="Whether the samples of an epoch come in a random order, which follows from the seed.",
+        description="Order of the samples in an epoch. true: random, following from the seed; false: by their numbers.",
     )
     seed: int = Field(default=0, ge=0, le=MAX_INT, description="Seed from which all random numbers of the job follow.")
     batch_size: int = Field(
@@ -108,7 +108,7 @@ class JobSpec(Model):
 
     @property
     def tip_pool(self) -> tuple[Tip, ...]:
-        """All tips that a sample can be imaged with: the randomised, the swept or the given ones."""
+        """The tips that a sample can be imaged with: the randomised, the swept or the given ones."""
         randomised = self.randomise.tip
         return self.sweep.tip or self.tips if randomised is None else randomised.values
 

@@ -28,7 +28,7 @@ class NoiseStep(Model):
 
     @property
     def by_batch(self) -> bool:
-        """Whether a parameter is sampled once for a whole batch."""
+        """True if a parameter is sampled once for a whole batch."""
         return False
 
 
@@ -64,7 +64,7 @@ class Gradient(NoiseStep):
 
     @property
     def by_batch(self) -> bool:
-        """Whether the slope is sampled once for a whole batch."""
+        """True if the slope is sampled once for a whole batch."""
         return self.slope.scope == "batch"
 
     @model_validator(mode="after")
@@ -91,7 +91,7 @@ class WhiteNoise(NoiseStep):
 
     @property
     def by_batch(self) -> bool:
-        """Whether the amplitude is sampled once for a whole batch."""
+        """True if the amplitude is sampled once for a whole batch."""
         return self.amplitude.scope == "batch"
 
     @model_validator(mode="after")

@@ -138,8 +138,8 @@ _PRESETS: Mapping[str, tuple[Preset, JobSpec]] = {
                 source="Carracedo-Cosme, Romero-Muñiz, Pou, Pérez, J. Chem. Inf. Model. 62, 1214 (2022); values from "
                 "the readme of the data set QUAM-AFM Lite. Assumed: that amplitudes are peak to peak, as the Probe "
                 "Particle code counts them; distance and r0; vdw_spheres in place of the map of atom heights; that "
-                "molecules are posted lying flat. The set was made with densities from DFT (FDBM), here are "
-                "Lennard-Jones and point charges.",
+                "molecules are posted lying flat. The set was made with densities from DFT (FDBM); this spec "
+                "has Lennard-Jones potentials and point charges.",
             ),
             _quam_afm(),
         ),

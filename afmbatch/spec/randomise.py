@@ -64,7 +64,7 @@ class Randomise(Model):
 
     @property
     def by_batch(self) -> bool:
-        """Whether any quantity is sampled once for a whole batch."""
+        """True if any quantity is sampled once for a whole batch."""
         distributions = (getattr(self, name) for name in type(self).model_fields)
         return any(d is not None and d.scope == "batch" for d in distributions)
 

@@ -46,7 +46,7 @@ BROKEN_CONTENT = (
 
 @dataclass(frozen=True)
 class Upload:
-    """One uploaded file as it was sent; `file` is seekable and read from its start."""
+    """An uploaded file as it was sent; `file` is seekable and read from its start."""
 
     name: str
     file: BinaryIO

@@ -30,7 +30,7 @@ class PackedFile:
 
     @property
     def periodic(self) -> bool:
-        """Whether a structure has a lattice."""
+        """True if a structure has a lattice."""
         return bool(self._lattice)
 
     @property

@@ -16,7 +16,7 @@ _DEFAULT: Any = None  # replaced when the object is made
 
 @dataclass(frozen=True, eq=False)
 class Structures:
-    """n structures with N atoms in all. The atoms of structure s are `offsets[s]:offsets[s+1]`."""
+    """A sequence of n structures with N atoms in all. The atoms of structure s are `offsets[s]:offsets[s+1]`."""
 
     xyz: NDArray[np.float64]  #: (N, 3), Å
     q: NDArray[np.float64]  #: (N,) point charges, e; NaN for all atoms of a structure without charges

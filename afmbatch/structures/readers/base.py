@@ -37,7 +37,7 @@ class PeekableFile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One structure of n atoms, as it stands in a file."""
+    """A structure of n atoms, as it stands in a file."""
 
     z: NDArray[np.int64]  #: (n,) atomic numbers
     xyz: NDArray[np.float64]  #: (n, 3), Å

@@ -65,18 +65,18 @@ class XyzReader:
         """
         lines = _lines(file, name)
         number = structure = 0
-        said = ""
+        last_header = ""
         for header in lines:
             number += 1
             if not (text := header.strip()):
                 continue
             structure += 1
             where = f"{name}, structure {structure}"
-            if reason := _header_reason(text, said):
+            if reason := _header_reason(text, last_header):
                 yield FieldError(f"{where}, line {number}", printable(text), reason, HEADER)
                 return
             n, first = int(text), number + 2
-            said = f"the header in line {number} says {n} atoms"
+            last_header = f"the header in line {number} says {n} atoms"
             comment = next(lines, None)
             table = list(islice(lines, n))
             if comment is None or len(table) < n:
@@ -100,10 +100,12 @@ class XyzReader:
                 yield frame
 
 
-def _header_reason(text: bytes, said: str) -> str:
-    """Return why a line is no header, "" if it is one. `said`: the number of atoms that the last header gave."""
+def _header_reason(text: bytes, last_header: str) -> str:
+    """Return why a line is no header, "" if it is one. `last_header`: says what the header before gave."""
     if not text.isdigit():
-        return "the number of atoms is expected here" + (f"; {said}" if said and len(text.split()) > 3 else "")
+        return "the number of atoms is expected here" + (
+            f"; {last_header}" if last_header and len(text.split()) > 3 else ""
+        )
     return "too many atoms for one structure" if len(text) > 9 or int(text) > MAX_ATOMS else ""
 
 

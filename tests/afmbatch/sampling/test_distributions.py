@@ -20,20 +20,20 @@ from tests.afmbatch.specs import ALL_SCOPES, numbers, recipe_of, spec, vectors
 N = 100_000
 
 
-def drawn(seed=7, rotations=None, **randomise):
+def sampled(seed=7, rotations=None, **randomise):
     """Return the parameters of 10⁵ samples."""
     plan = Plan(recipe_of(spec(randomise=randomise, seed=seed, rotations=rotations or {"kind": "none"}), N))
     return plan.sample_parameters(np.arange(N))
 
 
-def distance(**draw):
+def distance(**distribution):
     """Return 10⁵ numbers of this distribution."""
-    return drawn(distance=draw).distance[:, 0] - 4.5
+    return sampled(distance=distribution).distance[:, 0] - 4.5
 
 
-def tilt(**draw):
+def tilt(**distribution):
     """Return 10⁵ pairs of this distribution."""
-    return drawn(tilt=draw).tilt[:, 0]
+    return sampled(tilt=distribution).tilt[:, 0]
 
 
 def follows(values, cumulated):
@@ -178,17 +178,17 @@ def test_choice_of_pairs():
 
 
 def test_choice_of_integers():
-    found = drawn(df_steps={"kind": "choice", "values": [12, 3, 7], "weights": [4, 1, 2]}).df_steps[:, 0]
+    found = sampled(df_steps={"kind": "choice", "values": [12, 3, 7], "weights": [4, 1, 2]}).df_steps[:, 0]
     counted([np.count_nonzero(found == value) for value in (12, 3, 7)], [4, 1, 2])
 
 
 def test_choice_of_tips():
-    found = drawn(tip={"kind": "choice", "values": [{}, {"element": 54}, {"element": 17}], "weights": [4, 1, 2]})
+    found = sampled(tip={"kind": "choice", "values": [{}, {"element": 54}, {"element": 17}], "weights": [4, 1, 2]})
     counted([np.count_nonzero(found.element == z) for z in (8, 54, 17)], [4, 1, 2])
 
 
 def test_integers():
-    found = drawn(df_steps={"kind": "integers", "low": 4, "high": 16}).df_steps[:, 0]
+    found = sampled(df_steps={"kind": "integers", "low": 4, "high": 16}).df_steps[:, 0]
     counted(np.bincount(found)[4:], np.ones(13))
     assert found.min() == 4
 
@@ -201,7 +201,7 @@ def test_crops():
 
 @pytest.mark.parametrize("probability", [0.5, 0.02, 0.0, 1.0])
 def test_chance(probability):
-    mirrored = np.count_nonzero(drawn(mirror={"kind": "chance", "probability": probability}).turn[:, 0, 0] < 0)
+    mirrored = np.count_nonzero(sampled(mirror={"kind": "chance", "probability": probability}).turn[:, 0, 0] < 0)
     if probability in (0.0, 1.0):
         assert mirrored == N * probability
     else:
@@ -210,12 +210,12 @@ def test_chance(probability):
 
 def test_angles():
     """An angle that is uniform on a full turn gives every direction equally often."""
-    turn = drawn(in_plane_rotation={"kind": "uniform", "low": 0, "high": 360}).turn
+    turn = sampled(in_plane_rotation={"kind": "uniform", "low": 0, "high": 360}).turn
     follows(np.arctan2(turn[:, 1, 0], turn[:, 0, 0]), lambda v: (v + np.pi) / (2 * np.pi))
 
 
 def test_rotations_are_uniform_on_so3():
-    r = drawn(rotations={"kind": "uniform"}).rotation
+    r = sampled(rotations={"kind": "uniform"}).rotation
     assert np.abs(np.einsum("nij,nkj->nik", r, r) - np.eye(3)).max() < 1e-12
     assert np.abs(np.linalg.det(r) - 1).max() < 1e-12
     # Rows and columns are uniform on the unit sphere: each entry is uniform on −1 … 1.
@@ -258,7 +258,7 @@ ORDERED = ("high is below low", "at least 2")
 
 
 @pytest.mark.parametrize(
-    ("field", "draw", "at", "value", "reason", "accepted"),
+    ("field", "distribution", "at", "value", "reason", "accepted"),
     [
         ("distance", {"kind": "uniform", "low": 2, "high": 1}, "high", "1.0", *ORDERED),
         ("distance", {"kind": "normal", "sigma": 1, "low": 2, "high": 1}, "high", "1.0", *ORDERED),
@@ -302,8 +302,8 @@ ORDERED = ("high is below low", "at least 2")
         ),
     ],
 )
-def test_a_distribution_that_can_not_be_sampled_is_refused(field, draw, at, value, reason, accepted):
-    error = field_error_of(randomise={field: draw})
+def test_a_distribution_that_can_not_be_sampled_is_refused(field, distribution, at, value, reason, accepted):
+    error = field_error_of(randomise={field: distribution})
     assert (error.field, error.value) == (f"randomise.{field}.{at}", value)
     assert reason in error.reason
     assert accepted in error.accepted

@@ -30,8 +30,8 @@ EVERY_STEP = [DRIFT, {"kind": "normalise"}, GRADIENT, WHITE, {"kind": "cutouts"}
 @given(noise=noises, by=extensions, data=st.data())
 @settings(max_examples=40)
 def test_noise_is_the_same_alone_and_in_its_batch(noise, by, data):
-    asked = spec(noise=noise, scan=CROPPED, tips=[{}, {}], sweep={"distance": [4, 5]}, batch_size=7, **NONE)
-    recipe = extended(recipe_of(asked, 5), by)
+    job = spec(noise=noise, scan=CROPPED, tips=[{}, {}], sweep={"distance": [4, 5]}, batch_size=7, **NONE)
+    recipe = extended(recipe_of(job, 5), by)
     plan = Plan(recipe)
     sample = plan.numbers(data.draw(st.integers(0, plan.batches - 1)))
     i = data.draw(st.integers(0, len(sample) - 1))

@@ -48,8 +48,8 @@ def test_samples_and_batches_follow_the_recipe_one_at_a_time(recipe):
     places = one_at_a_time.places(recipe)
     assert plan.available == len(places)
     assert every_batch(plan) == one_at_a_time.batches(recipe)
-    drawn = plan.sample_parameters(np.arange(len(places)))
-    found = zip(drawn.structure, drawn.epoch, drawn.rank, drawn.sweep, strict=True)
+    sampled = plan.sample_parameters(np.arange(len(places)))
+    found = zip(sampled.structure, sampled.epoch, sampled.rank, sampled.sweep, strict=True)
     assert [tuple(map(int, place)) for place in found] == [place[:4] for place in places]
 
 
@@ -72,21 +72,21 @@ def test_a_limit_of_samples_ends_the_job_and_not_what_it_is_extended_by(structur
 @given(recipe=plain_recipes)
 @settings(max_examples=60)
 def test_an_epoch_ends_before_the_next_begins_and_has_every_sample_once(recipe):
-    """So do extents. Each epoch has an order of its own."""
+    """Extents follow each other in the same way. Each epoch has an order of its own."""
     recipe = recipe.model_copy(update={"spec": recipe.spec.model_copy(update={"samples": None})})
     plan = Plan(recipe)
-    drawn = plan.sample_parameters(np.concatenate(every_batch(plan)))
+    sampled = plan.sample_parameters(np.concatenate(every_batch(plan)))
     per_structure, begin, orders = recipe.spec.rotations.n * recipe.spec.sweep.n, 0, []
     for extent in recipe.extents:
         structures = range(extent.first_structure, extent.first_structure + extent.structures)
         for epoch in range(extent.first_epoch, extent.first_epoch + extent.epochs):
             part = slice(begin, begin := begin + extent.structures * per_structure)
-            assert set(drawn.epoch[part]) == {epoch}
-            each = list(zip(drawn.structure[part], drawn.rank[part], drawn.sweep[part], strict=True))
+            assert set(sampled.epoch[part]) == {epoch}
+            each = list(zip(sampled.structure[part], sampled.rank[part], sampled.sweep[part], strict=True))
             ranks, combinations = range(recipe.spec.rotations.n), range(recipe.spec.sweep.n)
             assert sorted(each) == [(s, r, k) for s in structures for r in ranks for k in combinations]
             orders.append(tuple(each))
-    assert begin == len(drawn.sample)
+    assert begin == len(sampled.sample)
     if recipe.spec.shuffle and min(map(len, orders)) > 20:
         assert len(set(orders)) == len(orders)
 
@@ -115,8 +115,8 @@ def test_an_extension_leaves_all_parameters_as_they_were(recipe, by):
 @given(structures=st.integers(1, 3), by=extensions)
 def test_every_structure_is_passed_through_equally_often_after_any_extension(structures, by):
     recipe = extended(recipe_of(spec(rotations={"kind": "none"}, epochs=2), structures), by)
-    drawn = Plan(recipe).sample_parameters(np.arange(Plan(recipe).available))
-    assert Counter(zip(drawn.structure.tolist(), drawn.epoch.tolist(), strict=True)) == {
+    sampled = Plan(recipe).sample_parameters(np.arange(Plan(recipe).available))
+    assert Counter(zip(sampled.structure.tolist(), sampled.epoch.tolist(), strict=True)) == {
         (structure, epoch): 1 for structure in range(recipe.structures) for epoch in range(recipe.epochs)
     }
 
@@ -196,12 +196,14 @@ def crossed():
 
 
 def test_three_tips_crossed_with_24_settings_make_every_combination_once(crossed):
-    plan, drawn = crossed
+    plan, sampled = crossed
     assert plan.samples == 7 * 3 * 24 * 2
     assert plan.batches == 21  # of 50, the last of 8
     assert plan.size(20) == 8
-    settings = zip(drawn.stiffness[:, 0, 0].tolist(), drawn.df_steps[:, 0].tolist(), strict=True)
-    each = Counter(zip(drawn.epoch.tolist(), drawn.structure.tolist(), drawn.rank.tolist(), settings, strict=True))
+    settings = zip(sampled.stiffness[:, 0, 0].tolist(), sampled.df_steps[:, 0].tolist(), strict=True)
+    each = Counter(
+        zip(sampled.epoch.tolist(), sampled.structure.tolist(), sampled.rank.tolist(), settings, strict=True)
+    )
     assert each == {
         (epoch, structure, rank, (k, n)): 1
         for epoch in range(2)
@@ -210,23 +212,25 @@ def test_three_tips_crossed_with_24_settings_make_every_combination_once(crossed
         for k in STIFFNESSES
         for n in AMPLITUDES
     }
-    assert (drawn.stiffness[..., 0] == drawn.stiffness[..., 1]).all()
-    assert (drawn.stiffness[:, :, :2] == drawn.stiffness[:, :1, :2]).all()  # of every tip
-    assert (drawn.stiffness[..., 2:] == [0.0, 30.0]).all()
-    assert (drawn.df_steps == drawn.df_steps[:, :1]).all()
-    assert (drawn.tip == [0, 1, 2]).all()
-    assert (drawn.element == [8, 54, 17]).all()
-    assert (drawn.charges == [CO["charges"], XE["charges"], [-0.3, 0, 0, 0]]).all()
+    assert (sampled.stiffness[..., 0] == sampled.stiffness[..., 1]).all()
+    assert (sampled.stiffness[:, :, :2] == sampled.stiffness[:, :1, :2]).all()  # of every tip
+    assert (sampled.stiffness[..., 2:] == [0.0, 30.0]).all()
+    assert (sampled.df_steps == sampled.df_steps[:, :1]).all()
+    assert (sampled.tip == [0, 1, 2]).all()
+    assert (sampled.element == [8, 54, 17]).all()
+    assert (sampled.charges == [CO["charges"], XE["charges"], [-0.3, 0, 0, 0]]).all()
 
 
 def test_randomised_quantities_are_shared_by_the_24_settings_and_by_nothing_else(crossed):
-    _, drawn = crossed
-    who = np.unique(np.stack([drawn.epoch, drawn.structure, drawn.rank], axis=-1), axis=0, return_inverse=True)[1]
-    tilt = drawn.tilt - [[0, 0], [0, 0], [0.1, 0.0]]
+    _, sampled = crossed
+    geometry = np.unique(
+        np.stack([sampled.epoch, sampled.structure, sampled.rank], axis=-1), axis=0, return_inverse=True
+    )[1]
+    tilt = sampled.tilt - [[0, 0], [0, 0], [0.1, 0.0]]
     assert np.hypot(tilt[..., 0], tilt[..., 1]).max() <= 0.5 + 1e-9
-    for values in (drawn.distance, tilt[..., 0], tilt[..., 1]):
-        shared = np.array([values[who == w][0] for w in range(7 * 3 * 2)])
-        assert (values == shared[who]).all()
+    for values in (sampled.distance, tilt[..., 0], tilt[..., 1]):
+        shared = np.array([values[geometry == w][0] for w in range(7 * 3 * 2)])
+        assert (values == shared[geometry]).all()
         assert len(np.unique(shared)) == 7 * 3 * 2 * 3
         assert np.abs(np.corrcoef(shared.T) - np.eye(3)).max() < 4 / 42**0.5  # tips: four standard deviations
 
@@ -246,10 +250,10 @@ def structures(n):
 
 TWELVE, EVERY = structures(12), directions(300)
 BEST = best_directions(TWELVE, np.arange(12), EVERY, 4)
-asked = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 3)), min_size=1, max_size=20)
+rotations = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 3)), min_size=1, max_size=20)
 
 
-@given(calls=st.lists(asked, min_size=1, max_size=5), kept=st.integers(0, 12))
+@given(calls=st.lists(rotations, min_size=1, max_size=5), kept=st.integers(0, 12))
 def test_rotations_are_the_best_of_each_structure(calls, kept):
     """Test any order of the calls, and memory for any number of structures."""
     with mock.patch("worker.engine.orientations._KEPT_BYTES", kept * 4 * np.dtype(np.uint16).itemsize):
@@ -260,31 +264,31 @@ def test_rotations_are_the_best_of_each_structure(calls, kept):
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("rotations", "expected"),
     [
-        ({"kind": "none"}, lambda drawn: np.broadcast_to(np.eye(3), (len(drawn.rank), 3, 3))),
-        ({"kind": "list", "rotations": TURNS}, lambda drawn: np.array(TURNS)[drawn.rank]),
+        ({"kind": "none"}, lambda sampled: np.broadcast_to(np.eye(3), (len(sampled.rank), 3, 3))),
+        ({"kind": "list", "rotations": TURNS}, lambda sampled: np.array(TURNS)[sampled.rank]),
         (
             {"kind": "directions", "directions": 300, "best": 4},
-            lambda drawn: EVERY[BEST[drawn.structure, drawn.rank]],
+            lambda sampled: EVERY[BEST[sampled.structure, sampled.rank]],
         ),
-        ({"kind": "uniform", "n": 3}, lambda drawn: drawn.rotation),
+        ({"kind": "uniform", "n": 3}, lambda sampled: sampled.rotation),
     ],
     ids=lambda value: value["kind"] if isinstance(value, dict) else "",
 )
-def test_each_sample_has_the_rotation_asked_for(asked, expected):
-    plan = Plan(recipe_of(spec(rotations=asked), 12))
-    drawn = plan.sample_parameters(plan.numbers(0))
-    assert (Orientations(plan.spec, TWELVE).of(drawn) == expected(drawn)).all()
+def test_each_sample_has_the_given_rotation(rotations, expected):
+    plan = Plan(recipe_of(spec(rotations=rotations), 12))
+    sampled = plan.sample_parameters(plan.numbers(0))
+    assert (Orientations(plan.spec, TWELVE).of(sampled) == expected(sampled)).all()
 
 
 def test_a_molecule_is_rotated_then_turned_in_the_plane_then_mirrored():
     turned = {"in_plane_rotation": {"kind": "choice", "values": [30.0]}, "mirror": {"kind": "chance", "probability": 1}}
     for randomise in (turned, {"in_plane_rotation": turned["in_plane_rotation"]}, {"mirror": turned["mirror"]}):
         plan = Plan(recipe_of(spec(rotations={"kind": "list", "rotations": TURNS}, randomise=randomise), 12))
-        drawn = plan.sample_parameters(plan.numbers(0))
+        sampled = plan.sample_parameters(plan.numbers(0))
         angle = np.radians(30.0 if "in_plane_rotation" in randomise else 0.0)
         rows = [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
         side = np.diag([-1.0 if "mirror" in randomise else 1.0, 1, 1])
-        expected = [side @ np.array(rows) @ np.array(TURNS[rank]) for rank in drawn.rank]
-        assert np.allclose(Orientations(plan.spec, TWELVE).of(drawn), expected, rtol=0, atol=1e-9)
+        expected = [side @ np.array(rows) @ np.array(TURNS[rank]) for rank in sampled.rank]
+        assert np.allclose(Orientations(plan.spec, TWELVE).of(sampled), expected, rtol=0, atol=1e-9)

@@ -43,7 +43,7 @@ def test_an_extension_keeps_what_there_was(recipe, by):
 
 @given(recipe=recipes)
 def test_equal_recipes_have_one_id(recipe):
-    """So has a recipe that was written as JSON and read again."""
+    """A recipe that was written as JSON and read again keeps its id."""
     again = Recipe.model_validate_json(recipe.model_dump_json())
     assert again == recipe
     assert again.recipe_id == recipe.recipe_id == recipe.bare.recipe_id

@@ -72,11 +72,11 @@ def test_channels_and_arrays_are_named():
 @given(some=st.lists(one, max_size=20))
 def test_channels_and_arrays_have_unique_names(some):
     """Each descriptor is in `desc` or in an array of its own."""
-    asked = described(*some)
-    channels, own = channel_names(asked), own_arrays(asked)
-    assert len(set(names(asked))) == len(asked)
-    assert len(set(channels)) == len(channels) == sum(len(d.channels) for d in asked if d.dim is None)
-    assert list(own.values()) == [d for d in asked if d.dim is not None]
+    job = described(*some)
+    channels, own = channel_names(job), own_arrays(job)
+    assert len(set(names(job))) == len(job)
+    assert len(set(channels)) == len(channels) == sum(len(d.channels) for d in job if d.dim is None)
+    assert list(own.values()) == [d for d in job if d.dim is not None]
 
 
 @pytest.mark.parametrize(

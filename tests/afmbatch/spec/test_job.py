@@ -246,11 +246,11 @@ def test_a_lattice_may_be_skew_and_left_handed(lattice):
     assert spec(periodic={"lattice": lattice}).periodic.npbc == (1, 1, 0)
 
 
-@given(asked=specs())
-def test_a_spec_survives_json_with_its_digest(asked):
-    again = JobSpec.model_validate_json(asked.model_dump_json())
-    assert again == asked
-    assert again.digest == asked.digest
+@given(job=specs())
+def test_a_spec_survives_json_with_its_digest(job):
+    again = JobSpec.model_validate_json(job.model_dump_json())
+    assert again == job
+    assert again.digest == job.digest
 
 
 @pytest.mark.parametrize(

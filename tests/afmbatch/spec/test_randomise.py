@@ -5,21 +5,21 @@ from tests.afmbatch.specs import spec
 
 
 @pytest.mark.parametrize(
-    ("name", "draw"),
+    ("name", "distribution"),
     [
         ("offset", {"kind": "disk", "radius": 1}),
         ("in_plane_rotation", {"kind": "uniform", "low": 0, "high": 360}),
         ("mirror", {"kind": "chance"}),
     ],
 )
-def test_a_molecule_has_one_place_under_all_tips(name, draw):
-    error = field_error_of(randomise={name: draw | {"scope": "tip"}})
+def test_a_molecule_has_one_place_under_all_tips(name, distribution):
+    error = field_error_of(randomise={name: distribution | {"scope": "tip"}})
     assert error.field == f"randomise.{name}.scope"
     assert error.value == "tip"
     assert error.reason == "all tips image the molecule in the same place"
     assert error.accepted == "'batch' or 'sample'"
     for scope in ("batch", "sample"):
-        assert getattr(spec(randomise={name: draw | {"scope": scope}}).randomise, name).scope == scope
+        assert getattr(spec(randomise={name: distribution | {"scope": scope}}).randomise, name).scope == scope
 
 
 @pytest.mark.parametrize(
@@ -37,18 +37,18 @@ def test_a_distribution_beyond_the_bounds_is_refused(name, minimum, maximum, acc
     for low, high in [(small, 1.0), (1.0, large)]:
         if high == maximum:  # no number may be larger
             continue
-        for draw in (
+        for distribution in (
             {"kind": "uniform", "low": low, "high": high},
             {"kind": "normal", "sigma": 0.001, "mean": 1, "low": low, "high": high},
             {"kind": "choice", "values": [1, high, low]},
         ):
-            error = field_error_of(randomise={name: draw})
+            error = field_error_of(randomise={name: distribution})
             assert error.field == f"randomise.{name}"
             assert error.value == f"[{float(low)}, {float(high)}]"
             assert error.reason == "the distribution can give values that are out of range"
             assert error.accepted == accepted
-    accepted_draw = {"kind": "uniform", "low": minimum, "high": maximum}
-    assert getattr(spec(randomise={name: accepted_draw}).randomise, name).bounds == (minimum, maximum)
+    accepted_distribution = {"kind": "uniform", "low": minimum, "high": maximum}
+    assert getattr(spec(randomise={name: accepted_distribution}).randomise, name).bounds == (minimum, maximum)
 
 
 def test_an_unknown_quantity_can_not_be_randomised():

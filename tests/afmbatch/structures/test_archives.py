@@ -60,17 +60,17 @@ def unpack(data: bytes, name: str = "a", settings: Settings = SETTINGS) -> list[
     return found
 
 
-def refused(data: bytes) -> FieldError:
-    (fault,) = unpack(data)
-    assert isinstance(fault, FieldError), fault
-    return fault
+def error_of(data: bytes) -> FieldError:
+    (error,) = unpack(data)
+    assert isinstance(error, FieldError), error
+    return error
 
 
 def broken(data: bytes, name: str = "a") -> FieldError:
     with pytest.raises(InvalidInput) as e:
         unpack(data, name)
-    (fault,) = e.value.faults
-    return fault
+    (error,) = e.value.faults
+    return error
 
 
 def test_an_upload_that_is_no_archive():
@@ -133,58 +133,58 @@ def test_directories_are_skipped():
     ],
 )
 def test_refused_names(pack, name, reason):
-    fault, good = unpack(pack((name, H), ("good.xyz", H)))
-    assert reason in fault.reason
-    assert fault.field.startswith("a:")
+    error, good = unpack(pack((name, H), ("good.xyz", H)))
+    assert reason in error.reason
+    assert error.field.startswith("a:")
     assert good == ("good.xyz", H)
 
 
 def test_names_with_a_nul():
     data = zipped(("aNxyz.xyz", H)).replace(b"aNxyz", b"a\0xyz")  # zipfile writes none itself
-    assert refused(data).reason == "the member's name contains a NUL"
+    assert error_of(data).reason == "the member's name contains a NUL"
     info = tarfile.TarInfo("a.xyz")
     info.pax_headers = {"path": "a\0.xyz"}
-    assert refused(tarred((info, H))).reason == "the member's name contains a NUL"
+    assert error_of(tarred((info, H))).reason == "the member's name contains a NUL"
 
 
 @pytest.mark.parametrize("pack", PACKERS)
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_duplicate_names(pack):
-    good, fault = unpack(pack(("a/b.xyz", H), ("./a//b.xyz", H)))
+    good, error = unpack(pack(("a/b.xyz", H), ("./a//b.xyz", H)))
     assert good == ("a/b.xyz", H)
-    assert fault.field == "a:a/b.xyz"
-    assert "two members" in fault.reason
+    assert error.field == "a:a/b.xyz"
+    assert "two members" in error.reason
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
 def test_tar_links_and_devices(kind):
     info = tarfile.TarInfo("a.xyz")
     info.type, info.linkname = kind, "/etc/passwd"
-    assert "link or a device" in refused(tarred((info, b""))).reason
+    assert "link or a device" in error_of(tarred((info, b""))).reason
 
 
 def test_sparse_tar_members():
     info = tarfile.TarInfo("a.xyz")
     info.pax_headers = {"GNU.sparse.map": "0,11", "GNU.sparse.size": str(1 << 50), "GNU.sparse.name": "a.xyz"}
-    assert "sparse" in refused(tarred((info, H))).reason
+    assert "sparse" in error_of(tarred((info, H))).reason
 
 
 def test_zip_links():
     info = zipfile.ZipInfo("a.xyz")
     info.external_attr = 0o120777 << 16
-    assert "link or a device" in refused(zipped((info, b"/etc/passwd"))).reason
+    assert "link or a device" in error_of(zipped((info, b"/etc/passwd"))).reason
 
 
 def test_encrypted_zip():
     data = bytearray(zipped(("a.xyz", H)))
     data[6] |= 1
     data[data.index(b"PK\x01\x02") + 8] |= 1
-    assert "encrypted" in refused(bytes(data)).reason
+    assert "encrypted" in error_of(bytes(data)).reason
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_other_zip_methods(method):
-    assert "neither stored nor deflated" in refused(zipped(("a.xyz", H), method=method)).reason
+    assert "neither stored nor deflated" in error_of(zipped(("a.xyz", H), method=method)).reason
 
 
 @pytest.mark.parametrize(("magic", "kind"), [(b"BZh9", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"7z\xbc\xaf\x27\x1c", "7z")])

@@ -29,11 +29,11 @@ def one(text: str | bytes) -> Frame:
     return frame
 
 
-def refused(text: str | bytes) -> FieldError:
-    (fault,) = read(text)
-    assert isinstance(fault, FieldError), fault
-    assert fault.accepted
-    return fault
+def error_of(text: str | bytes) -> FieldError:
+    (error,) = read(text)
+    assert isinstance(error, FieldError), error
+    assert error.accepted
+    return error
 
 
 @pytest.mark.parametrize("name", ["benzene", "ptcda", "bromobenzene"])
@@ -206,9 +206,9 @@ def test_empty_file():
     ],
 )
 def test_refused(text, field, value, reason):
-    fault = refused(text)
-    assert (fault.field, fault.value) == (f"m.xyz, structure 1, {field}", value)
-    assert reason in fault.reason
+    error = error_of(text)
+    assert (error.field, error.value) == (f"m.xyz, structure 1, {field}", value)
+    assert reason in error.reason
 
 
 @pytest.mark.parametrize(
@@ -233,9 +233,9 @@ def test_refused(text, field, value, reason):
     ],
 )
 def test_refused_properties(properties, reason):
-    fault = refused(f"1\nProperties={properties}\nC 0 0 0\n")
-    assert fault.field == "m.xyz, structure 1, line 2"
-    assert reason in fault.reason
+    error = error_of(f"1\nProperties={properties}\nC 0 0 0\n")
+    assert error.field == "m.xyz, structure 1, line 2"
+    assert reason in error.reason
 
 
 @pytest.mark.parametrize(
@@ -260,25 +260,25 @@ def test_refused_properties(properties, reason):
     ],
 )
 def test_refused_lattices(lattice, reason):
-    fault = refused(f"1\nLattice={lattice} pbc='T T T'\nC 0 0 0\n")
-    assert fault.field == "m.xyz, structure 1, line 2"
-    assert reason in fault.reason
+    error = error_of(f"1\nLattice={lattice} pbc='T T T'\nC 0 0 0\n")
+    assert error.field == "m.xyz, structure 1, line 2"
+    assert reason in error.reason
 
 
 @pytest.mark.parametrize("line", ["C 0 0 0", "C 0 0 0 1 2"])
 def test_columns_that_properties_do_not_name(line):
-    assert "columns, 5 expected" in refused(f"1\nProperties=species:S:1:pos:R:3:q:R:1\n{line}\n").reason
+    assert "columns, 5 expected" in error_of(f"1\nProperties=species:S:1:pos:R:3:q:R:1\n{line}\n").reason
 
 
 def test_more_atoms_than_the_header_says():
-    frame, fault = read("1\n\nC 0 0 0\nO 0 0 1\n")
+    frame, error = read("1\n\nC 0 0 0\nO 0 0 1\n")
     assert isinstance(frame, Frame)
-    assert fault.field == "m.xyz, structure 2, line 4"
-    assert "the header in line 1 says 1 atoms" in fault.reason
+    assert error.field == "m.xyz, structure 2, line 4"
+    assert "the header in line 1 says 1 atoms" in error.reason
 
 
 def test_no_header_at_all():
-    assert refused("C 0 0 0\nO 0 0 1\n").reason == "the number of atoms is expected here"
+    assert error_of("C 0 0 0\nO 0 0 1\n").reason == "the number of atoms is expected here"
 
 
 def test_goes_on_after_a_bad_value():
@@ -295,7 +295,7 @@ def test_a_line_without_end():
 
 def test_atom_lines_of_no_reasonable_size(monkeypatch):
     monkeypatch.setattr(xyz, "MAX_FRAME_BYTES", 10)
-    assert "more than 10 bytes" in refused("2\n\nC 0 0 0\nC 0 0 1\n").reason
+    assert "more than 10 bytes" in error_of("2\n\nC 0 0 0\nC 0 0 1\n").reason
 
 
 def test_lines_across_blocks(monkeypatch):
