@@ -35,7 +35,7 @@ class Batch:
     Arrays that only some specs make differ between samples are in their files only:
     tip: (T,) i4, index in the swept or randomised tips. tip_element: (T,) i4. tip_charges: (T, 4) f4, e.
     tip_charge_z: (T, 4) f4, Å. tip_lj: (T, 2) f4, radius in Å and depth in eV.
-    sample_charges: (T,) f4, a factor that mols contains.
+    sample_charges: (T,) f4, the factor by which the charges in mols were multiplied.
     offset: (2,) f4, Å. lattice: (3, 3) f4, Å, as imaged, NaN without one. crop: (2,) i4, first pixel in the scan.
     sweep: () i4.
     The parameters that noise steps record: drift: (T, n_out, 2) f4, Å. gradient: (T, 2) f4. noise_amplitude: (T,) f4.

@@ -184,11 +184,9 @@ def _member_name(archive: str, name: str, reason: str, seen: set[str]) -> str | 
     elif not reason and PurePosixPath(plain).suffix.lower() not in accepted_suffixes():
         reason = f"the member is not a {named_suffixes('or')} file"
     seen.add(plain)
-    return (
-        FieldError(f"{archive}:{printable(plain)}", printable(name), reason, accepted)
-        if reason
-        else printable(plain, MAX_NAME)
-    )
+    if reason:
+        return FieldError(f"{archive}:{printable(plain)}", printable(name), reason, accepted)
+    return printable(plain, MAX_NAME)
 
 
 class _Header(tarfile.TarInfo):

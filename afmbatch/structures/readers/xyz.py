@@ -101,11 +101,10 @@ class XyzReader:
 
 
 def _header_reason(text: bytes, last_header: str) -> str:
-    """Return why a line is no header, "" if it is one. `last_header`: says what the header before gave."""
+    """Return why a line is no header, "" if it is one. `last_header` says how many atoms the header before gave."""
     if not text.isdigit():
-        return "the number of atoms is expected here" + (
-            f"; {last_header}" if last_header and len(text.split()) > 3 else ""
-        )
+        looks_like_atom = last_header and len(text.split()) > 3
+        return "the number of atoms is expected here" + (f"; {last_header}" if looks_like_atom else "")
     return "too many atoms for one structure" if len(text) > 9 or int(text) > MAX_ATOMS else ""
 
 
