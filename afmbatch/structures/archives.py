@@ -165,10 +165,10 @@ def _member_name(archive: str, name: str, reason: str, seen: set[str]) -> str | 
     accepted = accepted_uploads()
     if name.startswith(("/", "\\")) or ".." in parts or name[1:2] == ":":
         reason = "the member's name leads out of the archive"
-        accepted = "names such as sub/benzene.xyz"
+        accepted = f"names such as sub/benzene{accepted_suffixes()[0]}"
     elif "\0" in name:
         reason = "the member's name contains a NUL"
-        accepted = "names such as sub/benzene.xyz"
+        accepted = f"names such as sub/benzene{accepted_suffixes()[0]}"
     elif any(part.startswith(".") or part in SYSTEM_FILES for part in parts) or (
         name.endswith(("/", "\\")) and not reason
     ):
