@@ -57,8 +57,8 @@ class JobSpec(Model):
     )
     distance: Distance = Field(
         default=4.5,
-        description="Tip-sample distance, in Å: from the height at which the Lennard-Jones spheres of probe particle "
-        "and sample touch to the highest tip position.",
+        description="Tip-sample distance, in Å, from the contact of the Lennard-Jones spheres of probe particle and "
+        "sample up to the highest position of the tip.",
         examples=[4.5],
     )
     descriptors: Annotated[tuple[AnyDescriptor, ...], Field(max_length=64)] = Field(
@@ -69,7 +69,7 @@ class JobSpec(Model):
     )
     randomise: Randomise = Field(default=Randomise(), description="Randomised quantities; by default there are none.")
     sweep: Sweep = Field(
-        default=Sweep(), description="Values to be crossed; each sample is made with all combinations."
+        default=Sweep(), description="Lists of values; each sample is simulated with all combinations of them."
     )
     noise: Annotated[tuple[AnyNoiseStep, ...], Field(max_length=64)] = Field(
         default=(),
@@ -80,7 +80,7 @@ class JobSpec(Model):
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         default=1,
         description="Number of passes through all structures, each with newly sampled quantities; null: without end, "
-        "for a delivery of kind 'stream'.",
+        "which needs a delivery of kind 'stream'.",
     )
     shuffle: bool = Field(
         default=True,
