@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from rq import Queue
 
+from afmbatch import __version__
 from afmbatch.ledger.ledger import Ledger
 from afmbatch.sampling.recipe import MoreEpochs, MoreMolecules
 from afmbatch.settings import Settings
@@ -45,7 +45,7 @@ def create_app(settings: Settings, ledger: Ledger, store: ObjectStore, queue: Qu
     app = FastAPIOffline(  # its documentation page is our own: training clusters often can't reach a CDN
         redoc_url=None,
         title="afmbatch",
-        version=version("afmbatch"),
+        version=__version__,
         summary="AFM training batches on demand",
         description=_DESCRIPTION,
         openapi_tags=_TAGS,

@@ -1,4 +1,4 @@
-"""A batch in hand: names as attributes, meta as a document, pickled and back."""
+"""Batch: arrays as attributes, meta as a document, pickling."""
 
 import pickle
 

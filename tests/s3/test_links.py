@@ -111,7 +111,7 @@ class Broken(httpx.SyncByteStream):
 
 def test_the_client_renews_a_link_that_has_expired_and_resumes(house, path):
     transport = Late()
-    with Client(str(house.http.base_url), transport=transport, patience=20) as client:
+    with Client(str(house.http.base_url), transport=transport, retry_for=20) as client:
         batch = client.job(path.split("/")[3]).batch(1)
     assert batch.sha256 == SHA256
     assert (batch.afm == 7).all()
