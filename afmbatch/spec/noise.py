@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from afmbatch.spec.distributions import Number, check_bounds
+from afmbatch.spec.distributions import Distribution, Number, check_bounds
 from afmbatch.spec.family import ModelFamily
 from afmbatch.spec.model import Model, refusal
 
@@ -29,7 +29,7 @@ class NoiseStep(Model):
     @property
     def by_batch(self) -> bool:
         """True if a parameter is sampled once for a whole batch."""
-        return False
+        return any(isinstance(value, Distribution) and value.scope == "batch" for _, value in self)
 
 
 class Drift(NoiseStep):
@@ -62,11 +62,6 @@ class Gradient(NoiseStep):
 
     recorded: ClassVar[Mapping[str, str]] = {"gradient": "gradient"}
 
-    @property
-    def by_batch(self) -> bool:
-        """True if the slope is sampled once for a whole batch."""
-        return self.slope.scope == "batch"
-
     @model_validator(mode="after")
     def _check(self) -> Self:
         check_bounds("slope", self.slope, 0.0, MAX_SHARE)
@@ -88,11 +83,6 @@ class WhiteNoise(NoiseStep):
     )
 
     recorded: ClassVar[Mapping[str, str]] = {"amplitude": "noise_amplitude"}
-
-    @property
-    def by_batch(self) -> bool:
-        """True if the amplitude is sampled once for a whole batch."""
-        return self.amplitude.scope == "batch"
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from afmbatch.spec.distributions import Chance, Integer, Number, TipChoice, Vector, check_bounds
+from afmbatch.spec.distributions import Chance, Distribution, Integer, Number, TipChoice, Vector, check_bounds
 from afmbatch.spec.model import Model, refusal
 
 _SAME_FOR_ALL_TIPS = ("offset", "in_plane_rotation", "mirror")  # all tips image the molecule in one place
@@ -65,8 +65,7 @@ class Randomise(Model):
     @property
     def by_batch(self) -> bool:
         """True if any quantity is sampled once for a whole batch."""
-        distributions = (getattr(self, name) for name in type(self).model_fields)
-        return any(d is not None and d.scope == "batch" for d in distributions)
+        return any(isinstance(value, Distribution) and value.scope == "batch" for _, value in self)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
