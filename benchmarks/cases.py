@@ -49,8 +49,10 @@ class Case:
 
     def batch(self, size: int, number: int = 0) -> Bound:
         """Return batch `number` of the job with `size` samples a batch, as the worker gives it to the kernels."""
-        plan = Plan(Recipe.of(self.spec.model_copy(update={"batch_size": size}), len(self.structures)))
-        return bind(self.spec, self.structures, self._rotations, self._bonding, plan.draw(plan.numbers(number)))
+        spec = self.spec.model_copy(update={"batch_size": size})
+        plan = Plan(Recipe.of(spec, len(self.structures), len(self.structures.z)))
+        parameters = plan.sample_parameters(plan.numbers(number))
+        return bind(self.spec, self.structures, self._rotations, self._bonding, parameters)
 
     @cached_property
     def _bonding(self) -> Bonding:

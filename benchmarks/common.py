@@ -14,7 +14,7 @@ from afmbatch.sampling.recipe import Recipe
 from afmbatch.settings import Settings
 from afmbatch.spec.job import JobSpec
 from afmbatch.storage.object_store import Content, ObjectStore
-from afmbatch.storage.zip_writer import Piece
+from afmbatch.storage.zip_writer import Chunk
 from afmbatch.structures.ingest import Upload, read_structures
 from afmbatch.structures.structures import Structures
 from worker.engine.batch_maker import Maker
@@ -37,14 +37,14 @@ def job_of(samples: int, batch_size: int, dataset: str, structures: int) -> JobS
 class DiscardingStore(ObjectStore):
     """A store that drops the batches, so that an engine's work ends in host memory."""
 
-    def put_batch(self, job_id: str, batch: int, pieces: Iterable[Piece]) -> Content:
+    def put_batch(self, job_id: str, batch: int, chunks: Iterable[Chunk]) -> Content:
         """Drop the batch."""
         return Content()
 
 
-def engine_seconds(maker: Maker, spec: JobSpec, structures: int) -> float:
+def engine_seconds(maker: Maker, spec: JobSpec, structures: Structures) -> float:
     """Return how many seconds the threads of an engine take for all batches of a job, in the groups of a worker."""
-    recipe = Recipe.of(spec, structures)
+    recipe = Recipe.of(spec, len(structures), len(structures.z))
     plan, ready = Plan(recipe), maker.describe()
     group_size = max(1, -(-ready.samples // spec.batch_size))
     free_slots = threading.Semaphore(ready.ahead * group_size)

@@ -110,7 +110,7 @@ def main(
             httpx.post(f"{stack.url}/v1/datasets", files=files, trust_env=False).raise_for_status()
             client = Client(stack.url)
             for _ in range(runs + 1):
-                kernel_times.append(engine_seconds(maker, spec, n))
+                kernel_times.append(engine_seconds(maker, spec, structures))
                 service_times.append(client.seconds(spec.model_dump(mode="json")))
     kernel_seconds, seconds = statistics.median(kernel_times[1:]), statistics.median(service_times[1:])
     table = Table("", "ms a sample", "samples a second", "of the kernels' rate")

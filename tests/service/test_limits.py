@@ -63,7 +63,7 @@ def test_a_periodic_dataset_fits_into_a_worker():
     ("changes", "field", "size"),
     [
         ({"descriptors": [{"kind": "vdw_spheres", "dim": (4096, 4096)}] * 5}, "descriptors", 5 * 4 * 4096**2),
-        ({"scan": {"dim": (2000, 2000, 19)}, "noise": {"normalise": True}}, "scan.dim", 2 * 4 * 10 * 2000**2),
+        ({"scan": {"dim": (2000, 2000, 19)}, "noise": [{"kind": "normalise"}]}, "scan.dim", 2 * 4 * 10 * 2000**2),
         ({"scan": {"dim": (8, 4096, 2100)}}, "scan.dim", 4 * 4 * 2091 * 4096),
     ],
 )

@@ -22,7 +22,7 @@ def test_the_plan_without_a_job(service):
     dataset = service.dataset()
     with unchanged(service):
         found = report(service, dataset=dataset, batch_size=7)
-    plan = Plan(Recipe.of(JobSpec(dataset=dataset, batch_size=7), 1))
+    plan = Plan(Recipe.of(JobSpec(dataset=dataset, batch_size=7), 1, 3))
     assert found["recipe"] == plan.recipe.recipe_id
     assert (found["samples"], found["batches"], found["shards"]) == (30, 5, 1)
     assert (found["accepted"], found["job"], found["preview"]) == (True, None, None)
@@ -62,20 +62,20 @@ def test_the_duration_on_the_live_workers(service):
     [
         ({}, "force_field.charges", 2, ["some.xyz#2", "some.xyz#4"]),
         (
-            {"force_field": {"charges": "none"}, "periodic": {}},
+            {"force_field": {"kind": "lj_pc", "charges": "none"}, "periodic": {}},
             "periodic.lattice",
             4,
             ["some.xyz#2", "some.xyz#4", "some.xyz#1"],
         ),
         (
-            {"force_field": {"charges": "none"}, "ignored_elements": [1, 8, 79]},
+            {"force_field": {"kind": "lj_pc", "charges": "none"}, "ignored_elements": [1, 8, 79]},
             "ignored_elements",
             3,
             ["some.xyz#2", "some.xyz#4", "some.xyz#1"],
         ),
         (
             {
-                "force_field": {"charges": "none"},
+                "force_field": {"kind": "lj_pc", "charges": "none"},
                 "descriptors": [{"kind": "bonds"}, {"kind": "multimap_spheres_elements", "elements": [[1], [8]]}],
             },
             "descriptors[1].elements",

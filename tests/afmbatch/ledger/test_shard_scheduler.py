@@ -48,7 +48,7 @@ class House:
         delivery = {"kind": "keep"} if buffer is None else {"kind": "stream", "buffer_batches": buffer}
         spec = JobSpec(dataset="ds", rotations={"kind": "none"}, batch_size=50, delivery=delivery, **more)
         job_id = f"job-{self.jobs}"
-        job = JobRecord(**dict(Recipe.of(spec, 50 * batches)), id=job_id, created_at=time.time())
+        job = JobRecord(**dict(Recipe.of(spec, 50 * batches, 500 * batches)), id=job_id, created_at=time.time())
         self.jobs += 1
         with self.queue.connection.pipeline() as pipe:
             pipe.multi()
