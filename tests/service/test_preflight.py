@@ -52,7 +52,7 @@ def test_the_duration_on_the_live_workers(service):
         service.ledger.workers.announce(WORKER.model_copy(update={"name": name, "pixels_per_second": rate}), 60)
     # w1 counts as the mean of the others
     assert report(service)["seconds"] == pytest.approx(30 * 128 * 128 / 6e6)
-    two = report(service, tips=[{}, {}], noise={"crop": [64, 32]})
+    two = report(service, tips=[{}, {}], scan={"crop": [64, 32]})
     assert two["seconds"] == pytest.approx(30 * 2 * 64 * 32 / 6e6)
     assert two["seconds_from"] == "image pixels per second of 2 of 3 workers"
 
@@ -143,7 +143,7 @@ def test_a_preview_comes_first(service):
     assert service.queued() == [f"{shown['job']}-0", f"{other}-0"]
     assert (
         shown["samples"]
-        == Plan(Recipe.of(JobSpec(dataset=service.dataset(), batch_size=2), 1)).numbers(0, 1).tolist()[:3]
+        == Plan(Recipe.of(JobSpec(dataset=service.dataset(), batch_size=2), 1, 3)).numbers(0, 1).tolist()[:3]
     )
     assert shown["batches"] == [f"/v1/jobs/{shown['job']}/batches/{n}" for n in range(2)]
     assert service.http.get(shown["status"]).json()["counts"]["samples"] == 3

@@ -151,7 +151,9 @@ def test_missing_charges(limited, text):
     error = errors_by_field(answer)["force_field.charges"]
     assert "bare" in error["reason"]
     assert "none" in error["accepted"]
-    assert limited.http.post("/v1/jobs", json={"dataset": dataset, "force_field": {"charges": "none"}}).is_success
+    assert limited.http.post(
+        "/v1/jobs", json={"dataset": dataset, "force_field": {"kind": "lj_pc", "charges": "none"}}
+    ).is_success
 
 
 def test_many_structures_without_charges_are_counted(limited):
