@@ -8,8 +8,7 @@
     ├── Gone            it was there; its file is no longer           (HTTP 410)
     ├── Unavailable     a part of the service does not answer         (HTTP 503, Retry-After)
     ├── Conflict        it exists, but not in a state for this        (HTTP 409)
-    ├── CannotStart     what a setting names is not to be had         (the program ends)
-    └── SampleError     one sample could not be simulated             (in the job's status)
+    └── CannotStart     what a setting names is not to be had         (the program ends)
 
 They are raised anywhere and translated once at each edge: `service.transport.problems` for HTTP,
 `worker.control.shards` for jobs.
@@ -79,12 +78,3 @@ class Conflict(AfmbatchError):
 
 class CannotStart(AfmbatchError):
     """A setting makes no sense, or what it names (an address, a store, a device) can't be had."""
-
-
-class SampleError(AfmbatchError):
-    """One sample could not be made; the rest of its job goes on."""
-
-    def __init__(self, sample: int, reason: str) -> None:
-        super().__init__(f"sample {sample}: {reason}")
-        self.sample = sample
-        self.reason = reason

@@ -21,7 +21,7 @@ from afmbatch.spec.tips import Tip
 from afmbatch.structures.ingest import Upload, read_structures
 from afmbatch.structures.structures import Structures
 from worker.engine.binding import Bound, bind
-from worker.engine.bond_cache import Bonding
+from worker.engine.bond_cache import BondCache
 from worker.engine.orientations import Orientations
 
 SHIPPED = files("afmbatch") / "molecules"
@@ -59,8 +59,8 @@ class Case:
         return bind(self.spec, self.structures, self._rotations, self._bonding, plan.draw(plan.numbers(number)))
 
     @cached_property
-    def _bonding(self) -> Bonding:
-        return Bonding(self.structures)
+    def _bonding(self) -> BondCache:
+        return BondCache(self.structures)
 
     @cached_property
     def _rotations(self) -> Orientations:

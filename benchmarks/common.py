@@ -18,9 +18,9 @@ from afmbatch.storage.object_store import Content, ObjectStore
 from afmbatch.storage.zip_writer import Piece
 from afmbatch.structures.ingest import Upload, read_structures
 from afmbatch.structures.structures import Structures
-from worker.engine.batch_maker import Maker
+from worker.engine.batch_maker import BatchMaker
 from worker.engine.pipeline import Pipeline
-from worker.messages import Answer, BatchRefused, Make
+from worker.messages import Answer, BatchRefused, MakeBatches
 
 
 def molecule_files() -> list[Path]:
@@ -48,12 +48,12 @@ class Nowhere(ObjectStore):
         return Content()
 
 
-def engine_seconds(maker: Maker, spec: JobSpec, structures: int) -> float:
+def engine_seconds(maker: BatchMaker, spec: JobSpec, structures: int) -> float:
     """How long all batches of a job take in the threads of an engine, in the groups that a worker makes of them."""
     recipe = Recipe.of(spec, structures)
     plan, ready = Plan(recipe), maker.describe()
-    together = max(1, -(-ready.samples // spec.batch_size))
-    room = threading.Semaphore(ready.ahead * together)
+    together = max(1, -(-ready.group_samples // spec.batch_size))
+    room = threading.Semaphore(ready.prefetch * together)
 
     def answer(answer: Answer) -> None:
         if isinstance(answer, BatchRefused):
@@ -71,7 +71,7 @@ def engine_seconds(maker: Maker, spec: JobSpec, structures: int) -> float:
         group = range(first, min(first + together, plan.batches))
         for _ in group:
             room.acquire()
-        pipeline.make(Make(f"job-{spec.digest[:16]}", recipe.model_dump_json(), group))
-    for _ in range(ready.ahead * together):
+        pipeline.make(MakeBatches(f"job-{spec.digest[:16]}", recipe.model_dump_json(), group))
+    for _ in range(ready.prefetch * together):
         room.acquire()
     return time.perf_counter() - began

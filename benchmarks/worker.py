@@ -35,7 +35,7 @@ from afmbatch.storage.object_store import ObjectStore, dataset_key
 from afmbatch.storage.zip_writer import PIECE_BYTES
 from afmbatch.structures.ingest import dataset_id
 from benchmarks.common import Nowhere, engine_seconds, job_of, molecules
-from worker.engine.batch_maker import Maker
+from worker.engine.batch_maker import BatchMaker
 from worker.engine.pipeline import WRITERS
 
 
@@ -73,7 +73,7 @@ class Jobs:
         job = JobRecord(**dict(recipe), id=f"job-{self._number}", created_at=time.time())
         with self._queue.connection.pipeline() as together:
             self._ledger.jobs.add(job, together)
-            ShardScheduler(self._queue, self._ledger, self._settings).begin(job, together)
+            ShardScheduler(self._queue, self._ledger).begin(job, together)
             together.execute()
         while not (status := self._ledger.jobs.status(job.id)).state.final:
             time.sleep(0.05)
@@ -109,7 +109,7 @@ def main(
             return statistics.median(taken[1:])
 
         # One for all runs of a stage, as in a worker that lives: the first run finds memory, the others have it.
-        nowhere, there = (Maker(device, s, settings) for s in (Nowhere(settings.store_url), store))
+        nowhere, there = (BatchMaker(device, s, settings) for s in (Nowhere(settings.store_url), store))
         times = {
             "kernels": median(lambda spec: engine_seconds(nowhere, spec, n)),
             "engine": median(lambda spec: engine_seconds(there, spec, n)),

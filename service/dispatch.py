@@ -41,7 +41,7 @@ class Dispatch:
         self.ledger = ledger
         self.store = store
         self.queue = queue
-        self._issuer = ShardScheduler(queue, ledger, settings)
+        self._issuer = ShardScheduler(queue, ledger)
 
     # Datasets
 
@@ -261,7 +261,7 @@ class Dispatch:
         self._stream(job_id)
         with self.queue.connection.pipeline() as pipe:
             issued = self.ledger.issued_shards.get(job_id, pipe)
-        most = 0 if issued is None else issued.most
+        most = 0 if issued is None else issued.highest_end
         if never := sorted({batch for batch in batches if batch >= most}):
             shown = ", ".join(map(str, never[:10])) + (", …" if len(never) > 10 else "")
             raise Conflict(f"job {job_id} was not asked to make these batches yet: {shown}; acknowledge what you had")

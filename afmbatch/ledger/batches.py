@@ -121,5 +121,5 @@ class BatchRepository:
         accounted = {b for b, text in zip(batches, recorded, strict=True) if text is not None}
         accounted |= {int(b) for _, b in failed} | {int(b) for b in acknowledged}
         floor = issued.floor or 0
-        wanted = range(max(batches.start, floor), min(batches.stop, floor + issued.room))
+        wanted = range(max(batches.start, floor), min(batches.stop, floor + issued.buffer_batches))
         return [b for b in wanted if b not in accounted]

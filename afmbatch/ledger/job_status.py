@@ -1,4 +1,4 @@
-"""The status of a job, derived from what is recorded of it."""
+"""Derives the status of a job from its records."""
 
 from dataclasses import dataclass
 
@@ -40,7 +40,7 @@ def derive_status(recorded: RecordedState, now: float) -> JobStatus:
     if issued.floor is None:
         done, samples_done = recorded.done, int(job["samples"])
     else:  # a batch that was made again after a rewind is counted once
-        done = recorded.recorded + issued.floor - issued.lost + recorded.acknowledged
+        done = recorded.recorded + issued.floor - issued.skipped + recorded.acknowledged
         samples_done = min(done * record.spec.batch_size, plan.samples)
     before = int(job.get("before", 0))
     if done == plan.batches:
@@ -49,7 +49,7 @@ def derive_status(recorded: RecordedState, now: float) -> JobStatus:
         state = State.CANCELLED
     elif done + recorded.failed == plan.batches:
         state = State.FAILED
-    elif issued.floor is not None and not issued.waiting and issued.end <= done + recorded.failed:
+    elif issued.floor is not None and not issued.queued_task and issued.end <= done + recorded.failed:
         state = State.PAUSED
     else:
         state = State.QUEUED if started is None else State.RUNNING

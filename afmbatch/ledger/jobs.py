@@ -57,7 +57,7 @@ class JobRepository:
             mapping={"record": record.model_dump_json(), "keys": f"{recipe_keys} {key}", "before": samples},
         )
         pipe.hdel(keys.job(record.id), "since", "cancelled")  # it may have been cancelled during its last batch
-        pipe.hdel(keys.issued(record.id), "closed")
+        pipe.hdel(keys.issued(record.id), "cancelled")
         pipe.set(key, record.id)
 
     def get(self, job_id: str) -> JobRecord:

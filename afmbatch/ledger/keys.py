@@ -41,7 +41,7 @@ def failed(job_id: str) -> str:
 
 def issued(job_id: str) -> str:
     """hash: IssuedShards."""
-    return f"{job(job_id)}:issue"
+    return f"{job(job_id)}:issued"
 
 
 def acknowledged(job_id: str) -> str:

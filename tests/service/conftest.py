@@ -69,7 +69,7 @@ class House:
 
     @property
     def issuer(self):
-        return ShardScheduler(self.queue, self.ledger, self.settings)
+        return ShardScheduler(self.queue, self.ledger)
 
     def finish(self, job):
         """Do all that is left of a job."""

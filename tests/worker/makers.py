@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from afmbatch.errors import AfmbatchError, SampleError
+from afmbatch.errors import AfmbatchError
 from afmbatch.sampling.plan import Plan
 from afmbatch.sampling.recipe import Recipe
 from afmbatch.storage.object_store import ObjectStore
-from worker.messages import Made, Ready
+from worker.messages import BatchMade, EngineReady
 
 BAD = 3
 
@@ -26,7 +26,9 @@ class Good:
         self.diary = Path(urlsplit(settings.store_url).path).parent / "diary"
 
     def describe(self):
-        return Ready(device="none", device_kind="other", compute_units=1, memory_bytes=0, ahead=2, samples=1)
+        return EngineReady(
+            device="none", device_kind="other", compute_units=1, memory_bytes=0, prefetch=2, group_samples=1
+        )
 
     def tries(self, batch):
         """How often a batch was begun, this time included."""
@@ -49,7 +51,7 @@ class Good:
 
     def write(self, make, batch):
         content = self.store.put_batch(make.job_id, batch, [f"{make.job_id} {batch}".encode()])
-        return Made(
+        return BatchMade(
             job_id=make.job_id,
             batch=batch,
             samples=Plan(Recipe.model_validate_json(make.recipe)).size(batch),
@@ -67,7 +69,7 @@ class Together(Good):
     """Likes 40 samples at once, whatever its batches."""
 
     def describe(self):
-        return replace(super().describe(), ahead=3, samples=40)
+        return replace(super().describe(), prefetch=3, group_samples=40)
 
     def wait(self, make):
         with self.diary.with_name("groups").open("a") as groups:
@@ -78,7 +80,7 @@ class Together(Good):
 class RefusesTogether(Together):
     def prepare(self, make):
         if BAD in make.batches:
-            raise SampleError(31, "two atoms coincide")
+            raise AfmbatchError("sample 31: two atoms coincide")
         return make
 
 
@@ -111,7 +113,7 @@ class Deep(Slower):
     """Takes much at once."""
 
     def describe(self):
-        return replace(super().describe(), ahead=6)
+        return replace(super().describe(), prefetch=6)
 
 
 class Hangs(Good):
@@ -146,7 +148,7 @@ class Raises(Good):
 class Refuses(Good):
     def work(self, batch):
         if batch == BAD:
-            raise SampleError(31, "two atoms coincide")
+            raise AfmbatchError("sample 31: two atoms coincide")
 
 
 class KillsWorker(Good):

@@ -59,7 +59,7 @@ class Rig:
         self.jobs += 1
         with self.queue.connection.pipeline() as pipe:
             self.ledger.jobs.add(job, pipe)
-            ShardScheduler(self.queue, self.ledger, self.settings).begin(job, pipe)
+            ShardScheduler(self.queue, self.ledger).begin(job, pipe)
             pipe.execute()
         return job.id
 

@@ -20,20 +20,20 @@ def test_all_is_well(rig):
 
 
 @pytest.mark.parametrize(
-    ("maker", "told"),
+    ("maker", "error"),
     [
         ("Crashes", "the engine was killed by SIGSEGV (tried 3 times)"),
         ("Hangs", "no batch within 0.5 s (tried 3 times)"),
         ("Raises", "MemoryError: no room for this batch (tried 3 times)"),
     ],
 )
-def test_a_batch_that_fails_the_engine(rig, maker, told):
+def test_a_batch_that_fails_the_engine(rig, maker, error):
     job = rig.post()
     rig.worker(maker, AFMBATCH_BATCH_SECONDS="0.5")
     status = rig.finish(job)
     assert status.state is State.FAILED
     assert status.counts.batches_done == 19
-    assert [(f.batch, f.sample, f.error) for f in status.errors] == [(BAD, None, told)]
+    assert [(f.batch, f.error) for f in status.errors] == [(BAD, error)]
     assert rig.begun().count(BAD) == 3
 
 
@@ -59,7 +59,7 @@ def test_a_sample_that_is_refused(rig):
     status = rig.finish(job)
     assert status.state is State.FAILED
     assert status.counts.batches_done == 19
-    assert [(f.batch, f.sample, f.error) for f in status.errors] == [(BAD, 31, "two atoms coincide")]
+    assert [(f.batch, f.error) for f in status.errors] == [(BAD, "sample 31: two atoms coincide")]
     assert rig.begun().count(BAD) == 1
 
 
@@ -74,19 +74,19 @@ def test_small_batches_are_made_together(rig):
 
 
 @pytest.mark.parametrize(
-    ("maker", "sample", "told", "begun"),
+    ("maker", "error", "begun"),
     [
-        ("RefusesTogether", 31, "two atoms coincide", 0),
-        ("CrashesTogether", None, "the engine was killed by SIGSEGV (tried 3 times)", 3),
-        ("OneNeverWritten", None, "no batch within 1 s (tried 3 times)", 3),
+        ("RefusesTogether", "sample 31: two atoms coincide", 0),
+        ("CrashesTogether", "the engine was killed by SIGSEGV (tried 3 times)", 3),
+        ("OneNeverWritten", "no batch within 1 s (tried 3 times)", 3),
     ],
 )
-def test_a_batch_at_fault_among_others_made_together(rig, maker, sample, told, begun):
+def test_a_batch_at_fault_among_others_made_together(rig, maker, error, begun):
     job = rig.post(batches=40, batches_per_shard=20)
     rig.worker(maker, AFMBATCH_BATCH_SECONDS="1")
     status = rig.finish(job)
     assert status.counts.batches_done == 39
-    assert [(f.batch, f.sample, f.error) for f in status.errors] == [(BAD, sample, told)]
+    assert [(f.batch, f.error) for f in status.errors] == [(BAD, error)]
     assert rig.begun().count(BAD) == begun
 
 

@@ -165,7 +165,7 @@ def test_the_engine_ends_with_its_worker(rig):
 
 def test_only_the_engine_knows_opencl(rig):
     """With the real maker."""
-    worker = rig.worker("worker.engine.batch_maker:open_maker")
+    worker = rig.worker("worker.engine.batch_maker:open_batch_maker")
     until(rig.ledger.workers.live)
 
     def mapped(pid):

@@ -14,7 +14,7 @@ from afmbatch.spec import descriptors as asked
 from afmbatch.spec.job import JobSpec
 from afmbatch.structures.elements import elements
 from afmbatch.structures.structures import Structures
-from worker.engine.bond_cache import Bonding
+from worker.engine.bond_cache import BondCache
 from worker.engine.orientations import Orientations
 from worker.engine.placement import place
 
@@ -45,7 +45,7 @@ class Bound:
 
 
 def bind(
-    spec: JobSpec, structures: Structures, rotations: Orientations, bonding: Bonding, draws: SampleParameters
+    spec: JobSpec, structures: Structures, rotations: Orientations, bonds: BondCache, draws: SampleParameters
 ) -> Bound:
     """The molecules of these samples, rotated and placed, and their images: sample by sample, tip by tip."""
     table = elements()
@@ -79,7 +79,7 @@ def bind(
         covalent_radius=table.covalent_radius[number],
         vdw_radius=table.vdw_radius[number],
         offsets=offsets,
-        bonds=bonding.of(draws.structure, offsets) if any(d.kind == "bonds" for d in spec.descriptors) else None,
+        bonds=bonds.of(draws.structure, offsets) if any(d.kind == "bonds" for d in spec.descriptors) else None,
         number=number,
     )
     samples, tips = draws.distance.shape

@@ -12,7 +12,7 @@ from afmbatch.spec.job import JobSpec
 from afmbatch.structures.elements import elements
 from afmbatch.structures.structures import Structures
 from worker.engine.binding import bind, bind_descriptor, bind_noise
-from worker.engine.bond_cache import Bonding
+from worker.engine.bond_cache import BondCache
 from worker.engine.orientations import Orientations
 
 RNG = np.random.default_rng(3)
@@ -103,7 +103,7 @@ def plan_of(spec):
 
 def bound_of(spec, numbers):
     draws = plan_of(spec).draw(numbers)
-    return draws, bind(spec, STRUCTURES, Orientations(spec, STRUCTURES), Bonding(STRUCTURES), draws)
+    return draws, bind(spec, STRUCTURES, Orientations(spec, STRUCTURES), BondCache(STRUCTURES), draws)
 
 
 @given(spec=specs, batch=st.integers(0, 1))
@@ -180,13 +180,13 @@ def _check_place(spec, draws, b, t, xyz, radius, probe, window):
 @given(spec=specs)
 def test_a_sample_is_bound_alone_as_among_others(spec):
     numbers = plan_of(spec).numbers(0)
-    _, pipe = bound_of(spec, numbers)
+    _, together = bound_of(spec, numbers)
     for b in range(len(numbers)):
         _, alone = bound_of(spec, numbers[b : b + 1])
-        assert np.array_equal(alone.atoms.xyz, pipe.atoms.xyz[slice(*pipe.atoms.offsets[b : b + 2])])
-        assert np.array_equal(alone.window[0], pipe.window[b])
-        if pipe.lj is not None:
-            assert np.array_equal(alone.lj, pipe.lj[slice(*pipe.atoms.offsets[b : b + 2])])
+        assert np.array_equal(alone.atoms.xyz, together.atoms.xyz[slice(*together.atoms.offsets[b : b + 2])])
+        assert np.array_equal(alone.window[0], together.window[b])
+        if together.lj is not None:
+            assert np.array_equal(alone.lj, together.lj[slice(*together.atoms.offsets[b : b + 2])])
 
 
 def test_mirrored_molecules_are_mirror_images():
@@ -214,7 +214,7 @@ def test_periodic_images_are_imaged_and_not_listed():
     )
     draws = Plan(Recipe.of(spec, 1)).draw(np.arange(1))
     repeated = cubes.repeated((1, 0, 0))
-    bound = bind(spec, repeated, Orientations(spec, cubes), Bonding(repeated), draws)
+    bound = bind(spec, repeated, Orientations(spec, cubes), BondCache(repeated), draws)
     assert bound.original.tolist() == [True, True, False, False, False, False]
     assert np.allclose(bound.atoms.xyz[:2, :2].mean(axis=0), [6.0, 5.0])
     assert np.allclose(sorted(bound.atoms.xyz[:, 0] - bound.atoms.xyz[0, 0]), [-3, -2, 0, 1, 3, 4])
