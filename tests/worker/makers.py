@@ -13,6 +13,7 @@ from afmbatch.errors import AfmbatchError
 from afmbatch.sampling.plan import Plan
 from afmbatch.sampling.recipe import Recipe
 from afmbatch.storage.object_store import ObjectStore
+from tests.redis_server import until
 from worker.messages import BatchMade, EngineReady
 
 BAD = 3
@@ -143,6 +144,21 @@ class Raises(Good):
     def work(self, batch):
         if batch == BAD:
             raise MemoryError("no room for this batch")
+
+
+class RaisesOnceAllowed(Good):
+    """Raises at batch 3 when a file called `allowed` exists."""
+
+    def work(self, batch):
+        if batch == BAD:
+            until(self.diary.with_name("allowed").exists)
+            raise MemoryError("no room for this batch")
+
+
+class MissesFileOnce(Good):
+    def work(self, batch):
+        if batch == BAD and self.tries(batch) == 1:
+            raise FileNotFoundError("a shared directory is not mounted yet")
 
 
 class Refuses(Good):

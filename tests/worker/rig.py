@@ -10,7 +10,7 @@ from pathlib import Path
 from redis import Redis
 
 from afmbatch.ledger.ledger import Ledger
-from afmbatch.ledger.records import JobRecord
+from afmbatch.ledger.records import DatasetRecord, JobRecord
 from afmbatch.ledger.shard_scheduler import ShardScheduler
 from afmbatch.ledger.task_queue import open_queue, remove_tasks
 from afmbatch.sampling.plan import Plan
@@ -51,12 +51,15 @@ class Rig:
         self.processes = []
         self.jobs = 0
 
-    def post(self, batches=20, batches_per_shard=10):
-        """A new job of so many batches; ten samples make a batch."""
-        spec = JobSpec(dataset="ds", rotations={"kind": "none"}, batch_size=100 // batches_per_shard)
+    def post(self, batches=20, batches_per_shard=10, atoms=1, **changes):
+        """Post a job of so many batches on structures of so many atoms; 100 samples make a shard."""
+        spec = JobSpec(dataset="ds", rotations={"kind": "none"}, batch_size=100 // batches_per_shard, **changes)
         recipe = Recipe.of(spec, batches * spec.batch_size)
         job = JobRecord(**dict(recipe), id=f"job-{self.jobs}", created_at=time.time())
         self.jobs += 1
+        structures = recipe.structures
+        dataset = {"structures": structures, "atoms": atoms * structures, "elements": (), "kinds": ()}
+        self.ledger.datasets.add(DatasetRecord(id="ds", created_at=time.time(), **dataset))
         with self.queue.connection.pipeline() as pipe:
             self.ledger.jobs.add(job, pipe)
             ShardScheduler(self.queue, self.ledger).begin(job, pipe)
@@ -104,6 +107,13 @@ class Rig:
         for record in recorded:
             assert self.store.get(batch_key(job, record.batch, record.sha256)) == f"{job} {record.batch}".encode()
         return status
+
+    def rq(self, *arguments):
+        """Run RQ's command line on the server and return what it prints."""
+        command = [sys.executable, "-m", "rq.cli", *arguments, "--url", self.settings.redis_url]
+        done = subprocess.run(command, env={**os.environ, **self.env}, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def idle(self):
         """Whether nothing is left of any task."""

@@ -37,9 +37,10 @@ def test_a_batch_that_fails_the_engine(rig, maker, error):
     assert rig.begun().count(BAD) == 3
 
 
-def test_a_batch_that_fails_the_engine_once(rig):
+@pytest.mark.parametrize("maker", ["CrashesOnce", "MissesFileOnce"])
+def test_a_batch_that_fails_the_engine_once(rig, maker):
     job = rig.post()
-    rig.worker("CrashesOnce")
+    rig.worker(maker)
     assert rig.finish(job).state is State.DONE
     assert rig.begun().count(BAD) == 2
 
@@ -71,6 +72,15 @@ def test_small_batches_are_made_together(rig):
     assert [batch for group in groups for batch in group] == list(range(25))
     assert max(map(len, groups)) == 2  # of 20 samples
     assert [4, 5] in groups  # of two shards: the first was still open when the second was begun
+
+
+def test_groups_of_many_atoms_are_small(rig):
+    """A batch of 10 samples takes 10 MB for images and 30 MB for atoms; two of them are more than a group may take."""
+    job = rig.post(batches=10, atoms=10_000)
+    rig.worker("Together", AFMBATCH_HOST_MEMORY_BYTES=str(4 * 60 * 10**6))
+    assert rig.finish(job).state is State.DONE
+    groups = (rig.directory / "groups").read_text().splitlines()
+    assert sorted(map(int, groups)) == list(range(10))
 
 
 @pytest.mark.parametrize(
