@@ -52,17 +52,20 @@ class IssuedShards:
 
 
 class IssuedShardsRepository:
-    """Reads and writes how much of each job is issued. `redis` must decode responses."""
+    """Reads and writes the IssuedShards of jobs. `redis` must decode responses."""
 
-    def __init__(self, redis: "Redis") -> None:
+    def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis  # redis-py types its answers as sync-or-async unions; each method states its own
 
     def get(self, job_id: str, pipe: Pipeline) -> IssuedShards | None:
-        """Return what of a job is issued; None if there is no such job. The transaction `pipe` fails if it changes."""
+        """Return the issued shards of a job; None if the job does not exist.
+
+        The transaction `pipe` fails if they change meanwhile.
+        """
         pipe.watch(keys.issued(job_id))
         found = self._redis.hgetall(keys.issued(job_id))
         return IssuedShards.from_hash(found) if found else None
 
     def put(self, job_id: str, issued: IssuedShards, pipe: Pipeline) -> None:
-        """Record what is issued, within the transaction `pipe`."""
+        """Record the issued shards of a job, within the transaction `pipe`."""
         pipe.hset(keys.issued(job_id), mapping=issued.mapping)

@@ -29,14 +29,14 @@ class ShardScheduler:
         self._ledger = ledger
 
     def begin(self, job: JobRecord, pipe: Pipeline, *, at_front: bool = False) -> None:
-        """Issue the first shard of a new job within the transaction `pipe`; `at_front` puts it before all others."""
-        issued = (
-            IssuedShards() if job.stream is None else IssuedShards(floor=0, buffer_batches=job.stream.buffer_batches)
-        )
+        """Issue the first shard of a new job within the transaction `pipe`; at_front: before all other tasks."""
+        issued = IssuedShards()
+        if job.stream is not None:
+            issued = replace(issued, floor=0, buffer_batches=job.stream.buffer_batches)
         self._issue(job, issued, pipe, FRONT_PRIORITY if at_front else job.spec.priority)
 
     def extend(self, job: JobRecord, before: Plan, pipe: Pipeline) -> None:
-        """Issue the first additional shard of an extended job; `before` is the plan that was done."""
+        """Issue the first additional shard of an extended job; before: the plan that was done."""
         self._issue(job, IssuedShards(before.shards, before.batches), pipe, job.spec.priority)
 
     def take(self, job_id: str, task: str, pipe: Pipeline) -> None:
@@ -68,7 +68,7 @@ class ShardScheduler:
                 return
 
     def rewind(self, job: JobRecord, batch: int) -> list[BatchRecord]:
-        """Make everything of a stream from a batch on available again.
+        """Make all batches of a stream from `batch` on available again.
 
         Returns the records of batches for which the buffer has no room any more; their files are to be deleted.
         """
@@ -84,7 +84,7 @@ class ShardScheduler:
                 return decode_records(pipe.execute()[0])
 
     def _issue_next(self, job_id: str, issued: IssuedShards, pipe: Pipeline) -> bool:
-        """Begin a transaction that issues the next shard, if there is one to issue; return whether there is."""
+        """Begin a transaction that issues the next shard of a job, if there is one; return whether there is."""
         try:
             job = self._ledger.jobs.get(job_id)
         except NotFound:

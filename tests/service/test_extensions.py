@@ -99,7 +99,7 @@ def test_a_batch_recorded_in_between_is_not_lost(house, done, monkeypatch):
     extend_job = house.ledger.jobs.extend
 
     def slow(record, pipe):
-        house.redis.hset(f"afmbatch:job:{done}", "last", "1.0")
+        house.redis.hset(f"afmbatch:job:{done}", "changed", "1.0")
         monkeypatch.setattr(house.ledger.jobs, "extend", extend_job)
         extend_job(record, pipe)
 

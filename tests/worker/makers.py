@@ -1,4 +1,4 @@
-"""Engines for tests: they need no device, and go wrong at batch 3 in every way we can think of."""
+"""Steps of engines for tests: they need no device, and fail at batch 3 in various ways."""
 
 import ctypes
 import os
@@ -20,7 +20,7 @@ BAD = 3
 
 
 class Good:
-    """Makes ten samples in no time, and keeps a diary of what it began."""
+    """Makes batches at once, and keeps a diary of the batches that it began."""
 
     def __init__(self, settings):
         self.store = ObjectStore(settings.store_url)
@@ -32,7 +32,7 @@ class Good:
         )
 
     def tries(self, batch):
-        """How often a batch was begun, this time included."""
+        """Return how many times a batch was begun, including this time."""
         return self.diary.read_text().split().count(str(batch))
 
     def prepare(self, make):
@@ -67,7 +67,7 @@ class Good:
 
 
 class Together(Good):
-    """Likes 40 samples at once, whatever its batches."""
+    """Asks for groups of 40 samples."""
 
     def describe(self):
         return replace(super().describe(), prefetch=3, group_samples=40)
@@ -92,7 +92,7 @@ class CrashesTogether(Together):
 
 
 class OneNeverWritten(Together):
-    """The disk hangs over one file; all else goes on."""
+    """Hangs while it writes one file, and goes on with the others."""
 
     def write(self, make, batch):
         if batch == BAD:
@@ -111,7 +111,7 @@ class Slower(Good):
 
 
 class Deep(Slower):
-    """Takes much at once."""
+    """Accepts six groups at once."""
 
     def describe(self):
         return replace(super().describe(), prefetch=6)
@@ -176,7 +176,7 @@ class KillsWorker(Good):
 
 
 class BreaksDevice(Good):
-    """Takes the device along; only a new worker gets it back, like a container that is started again."""
+    """Breaks the device; only a new worker gets it back, like a container that is started again."""
 
     def __init__(self, settings):
         super().__init__(settings)

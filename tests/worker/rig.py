@@ -1,4 +1,4 @@
-"""Real parts: a server, worker processes, a store in a directory; only the engine's maker is a stand-in."""
+"""A rig of real parts: a server, worker processes and a store in a directory. Only the engine's steps are stand-ins."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ LEASE = 2.0
 
 
 class Rig:
-    """A server, a ledger, a queue and a store; `worker` starts real workers on them."""
+    """Has a server, a ledger, a queue and a store; `worker` starts real workers on them."""
 
     def __init__(self, server, directory):
         self.directory = directory
@@ -80,7 +80,7 @@ class Rig:
         return process
 
     def engine(self, process):
-        """Pid of a worker's engine."""
+        """Return the process id of a worker's engine."""
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         return until(lambda: [int(pid) for pid in children.read_text().split()])[0]
 
@@ -89,7 +89,7 @@ class Rig:
         remove_tasks(self.queue, job)
 
     def remove(self, job):
-        """As the service does it."""
+        """Remove a job as the service does."""
         self.cancel(job)
         self.store.delete_prefix(job_prefix(job))
         self.ledger.jobs.remove(job)
@@ -99,7 +99,7 @@ class Rig:
         return self.ledger.jobs.status(job).counts.batches_done
 
     def finish(self, job):
-        """Wait for a job's end, check that all is as the ledger says, and give back its status."""
+        """Wait for a job's end, check that files and records agree, and return its status."""
         status = until(lambda: (s := self.ledger.jobs.status(job)).state.final and s)
         total, recorded = self.ledger.batches.page(job, range(min(Plan(status).batches, 10_000)))
         assert total == status.counts.batches_done == len(recorded)
@@ -116,11 +116,11 @@ class Rig:
         return done.stdout
 
     def idle(self):
-        """Whether nothing is left of any task."""
+        """Return whether no key of any task is left."""
         return not self.redis.keys("rq:queue:*") and not self.redis.keys("rq:job:*") and not self.redis.keys("rq:wip:*")
 
     def begun(self):
-        """The batches that engines began, in order."""
+        """Return the batches that engines began, in order."""
         diary = self.directory / "diary"
         return [int(b) for b in diary.read_text().split()] if diary.exists() else []
 

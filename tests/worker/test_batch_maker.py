@@ -1,4 +1,4 @@
-"""From spec to batch file, on the real device."""
+"""Tests the way from a spec to a batch file, on the real device."""
 
 import hashlib
 import io

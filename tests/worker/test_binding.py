@@ -1,4 +1,4 @@
-"""A batch in the kernels' terms against the same, one sample and one image at a time."""
+"""Compares a bound batch with the same samples and images bound one at a time."""
 
 import numpy as np
 import pytest
@@ -163,7 +163,7 @@ def test_binds_as_one_at_a_time(spec, batch):
 
 
 def _check_place(spec, draws, b, t, xyz, radius, probe, window):
-    """physics.md §1 and §5 for one image."""
+    """Check the window of one image by physics.md §1 and §5."""
     heights = 10 + max(draws.df_steps[b, t], 2) - 1
     assert window[1, 2] - window[0, 2] == pytest.approx(heights * 0.1)
     m = int(np.argmax(xyz[:, 2] + radius))

@@ -1,4 +1,4 @@
-"""Engines that fail: the batch at fault ends as a named error, everything else is delivered."""
+"""Tests engines that fail: the batch at fault ends as a named error, and all other batches are delivered."""
 
 import pytest
 
@@ -45,8 +45,8 @@ def test_a_batch_that_fails_the_engine_once(rig, maker):
     assert rig.begun().count(BAD) == 2
 
 
-def test_a_worker_tells_its_rate(rig):
-    """Fifty images of 128 × 128 pixels take half a second, besides what the engine needs."""
+def test_a_worker_announces_its_throughput(rig):
+    """Ten images of 128 × 128 pixels take at least 0.05 s."""
     rig.worker("Slow")
     assert until(rig.ledger.workers.live)[0].pixels_per_second is None
     rig.finish(rig.post(batches=20))

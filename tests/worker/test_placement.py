@@ -17,7 +17,7 @@ DZ = 0.1
 
 
 def placed(xyz, offsets, radius, distance, probe, **other) -> Placement:
-    """As most jobs place: every atom counts, all images have the scan's heights, the offset is zero."""
+    """Place samples as most jobs do: every atom counts, all images have the scan's heights, the offset is zero."""
     n, b = len(xyz), len(offsets) - 1
     arguments = {
         "counted": np.ones(n, dtype=bool),
@@ -52,7 +52,7 @@ def test_places_as_the_reference_does(path):
 
 @given(data=st.data(), tips=st.integers(1, 4), per_tip=st.booleans(), slab=st.booleans(), periodic=st.booleans())
 def test_every_tip_stands_at_its_distance(data, tips, per_tip, slab, periodic):
-    """physics.md §5 word by word, with the atom m searched for."""
+    """Applies the rule of physics.md §5 literally, by a search for the atom m."""
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     sizes = rng.integers(1, 9, size=3)
     offsets = np.concatenate([[0], np.cumsum(sizes)])

@@ -1,4 +1,4 @@
-"""RQ's own tools tell the truth about workers and tasks, and do no harm."""
+"""Tests that RQ's own tools show workers and tasks as they are, and do no harm."""
 
 import re
 import signal
@@ -24,14 +24,14 @@ WORKER = re.compile(r"^worker (\S+) \(\S+ \S+ (\d+)\) (\S+) (\S+)\. jobs: (\d+) 
 
 
 def states(rig):
-    """The state that `rq info` prints for each worker, by process id; every worker has to be on our queue alone."""
+    """Return the state that `rq info` prints for each worker, by process id; check that it prints the queue."""
     found = WORKER.findall(rig.rq("info", "--raw"))
     assert {queue for _, _, _, queue, _, _ in found} <= {"afmbatch"}
     return {int(pid): state for _, pid, state, _, _, _ in found}
 
 
 def executing(rig):
-    """The number of running tasks that `rq info` prints for the queue."""
+    """Return the number of running tasks that `rq info` prints for the queue."""
     return int(
         re.search(r"^queue afmbatch \d+, (\d+) executing, 0 finished, 0 failed$", rig.rq("info", "--raw"), re.M)[1]
     )
@@ -94,8 +94,8 @@ def test_a_lease_is_renewed_with_everything_that_rq_keeps(rig):
     assert rig.redis.ttl(execution.key) >= LEAD_SECONDS
     assert rig.redis.smembers(worker.executions_key) == {execution.composite_key}
     assert rig.redis.ttl(task.key) == -1
-    for beat in (execution.last_heartbeat, task.last_heartbeat, worker.last_heartbeat):
-        assert beat.timestamp() > now - LEASE
+    for heartbeat in (execution.last_heartbeat, task.last_heartbeat, worker.last_heartbeat):
+        assert heartbeat.timestamp() > now - LEASE
     assert execution.created_at.timestamp() < now - 3 * LEASE + LEASE
     assert [e.id for e in task.get_executions()] == [execution.id]
     assert (worker.get_current_job_id(), execution.worker_name) == (task_id, worker.name)
@@ -125,7 +125,7 @@ def test_rq_info_leaves_the_tasks_of_dead_workers_to_the_retry_policy(rig):
 
 
 def test_rq_never_gives_a_task_up(rig):
-    """Without any worker RQ's tools do drop leases: again and again, and the job is still finished."""
+    """Without any live worker, RQ's tools drop expired leases themselves; however often, the job is finished."""
     job = rig.post(batches=10)
     registry = rig.queue.started_job_registry
     for _ in range(5):
@@ -148,7 +148,7 @@ def test_tasks_name_a_function():
 
 @pytest.mark.parametrize("stored", [True, False])
 def test_a_stock_worker_makes_shards(rig, stored):
-    """In the real engine; a job whose dataset is gone ends with named errors."""
+    """Uses the real engine. A job whose dataset is gone ends with named errors."""
     if stored:
         structures = Structures(
             xyz=np.zeros((2, 3)),

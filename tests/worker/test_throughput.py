@@ -1,4 +1,4 @@
-"""A worker's rate: of busy time alone, the last of it counting most."""
+"""Tests the throughput of a worker: it counts busy time only, and recent time more than the past."""
 
 import pytest
 from hypothesis import given
@@ -22,7 +22,7 @@ def test_nothing_was_made():
 
 @given(st.lists(st.tuples(st.floats(0.01, 100), st.floats(0, 1000)), min_size=1, max_size=20))
 def test_a_steady_worker_with_pauses(work):
-    """Of what is made at 50 pixels a second the rate is 50, whatever the pieces and the pauses between them."""
+    """A worker that makes 50 pixels per second of busy time has that throughput, whatever its pauses."""
     clock = Clock()
     throughput = Throughput(clock)
     for busy, idle in work:
@@ -34,7 +34,7 @@ def test_a_steady_worker_with_pauses(work):
     assert throughput.pixels_per_second == pytest.approx(50)
 
 
-def test_what_was_long_ago_fades():
+def test_the_past_fades():
     clock = Clock()
     throughput = Throughput(clock)
     for pixels in (1000, 10):

@@ -29,7 +29,7 @@ from afmbatch.ledger.shard_scheduler import ShardScheduler
 class QueueWorker(SimpleWorker):
     """An RQ worker on one queue that may hold several tasks at a time. RQ lists it while the context is open.
 
-    A second thread has to call `beat` often enough. lease_seconds: time for which a silent worker keeps its tasks.
+    A second thread has to call `send_heartbeat`. lease_seconds: time for which a silent worker keeps its tasks.
     """
 
     def __init__(self, queue: Queue, scheduler: ShardScheduler, lease_seconds: float) -> None:
@@ -114,7 +114,7 @@ class QueueWorker(SimpleWorker):
         self.executions.pop(lease.id, None)
         self._set_state_by_executions(None)
 
-    def beat(self) -> None:
+    def send_heartbeat(self) -> None:
         """Renew all leases and this worker's entry among RQ's workers. Raises redis.RedisError."""
         for lease in tuple(self.executions.values()):  # a copy: the main thread changes the dictionary
             self._leases.renew(lease)

@@ -64,7 +64,8 @@ def work(settings: Settings, engine: EngineProcess) -> None:
                 }
                 ledger.workers.announce(record.model_copy(update=changes), settings.lease_seconds)
 
-            with worker, Heartbeat([worker.beat, sweeper.sweep, announce], settings.heartbeat_seconds, shutdown):
+            actions = [worker.send_heartbeat, sweeper.sweep, announce]
+            with worker, Heartbeat(actions, settings.heartbeat_seconds, shutdown):
                 consumer.serve(shutdown)
             ledger.workers.retire(record.name)
         finally:

@@ -1,6 +1,6 @@
 -- include floor.lua
--- Acknowledge batches of a stream. A batch that is not recorded, because the stream was rewound and the batch is being
--- remade, is dropped as soon as it is made. ARGV: batch numbers. Returns the records whose files are to be deleted.
+-- Acknowledge batches of a stream. An acknowledged batch that is being remade after a rewind is dropped as soon as it is
+-- made. ARGV: batch numbers. Returns the records whose files are to be deleted.
 local issued, acknowledged, batches, failed, order = unpack(KEYS)
 local floor, dropped = tonumber(redis.call('HGET', issued, 'floor')), {}
 if not floor then return dropped end

@@ -24,7 +24,7 @@ for i = 2, #ARGV, 5 do
     redis.call('ZADD', order, redis.call('HINCRBY', job, 'recorded', 1), batch)
     event = event .. ' ' .. batch
     redis.call('ZREMRANGEBYSCORE', failed, batch, batch)
-    redis.call('HSET', job, 'last', ARGV[1])
+    redis.call('HSET', job, 'changed', ARGV[1])
     if flagged ~= '0' then
       redis.call('HINCRBY', job, 'flagged', flagged)
       for flag, images in pairs(cjson.decode(record).flags) do

@@ -7,6 +7,6 @@ local floor = redis.call('HGET', issued, 'floor')
 if floor and (tonumber(batch) < tonumber(floor) or redis.call('ZSCORE', acknowledged, batch)) then return 0 end
 redis.call('ZREMRANGEBYSCORE', failed, batch, batch)
 redis.call('ZADD', failed, batch, failure)
-redis.call('HSET', job, 'last', now)
+redis.call('HSET', job, 'changed', now)
 redis.call('PUBLISH', 'afmbatch:events', string.match(job, '[^:]+$') .. ' ' .. batch)
 return 1

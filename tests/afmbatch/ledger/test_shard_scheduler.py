@@ -1,5 +1,5 @@
-"""Issuing on a real server and store: whatever workers, readers and accidents do, every shard is done and no buffer
-overflows."""
+"""Tests the shard scheduler on a real server and store: whatever workers and readers do, in any order and with any
+accidents, every shard is done and no buffer overflows."""
 
 import tempfile
 import time
@@ -28,7 +28,7 @@ STREAMS = [None, 2, 7, 16, 24]  # buffers; None: all is kept, in shards of two b
 
 
 class Rig:
-    """Ledger, queue and store with jobs, and workers that do what the test says."""
+    """Has a ledger, a queue and a store with jobs, and does what a test has workers do."""
 
     def __init__(self, url, directory):
         self.settings = Settings(redis_url=url, store_url=Path(directory).as_uri())
@@ -58,7 +58,7 @@ class Rig:
         return job.id
 
     def take(self):
-        """What a worker does with the next task; None if there is none."""
+        """Take the next task as a worker does; return None if there is none."""
         name = self.redis.lmove(self.queue.key, self.queue.intermediate_queue_key, "LEFT", "RIGHT")
         if name is None:
             return None
@@ -74,13 +74,13 @@ class Rig:
         return self.ledger.batches.missing(job, Plan(self.ledger.jobs.get(job)).shard(shard))
 
     def record(self, job, batch):
-        """Whether it is on record; a file that is not is removed, as the worker does."""
+        """Record a batch as a worker does and return whether its file is the one on record."""
         content = self.store.put_batch(job, batch, [f"{job} {batch}".encode()])
         record = BatchRecord(batch=batch, samples=50, bytes=content.bytes, sha256=content.sha256)
-        (ours,) = self.ledger.batches.record(job, [record])
-        if not ours:
+        (accepted,) = self.ledger.batches.record(job, [record])
+        if not accepted:
             self.store.delete(batch_key(job, batch, content.sha256))
-        return ours
+        return accepted
 
     def end(self, task):
         task.delete()
@@ -105,7 +105,7 @@ def rig(redis_server, tmp_path):
 
 
 class SchedulerMachine(RuleBasedStateMachine):
-    """One job, some workers, some readers."""
+    """A job with some workers and some readers."""
 
     def __init__(self, url):
         super().__init__()
@@ -139,7 +139,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.held)
     @rule(data=st.data(), most=st.integers(1, 4))
     def work(self, data, most):
-        """On some batches, or end the task if there are none."""
+        """Record some batches of a task, or end the task if none is missing."""
         task = data.draw(st.sampled_from(self.held))
         missing = self.rig.missing(task)
         for batch in missing[:most]:
@@ -160,7 +160,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.held)
     @rule(data=st.data())
     def hand_back(self, data):
-        """Told to stop, or killed and its lease run out."""
+        """Hand a task back as a worker that stops does, or one whose lease has expired."""
         task = data.draw(st.sampled_from(self.held))
         self.held.remove(task)
         self.again.add(task.id)
@@ -169,7 +169,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.job and self.buffer)
     @rule(batch=st.integers(0, BATCHES - 1))
     def record_late(self, batch):
-        """By a worker that was paused: of use or not, what is not on record leaves no file."""
+        """Record a batch as a worker that was paused: a batch that is not on record leaves no file."""
         if self.rig.record(self.job, batch):
             self.failed.discard(batch)
 
@@ -220,7 +220,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         assert counts.batches_failed == len(self.failed)
 
     def teardown(self):
-        """Left to itself it comes to its end, once everything was read."""
+        """Finish the job: it ends once every batch was read."""
         if self.job is not None:
             for _ in range(20 * BATCHES):
                 if self.rig.ledger.jobs.status(self.job).state.final and not self.held and not self.rig.waiting():
@@ -252,7 +252,7 @@ def test_any_order(redis_server):
 
 
 def order(rig, steps=1000):
-    """The jobs whose tasks one worker takes, one after the other."""
+    """Return the jobs whose tasks one worker takes, one after the other."""
     taken = []
     while len(taken) < steps and (task := rig.take()) is not None:
         taken.append(task.args[0])
@@ -260,7 +260,7 @@ def order(rig, steps=1000):
 
 
 def test_jobs_take_turns(rig):
-    """Whatever their size: 15 shards, 2 and 1."""
+    """Jobs of 15 shards, 2 and 1 take turns."""
     large, middle, small = rig.post(), rig.post(batches=4), rig.post(batches=2)
     assert order(rig) == [large, middle, small, large, middle] + [large] * 13
 
@@ -312,7 +312,7 @@ def test_a_cancelled_job_issues_nothing(rig):
 
 
 def test_a_stream_waits_for_its_readers(rig):
-    """Shards of two batches in a buffer of sixteen."""
+    """Uses shards of two batches in a buffer of sixteen."""
     job = rig.post(buffer=16)
     for shard in range(8):
         task = rig.take()
