@@ -16,8 +16,8 @@ from rq.utils import now, utcformat
 
 from afmbatch.ledger.scripts import script
 
-#: Time by which workers sweep before RQ's tools. A stock RQ worker renews its executions 60 s before they expire, so
-#: that fewer seconds than these keep its tasks from being swept.
+#: Seconds between the end of a lease and the time after which RQ may drop it. Less than the 60 s that a stock RQ worker
+#: leaves between its last renewal of an execution and the end of it: its tasks must not be swept.
 LEAD_SECONDS = 30
 
 
@@ -37,13 +37,25 @@ class Leases:
     def create(self, task: Job, worker_name: str, pipe: Pipeline) -> Execution:
         """Create a lease on a task for a worker, within the transaction `pipe`."""
         lease = Execution.create(task, self._seconds, pipe, worker_name=worker_name)
-        self._renew_within(lease, pipe)  # RQ's deadline goes by the clock of this host
+        self.renew(lease, pipe)  # RQ has set the deadline by the clock of this host
         return lease
 
-    def renew(self, lease: Execution) -> bool:
-        """Renew a lease and return whether it is still held. Raises redis.RedisError."""
-        renewed: int = self._renew_within(lease, None)
-        return renewed == 1
+    def renew(self, lease: Execution, pipe: Pipeline | None = None) -> None:
+        """Renew a lease if it is still held, within the transaction `pipe` if given. Raises redis.RedisError."""
+        # Not Execution.heartbeat: it would restore parts of a lease that was lost, and uses the clock of this host.
+        lease.last_heartbeat = now()
+        fields = [word for pair in lease.serialize().items() for word in pair]
+        self._renew(
+            keys=[
+                self._registry.key,
+                lease.key,
+                ExecutionRegistry(lease.job_id, self._queue.connection).key,
+                Job.key_for(lease.job_id),
+                lease.worker_executions_key,
+            ],
+            args=[lease.composite_key, lease.id, self._seconds, utcformat(lease.last_heartbeat), *fields],
+            client=pipe,
+        )
 
     def is_held(self, lease: Execution) -> bool:
         """Return whether a lease is still held. Raises redis.RedisError."""
@@ -56,19 +68,3 @@ class Leases:
         """
         seconds, _ = self._redis.time()
         self._registry.cleanup(seconds + LEAD_SECONDS, exception_handlers=[on_loss])
-
-    def _renew_within(self, lease: Execution, pipe: Pipeline | None) -> Any:
-        # Not Execution.heartbeat: it would bring back parts of a lease that was lost, and goes by this host's clock.
-        lease.last_heartbeat = now()
-        fields = [word for pair in lease.serialize().items() for word in pair]
-        return self._renew(
-            keys=[
-                self._registry.key,
-                lease.key,
-                ExecutionRegistry(lease.job_id, self._queue.connection).key,
-                Job.key_for(lease.job_id),
-                lease.worker_executions_key,
-            ],
-            args=[lease.composite_key, lease.id, self._seconds, utcformat(lease.last_heartbeat), *fields],
-            client=pipe,
-        )

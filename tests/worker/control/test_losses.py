@@ -12,8 +12,8 @@ from afmbatch.ledger.records import State
 from afmbatch.storage.object_store import job_prefix
 from tests.redis_server import RedisServer, until
 
-from .makers import BAD
-from .rig import LEASE, Rig
+from ..makers import BAD
+from ..rig import LEASE, Rig
 
 
 def test_two_workers_one_of_them_killed(rig):

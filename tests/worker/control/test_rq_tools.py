@@ -18,7 +18,7 @@ from afmbatch.storage.object_store import dataset_key
 from afmbatch.structures.structures import Structures
 from tests.redis_server import until
 
-from .rig import LEASE
+from ..rig import LEASE
 
 WORKER = re.compile(r"^worker (\S+) \(\S+ \S+ (\d+)\) (\S+) (\S+)\. jobs: (\d+) finished, (\d+) failed$", re.MULTILINE)
 
@@ -148,19 +148,20 @@ def test_tasks_name_a_function():
 
 @pytest.mark.parametrize("stored", [True, False])
 def test_a_stock_worker_makes_shards(rig, stored):
-    """Uses the real engine. A job whose dataset is gone ends with named errors."""
+    """Uses the real engine for two shards. A job whose dataset is gone ends with named errors."""
+    n = 200
     if stored:
         structures = Structures(
-            xyz=np.zeros((2, 3)),
-            q=np.zeros(2),
-            z=np.array([6, 8]),
-            offsets=np.array([0, 1, 2]),
-            names=np.array(["a", "b"]),
+            xyz=np.zeros((n, 3)),
+            q=np.zeros(n),
+            z=np.full(n, 6),
+            offsets=np.arange(n + 1),
+            names=np.array([f"atom {i}" for i in range(n)]),
         )
         rig.store.put(dataset_key("ds"), structures.to_bytes())
     scan = {"window": [[0, 0, 5], [2, 2, 6.9]], "dim": [4, 4, 19]}
-    job = rig.post(batches=2, batches_per_shard=100, scan=scan, force_field={"charges": "none"})
-    rig.rq("worker", "--burst", "--serializer", "json", "--worker-class", "rq.SimpleWorker", "afmbatch")
+    job = rig.post(batches=2, batches_per_shard=1, scan=scan, force_field={"charges": "none"})
+    rig.rq("worker", "--burst", "--serializer", "json", "afmbatch")
     status = rig.ledger.jobs.status(job)
     if stored:
         assert status.state is State.DONE

@@ -5,7 +5,7 @@ import pytest
 from afmbatch.ledger.records import Flags, State
 from tests.redis_server import until
 
-from .makers import BAD
+from ..makers import BAD
 
 
 def test_all_is_well(rig):

@@ -10,7 +10,7 @@ from afmbatch.errors import InvalidInput
 from afmbatch.structures.elements import elements
 from worker.engine.placement import Placement, place
 
-DATA = Path(__file__).parents[1] / "data" / "lj_pc"
+DATA = Path(__file__).parents[2] / "data" / "lj_pc"
 WINDOW = np.array([[2.0, 2.0, 5.0], [18.0, 18.0, 6.9]])
 HEIGHTS = 19
 DZ = 0.1
