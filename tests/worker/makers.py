@@ -66,7 +66,7 @@ class Good:
         pass
 
 
-class Together(Good):
+class Grouping(Good):
     """Asks for groups of 40 samples."""
 
     def describe(self):
@@ -78,20 +78,20 @@ class Together(Good):
         return super().wait(make)
 
 
-class RefusesTogether(Together):
+class RefusesGroup(Grouping):
     def prepare(self, make):
         if BAD in make.batches:
             raise AfmbatchError("sample 31: two atoms coincide")
         return make
 
 
-class CrashesTogether(Together):
+class CrashesGroup(Grouping):
     def work(self, batch):
         if batch == BAD:
             signal.raise_signal(signal.SIGSEGV)  # in this thread: it gets no further
 
 
-class OneNeverWritten(Together):
+class HangsWhileWriting(Grouping):
     """Hangs while it writes one file, and goes on with the others."""
 
     def write(self, make, batch):
@@ -110,7 +110,7 @@ class Slower(Good):
         time.sleep(0.4)
 
 
-class Deep(Slower):
+class DeepPipeline(Slower):
     """Accepts six groups at once."""
 
     def describe(self):

@@ -15,7 +15,7 @@ from rq.job import Job
 from afmbatch.ledger.ledger import Ledger
 from afmbatch.ledger.records import BatchFailure, BatchRecord, JobRecord, State
 from afmbatch.ledger.shard_scheduler import ShardScheduler
-from afmbatch.ledger.task_queue import open_queue, remove_tasks
+from afmbatch.ledger.task_queue import open_queue, remove_tasks, requeue_popped_task
 from afmbatch.sampling.plan import Plan
 from afmbatch.sampling.recipe import Recipe
 from afmbatch.settings import Settings
@@ -132,17 +132,16 @@ class SchedulerMachine(RuleBasedStateMachine):
     def die_while_taking(self):
         queue = self.rig.queue
         name = self.rig.redis.lmove(queue.key, queue.intermediate_queue_key, "LEFT", "RIGHT")
-        if name is not None:  # as worker.control.consumer brings it back
-            self.rig.redis.lrem(queue.intermediate_queue_key, 1, name)
-            self.rig.redis.lpush(queue.key, name)
+        if name is not None:
+            requeue_popped_task(queue, name)  # as worker.control.sweeper does
 
     @precondition(lambda self: self.held)
-    @rule(data=st.data(), most=st.integers(1, 4))
-    def work(self, data, most):
+    @rule(data=st.data(), limit=st.integers(1, 4))
+    def work(self, data, limit):
         """Record some batches of a task, or end the task if none is missing."""
         task = data.draw(st.sampled_from(self.held))
         missing = self.rig.missing(task)
-        for batch in missing[:most]:
+        for batch in missing[:limit]:
             assert self.rig.record(self.job, batch)
             self.failed.discard(batch)
         if not missing:

@@ -64,9 +64,9 @@ def test_a_sample_that_is_refused(rig):
     assert rig.begun().count(BAD) == 1
 
 
-def test_small_batches_are_made_together(rig):
+def test_small_batches_are_made_in_groups(rig):
     job = rig.post(batches=25, batches_per_shard=5)
-    rig.worker("Together")
+    rig.worker("Grouping")
     assert rig.finish(job).state is State.DONE
     groups = [list(map(int, line.split())) for line in (rig.directory / "groups").read_text().splitlines()]
     assert [batch for group in groups for batch in group] == list(range(25))
@@ -77,7 +77,7 @@ def test_small_batches_are_made_together(rig):
 def test_groups_of_many_atoms_are_small(rig):
     """A batch of 10 samples takes 10 MB for images and 30 MB for atoms; two of them are more than a group may take."""
     job = rig.post(batches=10, atoms=10_000)
-    rig.worker("Together", AFMBATCH_HOST_MEMORY_BYTES=str(4 * 60 * 10**6))
+    rig.worker("Grouping", AFMBATCH_HOST_MEMORY_BYTES=str(4 * 60 * 10**6))
     assert rig.finish(job).state is State.DONE
     groups = (rig.directory / "groups").read_text().splitlines()
     assert sorted(map(int, groups)) == list(range(10))
@@ -86,12 +86,12 @@ def test_groups_of_many_atoms_are_small(rig):
 @pytest.mark.parametrize(
     ("maker", "error", "begun"),
     [
-        ("RefusesTogether", "sample 31: two atoms coincide", 0),
-        ("CrashesTogether", "the engine was killed by SIGSEGV (tried 3 times)", 3),
-        ("OneNeverWritten", "no batch within 1 s (tried 3 times)", 3),
+        ("RefusesGroup", "sample 31: two atoms coincide", 0),
+        ("CrashesGroup", "the engine was killed by SIGSEGV (tried 3 times)", 3),
+        ("HangsWhileWriting", "no batch within 1 s (tried 3 times)", 3),
     ],
 )
-def test_a_batch_at_fault_among_others_made_together(rig, maker, error, begun):
+def test_a_batch_at_fault_in_a_group(rig, maker, error, begun):
     job = rig.post(batches=40, batches_per_shard=20)
     rig.worker(maker, AFMBATCH_BATCH_SECONDS="1")
     status = rig.finish(job)

@@ -120,7 +120,7 @@ def test_cancelled_in_the_middle(rig):
 def test_cancelled_with_much_in_the_engine(rig):
     """The device finishes the groups that it has; no other batch is begun, and none counts as failed."""
     job = rig.post(batches=30)
-    rig.worker("Deep")
+    rig.worker("DeepPipeline")
     until(lambda: rig.done(job) >= 1)
     rig.cancel(job)
     begun = len(rig.begun())

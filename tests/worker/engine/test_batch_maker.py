@@ -82,7 +82,7 @@ def test_a_batch_is_in_the_store_as_it_says(maker, store):
     assert meta["device_kind"] == maker.describe().device_kind
 
 
-def test_batches_made_together_are_those_made_alone(maker, store):
+def test_batches_made_in_a_group_are_those_made_alone(maker, store):
     plain = spec(force_field={"charges": "none"}, batch_size=2)
     all_at_once = make(maker, "job-h", plain, 0, 1, 2)
     alone = [make(maker, "job-i", plain, batch)[0] for batch in (2, 0, 1)]

@@ -180,13 +180,13 @@ def _check_place(spec, draws, b, t, xyz, radius, probe, window):
 @given(spec=specs)
 def test_a_sample_is_bound_alone_as_among_others(spec):
     numbers = plan_of(spec).numbers(0)
-    _, together = bound_of(spec, numbers)
+    _, whole = bound_of(spec, numbers)
     for b in range(len(numbers)):
         _, alone = bound_of(spec, numbers[b : b + 1])
-        assert np.array_equal(alone.atoms.xyz, together.atoms.xyz[slice(*together.atoms.offsets[b : b + 2])])
-        assert np.array_equal(alone.window[0], together.window[b])
-        if together.lj is not None:
-            assert np.array_equal(alone.lj, together.lj[slice(*together.atoms.offsets[b : b + 2])])
+        assert np.array_equal(alone.atoms.xyz, whole.atoms.xyz[slice(*whole.atoms.offsets[b : b + 2])])
+        assert np.array_equal(alone.window[0], whole.window[b])
+        if whole.lj is not None:
+            assert np.array_equal(alone.lj, whole.lj[slice(*whole.atoms.offsets[b : b + 2])])
 
 
 def test_mirrored_molecules_are_mirror_images():
@@ -233,7 +233,7 @@ DESCRIPTORS = [
 ]
 
 
-def test_every_descriptor_of_the_contract_has_a_kernel_of_the_same_defaults():
+def test_every_descriptor_of_the_spec_has_a_kernel_of_the_same_defaults():
     spec = JobSpec.model_validate({"dataset": "ds-1", "descriptors": DESCRIPTORS})
     for asked in spec.descriptors:
         bound = bind_descriptor(asked)

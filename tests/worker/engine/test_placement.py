@@ -96,15 +96,15 @@ def test_a_sample_is_placed_alone_as_among_others():
     xyz, radius = rng.normal(size=(40, 3)) * 5, rng.uniform(1, 3, 40)
     offsets, alone = np.array([0, 7, 30, 40]), slice(7, 30)
     distance, probe, counted = np.full((3, 2), 4.5), np.array([[1.6, 2.1]] * 3), rng.random(40) < 0.5
-    together = placed(xyz, offsets, radius, distance, probe, counted=counted)
+    batch = placed(xyz, offsets, radius, distance, probe, counted=counted)
     single = placed(xyz[alone], np.array([0, 23]), radius[alone], distance[1:2], probe[1:2], counted=counted[alone])
-    assert np.array_equal(single.xyz, together.xyz[alone])
-    assert np.array_equal(single.window[0], together.window[1])
+    assert np.array_equal(single.xyz, batch.xyz[alone])
+    assert np.array_equal(single.window[0], batch.window[1])
     # one whose atoms all count does not feel that another's do not
     counted[alone] = True
-    together = placed(xyz, offsets, radius, distance, probe, counted=counted)
+    batch = placed(xyz, offsets, radius, distance, probe, counted=counted)
     single = placed(xyz[alone], np.array([0, 23]), radius[alone], distance[1:2], probe[1:2])
-    assert np.array_equal(single.xyz, together.xyz[alone])
+    assert np.array_equal(single.xyz, batch.xyz[alone])
 
 
 @pytest.mark.parametrize("sample", [0, 1])
