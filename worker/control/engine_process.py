@@ -52,7 +52,7 @@ class EngineState(Enum):
 
 
 class EngineProcess:
-    """One engine process at a time.
+    """Runs one engine process at a time.
 
     Use it from one thread that lives as long as the parent: Linux kills the child when the thread that started it ends.
     """
