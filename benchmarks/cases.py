@@ -20,7 +20,7 @@ from afmbatch.spec.tips import Tip
 from afmbatch.structures.ingest import Upload, read_structures
 from afmbatch.structures.structures import Structures
 from worker.engine.binding import Bound, bind
-from worker.engine.bond_cache import Bonding
+from worker.engine.bond_cache import BondCache
 from worker.engine.orientations import Orientations
 
 LARGER_MOLECULES = Path(__file__).with_name("molecules")
@@ -55,8 +55,8 @@ class Case:
         return bind(self.spec, self.structures, self._rotations, self._bonding, parameters)
 
     @cached_property
-    def _bonding(self) -> Bonding:
-        return Bonding(self.structures)
+    def _bonding(self) -> BondCache:
+        return BondCache(self.structures)
 
     @cached_property
     def _rotations(self) -> Orientations:

@@ -33,7 +33,7 @@ from afmbatch.spec.job import JobSpec
 from afmbatch.storage.object_store import ObjectStore, batch_key
 from afmbatch.structures.structures import Structures
 from worker.engine.binding import bind
-from worker.engine.bond_cache import Bonding
+from worker.engine.bond_cache import BondCache
 from worker.engine.orientations import Orientations
 
 RECORDED = 100_000  # batches, of a job of 10⁶ samples
@@ -83,7 +83,7 @@ def measure_host(table: Table) -> None:
     table.add_row("best 30 of 100 directions, 10⁵ molecules", f"{time.perf_counter() - began:.2f} s", "seconds")
 
     spec = JobSpec.model_validate({"dataset": "ds-0", "batch_size": 120, "randomise": RANDOMISE})
-    rotations, bonding = Orientations(spec, structures), Bonding(structures)
+    rotations, bonding = Orientations(spec, structures), BondCache(structures)
     plan = Plan(Recipe.of(spec, len(structures), len(structures.z)))
     table.add_row("120 samples: their numbers", timed(lambda: plan.numbers(3), 200), "≪ 1 ms")
     sample = plan.numbers(3)

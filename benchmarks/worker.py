@@ -36,7 +36,7 @@ from afmbatch.storage.zip_writer import CHUNK_BYTES
 from afmbatch.structures.ingest import dataset_id
 from afmbatch.structures.structures import Structures
 from benchmarks.common import DiscardingStore, engine_seconds, job_of, molecules
-from worker.engine.batch_maker import Maker
+from worker.engine.batch_maker import BatchMaker
 from worker.engine.pipeline import WRITERS
 
 
@@ -74,7 +74,7 @@ class Jobs:
         job = JobRecord(**dict(recipe), id=f"job-{self._number}", created_at=time.time())
         with self._queue.connection.pipeline() as pipe:
             self._ledger.jobs.add(job, pipe)
-            ShardScheduler(self._queue, self._ledger, self._settings).begin(job, pipe)
+            ShardScheduler(self._queue, self._ledger).begin(job, pipe)
             pipe.execute()
         while not (status := self._ledger.jobs.status(job.id)).state.final:
             time.sleep(0.05)
@@ -112,7 +112,7 @@ def main(
             return statistics.median(seconds_of_runs[1:])
 
         # One for all runs of a stage, as in a running worker: the first run allocates memory, the others reuse it.
-        discarding, writing = (Maker(device, s, settings) for s in (DiscardingStore(settings.store_url), store))
+        discarding, writing = (BatchMaker(device, s, settings) for s in (DiscardingStore(settings.store_url), store))
         times = {
             "kernels": median(lambda spec: engine_seconds(discarding, spec, structures)),
             "engine": median(lambda spec: engine_seconds(writing, spec, structures)),

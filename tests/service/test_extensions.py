@@ -99,7 +99,7 @@ def test_a_batch_recorded_during_an_extension_is_not_lost(service, done, monkeyp
     extend_job = service.ledger.jobs.extend
 
     def slow(record, pipe):
-        service.redis.hset(f"afmbatch:job:{done}", "last", "1.0")
+        service.redis.hset(f"afmbatch:job:{done}", "changed", "1.0")
         monkeypatch.setattr(service.ledger.jobs, "extend", extend_job)
         extend_job(record, pipe)
 

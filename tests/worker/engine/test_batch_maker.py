@@ -1,4 +1,4 @@
-"""From spec to batch file, on the real device."""
+"""Tests the way from a spec to a batch file, on the real device."""
 
 import hashlib
 import io
@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 import kernels
-from afmbatch.errors import AfmbatchError
+from afmbatch.errors import AfmbatchError, NotFound
 from afmbatch.sampling.recipe import Recipe
 from afmbatch.settings import Settings
 from afmbatch.spec.job import JobSpec
 from afmbatch.storage.object_store import ObjectStore, batch_key, dataset_key
 from afmbatch.structures.structures import Structures
-from worker.engine.batch_maker import open_maker
-from worker.messages import Make
+from worker.engine.batch_maker import open_batch_maker
+from worker.messages import MakeBatches
 
 ALL = ("vdw_spheres", "atomic_disks", "height_map", "bonds", "atom_rfunc")
 
@@ -49,13 +49,13 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def maker(store):
-    return open_maker(Settings(store_url=store))
+    return open_batch_maker(Settings(store_url=store))
 
 
 def make(maker, job, spec, *batches):
-    """Batches made pipe."""
+    """Make batches in one group and put them into the store."""
     recipe = Recipe.of(spec, 2, 9)
-    started = maker.start(maker.prepare(Make(job, recipe.model_dump_json(), batches)))
+    started = maker.start(maker.prepare(MakeBatches(job, recipe.model_dump_json(), batches)))
     return [write() for write in maker.wait(started)]
 
 
@@ -84,7 +84,7 @@ def test_a_batch_is_in_the_store_as_it_says(maker, store):
     assert meta["device_kind"] == maker.describe().device_kind
 
 
-def test_batches_made_together_are_those_made_alone(maker, store):
+def test_batches_made_in_a_group_are_those_made_alone(maker, store):
     plain = spec(force_field=UNCHARGED, batch_size=2)
     all_at_once = make(maker, "job-h", plain, 0, 1, 2)
     alone = [make(maker, "job-i", plain, batch)[0] for batch in (2, 0, 1)]
@@ -93,17 +93,17 @@ def test_batches_made_together_are_those_made_alone(maker, store):
 
 
 def test_a_batch_beyond_the_memory_of_the_host_is_an_error(store):
-    small = open_maker(Settings(store_url=store, host_memory_bytes=2**17))
+    small = open_batch_maker(Settings(store_url=store, host_memory_bytes=2**17))
     with pytest.raises(AfmbatchError, match=r"batch_size: a batch needs \d+ .* may use 32768"):
         make(small, "job-j", spec(batch_size=6), 0)
     # 42120 bytes of images alone would do; there are atoms as well.
-    small = open_maker(Settings(store_url=store, host_memory_bytes=4 * 42120))
+    small = open_batch_maker(Settings(store_url=store, host_memory_bytes=4 * 42120))
     with pytest.raises(AfmbatchError, match=r"batch_size: a batch needs \d+ .* may use 42120"):
         make(small, "job-j", spec(batch_size=6), 0)
 
 
 def test_a_scan_beyond_the_memory_of_the_device_is_an_error(store):
-    small = open_maker(Settings(store_url=store, device_memory_bytes=2**9))
+    small = open_batch_maker(Settings(store_url=store, device_memory_bytes=2**9))
     with pytest.raises(AfmbatchError, match=r"scan.dim: .* on the device, 256 are allowed"):
         make(small, "job-k", spec(force_field=UNCHARGED), 0)
 
@@ -135,7 +135,7 @@ def test_tips_are_imaged_in_their_order(maker, store):
 
 
 def test_a_dataset_that_is_gone_is_an_error(maker):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(NotFound, match="dataset 'ds-2' does not exist"):
         make(maker, "job-g", spec(dataset="ds-2"), 0)
 
 

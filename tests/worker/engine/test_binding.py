@@ -1,4 +1,4 @@
-"""A batch in the kernels' terms against the same, one sample and one image at a time."""
+"""Compares a bound batch with the same samples and images bound one at a time."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from afmbatch.spec.job import JobSpec
 from afmbatch.structures.elements import elements
 from afmbatch.structures.structures import Structures
 from worker.engine.binding import bind, bind_descriptor, bind_noise
-from worker.engine.bond_cache import Bonding
+from worker.engine.bond_cache import BondCache
 from worker.engine.orientations import Orientations
 
 RNG = np.random.default_rng(3)
@@ -102,7 +102,7 @@ def plan_of(spec):
 
 def bound_of(spec, numbers):
     draws = plan_of(spec).sample_parameters(numbers)
-    return draws, bind(spec, STRUCTURES, Orientations(spec, STRUCTURES), Bonding(STRUCTURES), draws)
+    return draws, bind(spec, STRUCTURES, Orientations(spec, STRUCTURES), BondCache(STRUCTURES), draws)
 
 
 @given(spec=specs, batch=st.integers(0, 1))
@@ -162,7 +162,7 @@ def test_binds_as_one_at_a_time(spec, batch):
 
 
 def _check_place(spec, draws, b, t, xyz, radius, probe, window):
-    """physics.md §1 and §5 for one image."""
+    """Check the window of one image by physics.md §1 and §5."""
     heights = 10 + max(draws.df_steps[b, t], 2) - 1
     assert window[1, 2] - window[0, 2] == pytest.approx(heights * 0.1)
     m = int(np.argmax(xyz[:, 2] + radius))
@@ -179,13 +179,13 @@ def _check_place(spec, draws, b, t, xyz, radius, probe, window):
 @given(spec=specs)
 def test_a_sample_is_bound_alone_as_among_others(spec):
     numbers = plan_of(spec).numbers(0)
-    _, pipe = bound_of(spec, numbers)
+    _, whole = bound_of(spec, numbers)
     for b in range(len(numbers)):
         _, alone = bound_of(spec, numbers[b : b + 1])
-        assert np.array_equal(alone.atoms.xyz, pipe.atoms.xyz[slice(*pipe.atoms.offsets[b : b + 2])])
-        assert np.array_equal(alone.window[0], pipe.window[b])
-        if pipe.lj is not None:
-            assert np.array_equal(alone.lj, pipe.lj[slice(*pipe.atoms.offsets[b : b + 2])])
+        assert np.array_equal(alone.atoms.xyz, whole.atoms.xyz[slice(*whole.atoms.offsets[b : b + 2])])
+        assert np.array_equal(alone.window[0], whole.window[b])
+        if whole.lj is not None:
+            assert np.array_equal(alone.lj, whole.lj[slice(*whole.atoms.offsets[b : b + 2])])
 
 
 def test_mirrored_molecules_are_mirror_images():
@@ -213,7 +213,7 @@ def test_periodic_images_are_imaged_and_not_listed():
     )
     draws = Plan(Recipe.of(spec, 1, 2)).sample_parameters(np.arange(1))
     repeated = cubes.repeated((1, 0, 0))
-    bound = bind(spec, repeated, Orientations(spec, cubes), Bonding(repeated), draws)
+    bound = bind(spec, repeated, Orientations(spec, cubes), BondCache(repeated), draws)
     assert bound.original.tolist() == [True, True, False, False, False, False]
     assert np.allclose(bound.atoms.xyz[:2, :2].mean(axis=0), [6.0, 5.0])
     assert np.allclose(sorted(bound.atoms.xyz[:, 0] - bound.atoms.xyz[0, 0]), [-3, -2, 0, 1, 3, 4])
@@ -232,7 +232,7 @@ DESCRIPTORS = [
 ]
 
 
-def test_every_descriptor_of_the_contract_has_a_kernel_of_the_same_defaults():
+def test_every_descriptor_of_the_spec_has_a_kernel_of_the_same_defaults():
     spec = JobSpec.model_validate({"dataset": "ds-1", "descriptors": DESCRIPTORS})
     for asked in spec.descriptors:
         bound = bind_descriptor(asked)
