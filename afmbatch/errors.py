@@ -8,8 +8,7 @@
     ├── Gone            a batch was made, but its file is no longer stored   (HTTP 410)
     ├── Conflict        the request contradicts the state of what exists     (HTTP 409)
     ├── Unavailable     Redis or the store does not answer                   (HTTP 503, Retry-After)
-    ├── CannotStart     a setting is invalid or names something unreachable  (the program ends)
-    └── SampleError     one sample could not be simulated                    (in the job's status)
+    └── CannotStart     a setting is invalid or names something unreachable  (the program ends)
 
 Each class carries its HTTP status, the slug by which programs recognise it and the title that people read.
 `service.transport.problems` translates them to HTTP answers, `worker.control.shards` to failures of batches.
@@ -131,12 +130,3 @@ class Unavailable(AfmbatchError):
 
 class CannotStart(AfmbatchError):
     """A setting is invalid, or the address, store or device that it names cannot be reached."""
-
-
-class SampleError(AfmbatchError):
-    """A sample could not be simulated; the rest of its job goes on."""
-
-    def __init__(self, sample: int, reason: str) -> None:
-        super().__init__(f"sample {sample}: {reason}")
-        self.sample = sample
-        self.reason = reason

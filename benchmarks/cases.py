@@ -20,7 +20,7 @@ from afmbatch.spec.tips import Tip
 from afmbatch.structures.ingest import Upload, read_structures
 from afmbatch.structures.structures import Structures
 from worker.engine.binding import Bound, bind
-from worker.engine.bond_cache import Bonding
+from worker.engine.bond_cache import BondCache
 from worker.engine.orientations import Orientations
 
 LARGER_MOLECULES = Path(__file__).with_name("molecules")
@@ -49,12 +49,14 @@ class Case:
 
     def batch(self, size: int, number: int = 0) -> Bound:
         """Return batch `number` of the job with `size` samples a batch, as the worker gives it to the kernels."""
-        plan = Plan(Recipe.of(self.spec.model_copy(update={"batch_size": size}), len(self.structures)))
-        return bind(self.spec, self.structures, self._rotations, self._bonding, plan.draw(plan.numbers(number)))
+        spec = self.spec.model_copy(update={"batch_size": size})
+        plan = Plan(Recipe.of(spec, len(self.structures), len(self.structures.z)))
+        parameters = plan.sample_parameters(plan.numbers(number))
+        return bind(self.spec, self.structures, self._rotations, self._bonding, parameters)
 
     @cached_property
-    def _bonding(self) -> Bonding:
-        return Bonding(self.structures)
+    def _bonding(self) -> BondCache:
+        return BondCache(self.structures)
 
     @cached_property
     def _rotations(self) -> Orientations:

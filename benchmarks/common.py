@@ -14,12 +14,12 @@ from afmbatch.sampling.recipe import Recipe
 from afmbatch.settings import Settings
 from afmbatch.spec.job import JobSpec
 from afmbatch.storage.object_store import Content, ObjectStore
-from afmbatch.storage.zip_writer import Piece
+from afmbatch.storage.zip_writer import Chunk
 from afmbatch.structures.ingest import Upload, read_structures
 from afmbatch.structures.structures import Structures
-from worker.engine.batch_maker import Maker
+from worker.engine.batch_maker import BatchMaker
 from worker.engine.pipeline import Pipeline
-from worker.messages import Answer, BatchRefused, Make
+from worker.messages import Answer, BatchRefused, MakeBatches
 
 
 def molecules() -> Structures:
@@ -37,17 +37,17 @@ def job_of(samples: int, batch_size: int, dataset: str, structures: int) -> JobS
 class DiscardingStore(ObjectStore):
     """A store that drops the batches, so that an engine's work ends in host memory."""
 
-    def put_batch(self, job_id: str, batch: int, pieces: Iterable[Piece]) -> Content:
+    def put_batch(self, job_id: str, batch: int, chunks: Iterable[Chunk]) -> Content:
         """Drop the batch."""
         return Content()
 
 
-def engine_seconds(maker: Maker, spec: JobSpec, structures: int) -> float:
+def engine_seconds(maker: BatchMaker, spec: JobSpec, structures: Structures) -> float:
     """Return how many seconds the threads of an engine take for all batches of a job, in the groups of a worker."""
-    recipe = Recipe.of(spec, structures)
+    recipe = Recipe.of(spec, len(structures), len(structures.z))
     plan, ready = Plan(recipe), maker.describe()
-    group_size = max(1, -(-ready.samples // spec.batch_size))
-    free_slots = threading.Semaphore(ready.ahead * group_size)
+    group_size = max(1, -(-ready.group_samples // spec.batch_size))
+    free_slots = threading.Semaphore(ready.prefetch * group_size)
 
     def answer(answer: Answer) -> None:
         if isinstance(answer, BatchRefused):
@@ -65,7 +65,7 @@ def engine_seconds(maker: Maker, spec: JobSpec, structures: int) -> float:
         group = range(first, min(first + group_size, plan.batches))
         for _ in group:
             free_slots.acquire()
-        pipeline.make(Make(f"job-{spec.digest[:16]}", recipe.model_dump_json(), group))
-    for _ in range(ready.ahead * group_size):
+        pipeline.make(MakeBatches(f"job-{spec.digest[:16]}", recipe.model_dump_json(), group))
+    for _ in range(ready.prefetch * group_size):
         free_slots.acquire()
     return time.perf_counter() - began

@@ -26,14 +26,14 @@ from afmbatch.cli.embedded_redis import EmbeddedRedis
 from afmbatch.cli.stack import free_port
 from afmbatch.ledger.ledger import Ledger
 from afmbatch.ledger.records import BatchFailure, BatchRecord, DatasetRecord, StructureKind
-from afmbatch.sampling.directions import best, directions
+from afmbatch.sampling.directions import best_directions, directions
 from afmbatch.sampling.plan import Plan
 from afmbatch.sampling.recipe import Recipe
 from afmbatch.spec.job import JobSpec
 from afmbatch.storage.object_store import ObjectStore, batch_key
 from afmbatch.structures.structures import Structures
 from worker.engine.binding import bind
-from worker.engine.bond_cache import Bonding
+from worker.engine.bond_cache import BondCache
 from worker.engine.orientations import Orientations
 
 RECORDED = 100_000  # batches, of a job of 10⁶ samples
@@ -79,16 +79,16 @@ def measure_host(table: Table) -> None:
     """Measure the choice of directions for 10⁵ molecules, and the host's work for one batch of 120 samples."""
     structures = random_structures(100_000)
     began = time.perf_counter()
-    best(structures, np.arange(len(structures)), directions(100), 30)
+    best_directions(structures, np.arange(len(structures)), directions(100), 30)
     table.add_row("best 30 of 100 directions, 10⁵ molecules", f"{time.perf_counter() - began:.2f} s", "seconds")
 
     spec = JobSpec.model_validate({"dataset": "ds-0", "batch_size": 120, "randomise": RANDOMISE})
-    rotations, bonding = Orientations(spec, structures), Bonding(structures)
-    plan = Plan(Recipe.of(spec, len(structures)))
+    rotations, bonding = Orientations(spec, structures), BondCache(structures)
+    plan = Plan(Recipe.of(spec, len(structures), len(structures.z)))
     table.add_row("120 samples: their numbers", timed(lambda: plan.numbers(3), 200), "≪ 1 ms")
     sample = plan.numbers(3)
-    table.add_row("120 samples: all random parameters", timed(lambda: plan.draw(sample), 200), "≪ 1 ms")
-    draws = plan.draw(sample)
+    table.add_row("120 samples: all random parameters", timed(lambda: plan.sample_parameters(sample), 200), "≪ 1 ms")
+    draws = plan.sample_parameters(sample)
     unseen = timed(lambda: Orientations(spec, structures).of(draws), 50)
     table.add_row("120 samples: rotations, structures not seen before", unseen, "")
     table.add_row("120 samples: rotations", timed(lambda: rotations.of(draws), 200), "≪ 1 ms")

@@ -25,7 +25,7 @@ from afmbatch.settings import Settings
 from afmbatch.storage.object_store import dataset_key
 from afmbatch.structures.ingest import dataset_id
 from benchmarks.common import DiscardingStore, engine_seconds, job_of, molecules
-from worker.engine.batch_maker import Maker
+from worker.engine.batch_maker import BatchMaker
 
 _POLL_SECONDS = 0.05
 
@@ -101,7 +101,7 @@ def main(
         settings = Settings(store_url=(Path(name) / "alone").as_uri())
         discarding = DiscardingStore(settings.store_url)
         discarding.put(dataset_key(dataset), structures.to_bytes())
-        maker = Maker(kernels.open_device(settings.device), discarding, settings)
+        maker = BatchMaker(kernels.open_device(settings.device), discarding, settings)
         spec = job_of(samples, batch_size, dataset, n)
         kernel_times, service_times = [], []
         log = (Path(name) / "log").open("wb")
@@ -110,7 +110,7 @@ def main(
             httpx.post(f"{stack.url}/v1/datasets", files=files, trust_env=False).raise_for_status()
             client = Client(stack.url)
             for _ in range(runs + 1):
-                kernel_times.append(engine_seconds(maker, spec, n))
+                kernel_times.append(engine_seconds(maker, spec, structures))
                 service_times.append(client.seconds(spec.model_dump(mode="json")))
     kernel_seconds, seconds = statistics.median(kernel_times[1:]), statistics.median(service_times[1:])
     table = Table("", "ms a sample", "samples a second", "of the kernels' rate")

@@ -32,10 +32,11 @@ from afmbatch.sampling.recipe import Recipe
 from afmbatch.settings import Settings
 from afmbatch.spec.job import JobSpec
 from afmbatch.storage.object_store import ObjectStore, dataset_key
-from afmbatch.storage.zip_writer import PIECE_BYTES
+from afmbatch.storage.zip_writer import CHUNK_BYTES
 from afmbatch.structures.ingest import dataset_id
+from afmbatch.structures.structures import Structures
 from benchmarks.common import DiscardingStore, engine_seconds, job_of, molecules
-from worker.engine.batch_maker import Maker
+from worker.engine.batch_maker import BatchMaker
 from worker.engine.pipeline import WRITERS
 
 
@@ -45,8 +46,8 @@ def writing_seconds(directory: Path, batches: int, batch_bytes: int) -> float:
 
     def write(number: int) -> None:
         with (directory / f"raw-{number}").open("xb") as file:
-            for start in range(0, batch_bytes, PIECE_BYTES):
-                file.write(data[start : start + PIECE_BYTES])
+            for start in range(0, batch_bytes, CHUNK_BYTES):
+                file.write(data[start : start + CHUNK_BYTES])
 
     began = time.perf_counter()
     with ThreadPoolExecutor(WRITERS) as threads:
@@ -66,14 +67,14 @@ class Jobs:
         self._queue = open_queue(settings)
         self._number = 0
 
-    def seconds(self, spec: JobSpec, structures: int) -> float:
+    def seconds(self, spec: JobSpec, structures: Structures) -> float:
         """Run a job and return the seconds from its enqueueing to its last record."""
         self._number += 1
-        recipe = Recipe.of(spec, structures)
+        recipe = Recipe.of(spec, len(structures), len(structures.z))
         job = JobRecord(**dict(recipe), id=f"job-{self._number}", created_at=time.time())
         with self._queue.connection.pipeline() as pipe:
             self._ledger.jobs.add(job, pipe)
-            ShardScheduler(self._queue, self._ledger, self._settings).begin(job, pipe)
+            ShardScheduler(self._queue, self._ledger).begin(job, pipe)
             pipe.execute()
         while not (status := self._ledger.jobs.status(job.id)).state.final:
             time.sleep(0.05)
@@ -111,10 +112,10 @@ def main(
             return statistics.median(seconds_of_runs[1:])
 
         # One for all runs of a stage, as in a running worker: the first run allocates memory, the others reuse it.
-        discarding, writing = (Maker(device, s, settings) for s in (DiscardingStore(settings.store_url), store))
+        discarding, writing = (BatchMaker(device, s, settings) for s in (DiscardingStore(settings.store_url), store))
         times = {
-            "kernels": median(lambda spec: engine_seconds(discarding, spec, n)),
-            "engine": median(lambda spec: engine_seconds(writing, spec, n)),
+            "kernels": median(lambda spec: engine_seconds(discarding, spec, structures)),
+            "engine": median(lambda spec: engine_seconds(writing, spec, structures)),
         }
         batch_bytes = max(len(store.get(key)) for key in store.keys("jobs/"))
         batches = -(-samples // batch_size)
@@ -124,9 +125,9 @@ def main(
             began = time.perf_counter()
             env = {"AFMBATCH_REDIS_URL": redis.url, "AFMBATCH_STORE_URL": settings.store_url}
             worker = child_process.start([sys.executable, "-m", "afmbatch", "worker"], env)
-            jobs.seconds(job_of(batch_size, batch_size, dataset, n), n)
+            jobs.seconds(job_of(batch_size, batch_size, dataset, n), structures)
             start = time.perf_counter() - began
-            times["worker"] = median(lambda spec: jobs.seconds(spec, n))
+            times["worker"] = median(lambda spec: jobs.seconds(spec, structures))
             child_process.stop(worker, 20)
     limit = max(times["kernels"], times["raw writing"])
     table = Table("stage", "µs a sample", "samples a second", "of the slower of kernels and writing")

@@ -39,7 +39,7 @@ def spec(dataset: str, seed: int) -> dict[str, Any]:
             "in_plane_rotation": {"kind": "uniform", "low": 0, "high": 360},
             "mirror": {"kind": "chance"},
         },
-        "noise": {"normalise": True, "white": {"amplitude": {"kind": "uniform", "low": 0, "high": 0.05}}},
+        "noise": [{"kind": "normalise"}, {"kind": "white", "amplitude": {"kind": "uniform", "low": 0, "high": 0.05}}],
         "batch_size": BATCH_SIZE,
         "seed": seed,
     }

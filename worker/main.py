@@ -1,14 +1,15 @@
-"""A worker: the engine's process is launched first, so that it opens its device while we import Redis and RQ."""
+"""The program of a worker. It launches the engine first, which opens its device while Redis and RQ are imported."""
 
 from afmbatch.settings import Settings
-from worker.control.engine_process import Engine
-
-_MAKER = "worker.engine.batch_maker:open_maker"
+from worker.control.engine_process import ENGINE_FACTORY, EngineProcess
 
 
-def run(settings: Settings, maker: str = _MAKER) -> None:
-    """Work until SIGTERM or SIGINT. `maker`: see worker.engine.main. Raises what worker.control.run.work raises."""
-    engine = Engine(settings, maker)
+def run(settings: Settings, factory: str = ENGINE_FACTORY) -> None:
+    """Work until SIGTERM or SIGINT. Raises the errors of `worker.control.run.work`.
+
+    factory: the engine's steps, see `worker.engine.main.serve`.
+    """
+    engine = EngineProcess(settings, factory)
     engine.launch()
     try:
         from worker.control.run import work

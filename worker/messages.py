@@ -1,4 +1,4 @@
-"""What a worker's two processes say to each other: the parent knows Redis, the engine child knows the device.
+"""The messages between a worker's two processes: the parent knows Redis, the engine process knows the device.
 
 On the pipe a message is JSON: its class name and its fields.
 """
@@ -10,59 +10,68 @@ from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
-class Make:
-    """Parent to engine: make these batches of this job together and put each in the store."""
+class MakeBatches:
+    """Parent to engine: make these batches in one group and put each into the store."""
 
     job_id: str
-    recipe: str  # JSON of a Recipe
+    #: JSON of a Recipe.
+    recipe: str
+    #: Batch numbers in the job.
     batches: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
-class Skip:
-    """Parent to engine: begin no further batch of this job; unless another Make comes for it."""
+class SkipJob:
+    """Parent to engine: begin no further batch of this job, unless another MakeBatches comes for it."""
 
     job_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """Engine to parent: the device is open, and is at its best with so much at hand."""
+class EngineReady:
+    """Engine to parent: the device is open."""
 
     device: str
+    #: "gpu", "cpu" or "other".
     device_kind: str
     compute_units: int
+    #: Global memory of the device, in bytes.
     memory_bytes: int
-    ahead: int  # Makes that are not answered
-    samples: int  # in each of them, where its batches are smaller
+    #: Number of unanswered MakeBatches that keep the device busy.
+    prefetch: int
+    #: Number of samples in a group that keep the device busy; smaller batches are grouped up to it.
+    group_samples: int
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class BatchMade:
     """Engine to parent: the batch is in the store. Batches are answered one by one, in any order."""
 
     job_id: str
     batch: int
     samples: int
+    #: Size of the batch file, in bytes.
     bytes: int
+    #: Content hash of the batch file, hexadecimal.
     sha256: str
-    flagged: int  # images with any quality flag
-    flags: dict[str, int]  # and with each that any has, by its name in contract.status.Flags
+    #: Number of images that have any quality flag.
+    flagged: int
+    #: Number of images that have each quality flag, by its name in `afmbatch.ledger.records.Flags`; zeros left out.
+    flags: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRefused:
-    """Engine to parent: this batch can't be made, now or later; the engine is well."""
+    """Engine to parent: the batch can never be made. The engine itself is well."""
 
     job_id: str
     batch: int
-    sample: int | None
     error: str
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
-    """Engine to parent: the batch was not begun, as asked."""
+class BatchSkipped:
+    """Engine to parent: the batch was not begun, because the job is to be skipped."""
 
     job_id: str
     batch: int
@@ -70,25 +79,26 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class EngineFailed:
-    """Engine to parent: something went wrong that a fresh engine may survive; this one ends."""
+    """Engine to parent: an error occurred that may not occur in a fresh engine. This engine ends."""
 
     error: str
 
 
-Answer: TypeAlias = Made | BatchRefused | Skipped
-Message: TypeAlias = Make | Skip | Ready | Answer | EngineFailed
+Answer: TypeAlias = BatchMade | BatchRefused | BatchSkipped
+Message: TypeAlias = MakeBatches | SkipJob | EngineReady | Answer | EngineFailed
 
-_KINDS: dict[str, type[Message]] = {
-    kind.__name__: kind for kind in (Make, Skip, Ready, Made, BatchRefused, Skipped, EngineFailed)
+_CLASSES: dict[str, type[Message]] = {
+    cls.__name__: cls
+    for cls in (MakeBatches, SkipJob, EngineReady, BatchMade, BatchRefused, BatchSkipped, EngineFailed)
 }
 
 
 def encode(message: Message) -> bytes:
-    """A message for the pipe."""
+    """Return the bytes of a message on the pipe."""
     return json.dumps([type(message).__name__, asdict(message)]).encode()
 
 
 def decode(data: bytes) -> Message:
-    """A message from the pipe."""
-    kind, fields = json.loads(data)
-    return _KINDS[kind](**fields)
+    """Return the message that was encoded in these bytes."""
+    name, fields = json.loads(data)
+    return _CLASSES[name](**fields)

@@ -1,1 +1,1 @@
-"""The state of datasets, jobs, batches and workers in Redis."""
+"""The records of datasets, jobs, batches and workers in Redis."""

@@ -1,6 +1,6 @@
-"""Records of batches, and of batches that could not be made, in Redis.
+"""Records in Redis of the batches that were made, and of those that could not be made.
 
-A batch is recorded after its file is in the store, and at most once; recording it again is harmless.
+A batch is recorded once its file is in the store; recording it again is harmless.
 """
 
 import time
@@ -22,14 +22,14 @@ _RECORDS = TypeAdapter(list[BatchRecord])
 
 
 def decode_records(texts: Sequence[bytes]) -> list[BatchRecord]:
-    """Return the batch records that a script answered."""
+    """Return the batch records in the answer of a script."""
     return _RECORDS.validate_json(b"[" + b",".join(texts) + b"]")
 
 
 class BatchRepository:
     """Reads and writes the records of batches. `redis` must decode responses."""
 
-    def __init__(self, redis: "Redis") -> None:
+    def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis  # redis-py types its answers as sync-or-async unions; each method states its own
         self._record = redis.register_script(script("record_batches"))
         self._record_failure = redis.register_script(script("record_failure"))
@@ -60,12 +60,12 @@ class BatchRepository:
         )  # fmt: skip
 
     def failure(self, job_id: str, batch: int) -> BatchFailure | None:
-        """Return why a batch could not be made; None if it has not failed."""
+        """Return the failure of a batch; None if it has not failed."""
         texts = self._redis.zrangebyscore(keys.failed(job_id), batch, batch)
         return BatchFailure.model_validate_json(texts[0]) if texts else None
 
     def get(self, job_id: str, batch: int) -> BatchRecord:
-        """Return the record of a batch. Raises NotFound, for the job if there is none."""
+        """Return the record of a batch. Raises NotFound, which names the job if that does not exist."""
         text = self._redis.hget(keys.batches(job_id), str(batch))
         if text is None:
             if not self._redis.exists(keys.job(job_id)):
@@ -74,7 +74,7 @@ class BatchRepository:
         return BatchRecord.model_validate_json(text)
 
     def page(self, job_id: str, numbers: range) -> tuple[int, list[BatchRecord]]:
-        """Return the number of recorded batches of a job, and the records among these numbers in order."""
+        """Return the number of recorded batches of a job, and the records of those with these numbers, in order."""
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.hlen(keys.batches(job_id))
             if numbers:
@@ -83,9 +83,9 @@ class BatchRepository:
         return recorded, _RECORDS.validate_json(f"[{','.join(text for page in pages for text in page if text)}]")
 
     def recorded_after(self, job_id: str, position: int, limit: int) -> list[tuple[int, BatchRecord]]:
-        """Return batches recorded after a position in the order of recording, from 1, each with its own position.
+        """Return at most `limit` batches that were recorded after a position, each with its own position.
 
-        Batches that were acknowledged meanwhile are left out.
+        Positions count recorded batches in the order of recording, from 1. Acknowledged batches are left out.
         """
         found = self._redis.zrangebyscore(
             keys.order(job_id), f"({position}", "+inf", start=0, num=limit, withscores=True
@@ -98,7 +98,7 @@ class BatchRepository:
         ]
 
     def missing(self, job_id: str, batches: range) -> list[int]:
-        """Return which of these successive batches are neither recorded, nor failed, nor acknowledged."""
+        """Return those of these successive batches that are neither recorded, nor failed, nor acknowledged."""
         if self._redis.hexists(keys.issued(job_id), "floor"):
             return self._missing_of_stream(job_id, batches)
         first, last = batches.start // 8, (batches.stop - 1) // 8
@@ -121,5 +121,5 @@ class BatchRepository:
         accounted = {b for b, text in zip(batches, recorded, strict=True) if text is not None}
         accounted |= {int(b) for _, b in failed} | {int(b) for b in acknowledged}
         floor = issued.floor or 0
-        wanted = range(max(batches.start, floor), min(batches.stop, floor + issued.room))
+        wanted = range(max(batches.start, floor), min(batches.stop, floor + issued.buffer_batches))
         return [b for b in wanted if b not in accounted]

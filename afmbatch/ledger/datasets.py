@@ -13,7 +13,7 @@ from afmbatch.ledger.records import DatasetRecord
 class DatasetRepository:
     """Reads and writes the records of datasets. `redis` must decode responses."""
 
-    def __init__(self, redis: "Redis") -> None:
+    def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis  # redis-py types its answers as sync-or-async unions; each method states its own
 
     def add(self, record: DatasetRecord) -> DatasetRecord:

@@ -1,4 +1,4 @@
-"""Idempotency keys in Redis: a request sent again under its key makes no second job."""
+"""Idempotency keys in Redis: a request that is sent again under its key creates no second job."""
 
 from typing import Any
 
@@ -8,19 +8,19 @@ from afmbatch.ledger import keys
 
 
 class IdempotencyKeys:
-    """Maps idempotency keys to the request and the job they were first used for. `redis` must decode responses."""
+    """Maps each idempotency key to the request and job that it was first used for. `redis` must decode responses."""
 
-    def __init__(self, redis: "Redis") -> None:
+    def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis  # redis-py types its answers as sync-or-async unions; each method states its own
 
     def claim(self, key: str, digest: str, job_id: str, seconds: int) -> tuple[str, str]:
-        """Return the (request digest, job id) under a key: the ones given, unless the key is taken."""
+        """Claim a key and return the (request digest, job id) it stands for: the given ones, unless it was taken."""
         taken = self._redis.set(keys.idempotency(key), f"{digest} {job_id}", nx=True, get=True, ex=seconds)
         first, _, second = (taken or f"{digest} {job_id}").partition(" ")
         return first, second
 
     def keep(self, key: str, digest: str, job_id: str, seconds: int) -> None:
-        """Keep a key whose request led to this job for `seconds` from now."""
+        """Keep a key for `seconds` from now, for a request that created this job."""
         self._redis.set(keys.idempotency(key), f"{digest} {job_id}", ex=seconds)
 
     def release(self, key: str) -> None:

@@ -1,4 +1,4 @@
-"""The part of a job that has been put into the queue."""
+"""Records in Redis which shards of a job have been put into the queue."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from redis.client import Pipeline
 
 from afmbatch.ledger import keys
 
-_NUMBERS = ("shards", "end", "rewound", "floor", "room", "most", "lost")
+_NUMBERS = ("shards", "end", "rewinds", "floor", "buffer_batches", "highest_end", "skipped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,48 +20,52 @@ class IssuedShards:
     shards: int = 0
     #: One past the last batch of these shards.
     end: int = 0
-    #: Id of the task issued last, while no worker has taken it; else empty.
-    waiting: str = ""
-    #: Whether the job was cancelled.
-    closed: bool = False
-    #: Number of times a stream was rewound.
-    rewound: int = 0
+    #: Id of the task issued last, while it is queued; otherwise empty.
+    queued_task: str = ""
+    #: True if the job was cancelled.
+    cancelled: bool = False
+    #: Number of times a stream was rewound to a shard that had been issued.
+    rewinds: int = 0
     #: First batch of a stream that is still wanted; None if the job keeps its batches.
     floor: int | None = None
-    #: Number of batches of a stream from its floor on that there may be.
-    room: int = 0
-    #: Highest `end` a stream ever had.
-    most: int = 0
+    #: Size of a stream's buffer: number of batches, from the floor on, that may be recorded.
+    buffer_batches: int = 0
+    #: Highest `end` that a stream ever had.
+    highest_end: int = 0
     #: Number of batches below a stream's floor that could not be made.
-    lost: int = 0
+    skipped: int = 0
 
     @classmethod
     def from_hash(cls, found: Mapping[str, str]) -> Self:
         """Return the state kept in a Redis hash."""
         numbers = {name: int(found[name]) for name in _NUMBERS if name in found}
-        return cls(waiting=found.get("waiting", ""), closed="closed" in found, **numbers)
+        return cls(queued_task=found.get("queued_task", ""), cancelled="cancelled" in found, **numbers)
 
     @property
     def mapping(self) -> dict[Any, Any]:
-        """The fields that a transaction that issues a shard writes."""
-        issued: dict[Any, Any] = {"shards": self.shards, "end": self.end, "waiting": self.waiting}
+        """Return the fields that a transaction that issues a shard writes."""
+        issued: dict[Any, Any] = {"shards": self.shards, "end": self.end, "queued_task": self.queued_task}
         if self.floor is not None:
-            issued |= {"floor": self.floor, "room": self.room, "most": max(self.most, self.end)}
+            highest_end = max(self.highest_end, self.end)
+            issued |= {"floor": self.floor, "buffer_batches": self.buffer_batches, "highest_end": highest_end}
         return issued
 
 
 class IssuedShardsRepository:
-    """Reads and writes how much of each job is issued. `redis` must decode responses."""
+    """Reads and writes the IssuedShards of jobs. `redis` must decode responses."""
 
-    def __init__(self, redis: "Redis") -> None:
+    def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis  # redis-py types its answers as sync-or-async unions; each method states its own
 
     def get(self, job_id: str, pipe: Pipeline) -> IssuedShards | None:
-        """Return what of a job is issued; None if there is no such job. The transaction `pipe` fails if it changes."""
+        """Return the issued shards of a job; None if the job does not exist.
+
+        The transaction `pipe` fails if they change meanwhile.
+        """
         pipe.watch(keys.issued(job_id))
         found = self._redis.hgetall(keys.issued(job_id))
         return IssuedShards.from_hash(found) if found else None
 
     def put(self, job_id: str, issued: IssuedShards, pipe: Pipeline) -> None:
-        """Record what is issued, within the transaction `pipe`."""
+        """Record the issued shards of a job, within the transaction `pipe`."""
         pipe.hset(keys.issued(job_id), mapping=issued.mapping)

@@ -1,4 +1,4 @@
-"""The status of a job, derived from what is recorded of it."""
+"""Derives the status of a job from its records."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from afmbatch.sampling.plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class RecordedState:
-    """Everything recorded of a job at one moment."""
+    """The records of a job, read at one moment."""
 
     #: The job's hash: see `keys.job`.
     job: dict[str, str]
@@ -19,7 +19,7 @@ class RecordedState:
     failed: int
     #: JSON of the first failures.
     errors: list[str]
-    #: Hash of its IssuedShards.
+    #: The hash of the job's IssuedShards.
     issued: dict[str, str]
     #: Number of batch records.
     recorded: int
@@ -36,32 +36,33 @@ def derive_status(recorded: RecordedState, now: float) -> JobStatus:
     job, issued = recorded.job, IssuedShards.from_hash(recorded.issued)
     record = JobRecord.model_validate_json(job["record"])
     plan = Plan(record)
-    started, since, last, cancelled = map(recorded.time, ("started", "since", "last", "cancelled"))
+    started, resumed, changed, cancelled = map(recorded.time, ("started", "resumed", "changed", "cancelled"))
     if issued.floor is None:
         done, samples_done = recorded.done, int(job["samples"])
     else:  # a batch that was made again after a rewind is counted once
-        done = recorded.recorded + issued.floor - issued.lost + recorded.acknowledged
+        done = recorded.recorded + issued.floor - issued.skipped + recorded.acknowledged
         samples_done = min(done * record.spec.batch_size, plan.samples)
-    before = int(job.get("before", 0))
+    samples_before = int(job.get("samples_before", 0))
     if done == plan.batches:
         state = State.DONE
     elif cancelled is not None:
         state = State.CANCELLED
     elif done + recorded.failed == plan.batches:
         state = State.FAILED
-    elif issued.floor is not None and not issued.waiting and issued.end <= done + recorded.failed:
+    elif issued.floor is not None and not issued.queued_task and issued.end <= done + recorded.failed:
         state = State.PAUSED
     else:
         state = State.QUEUED if started is None else State.RUNNING
     finished = None
     if state.final:
-        finished = max(t for t in (last, cancelled, record.created_at) if t is not None)
+        finished = max(t for t in (changed, cancelled, record.created_at) if t is not None)
     rate = None
-    if since is not None and samples_done > before:
-        rate = (samples_done - before) / max((last if state.final and last else now) - since, 1e-6)
+    if resumed is not None and samples_done > samples_before:
+        end = changed if state.final and changed else now
+        rate = (samples_done - samples_before) / max(end - resumed, 1e-6)
     return JobStatus(
         **dict(record),
-        recipe=job["keys"].rpartition(":")[2],  # as posted: the engine version may have changed since
+        recipe=job["recipe_keys"].rpartition(":")[2],  # the id when it was posted: the engine version may have changed
         state=state,
         counts=Counts(
             samples=None if plan.recipe.endless else plan.samples,

@@ -1,7 +1,6 @@
-"""Records of jobs in Redis. The state of a job is derived from what is recorded, never stored.
+"""Records of jobs in Redis. The state of a job is derived from its records and never stored.
 
-Everything of a job is under its own keys, so that a deleted job leaves nothing behind and a late worker cannot bring it
-back.
+Each job has its own keys, so that a deleted job leaves nothing behind and a late worker cannot bring it back.
 """
 
 import time
@@ -23,14 +22,17 @@ _MAX_SHOWN_ERRORS = 100
 class JobRepository:
     """Reads and writes the records of jobs. `redis` must decode responses."""
 
-    def __init__(self, redis: "Redis") -> None:
+    def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis  # redis-py types its answers as sync-or-async unions; each method states its own
         self._mark_started = redis.register_script(script("mark_started"))
         self._cancel = redis.register_script(script("cancel_job"))
         self._remove = redis.register_script(script("remove_job"))
 
     def find_by_recipe(self, recipe_id: str, parent: str | None, pipe: Pipeline | None = None) -> str | None:
-        """Return the id of the job made last for a recipe. The transaction `pipe` fails if another comes meanwhile."""
+        """Return the id of the last job that was posted for a recipe; None if there is none.
+
+        The transaction `pipe` fails if another job is posted for the recipe meanwhile.
+        """
         key = keys.recipe(recipe_id, parent)
         if pipe is not None:
             pipe.watch(key)
@@ -38,26 +40,30 @@ class JobRepository:
         return found
 
     def add(self, record: JobRecord, pipe: Pipeline) -> None:
-        """Record a new job within the transaction `pipe`. A job that has a parent is not listed."""
+        """Record a new job within the transaction `pipe`. Lists of jobs leave out jobs that have a parent."""
         key = keys.recipe(record.recipe_id, record.parent)
-        pipe.hset(keys.job(record.id), mapping={"record": record.model_dump_json(), "samples": 0, "keys": key})
+        pipe.hset(keys.job(record.id), mapping={"record": record.model_dump_json(), "samples": 0, "recipe_keys": key})
         pipe.set(key, record.id)
         if record.parent is None:
             pipe.zadd(keys.JOBS, {record.id: record.created_at})
         else:
-            pipe.hset(keys.job(record.id), "among", keys.children(record.parent))
+            pipe.hset(keys.job(record.id), "siblings", keys.children(record.parent))
             pipe.sadd(keys.children(record.parent), record.id)
 
     def extend(self, record: JobRecord, pipe: Pipeline) -> None:
         """Replace the record of a job by a longer one, within the transaction `pipe`, which watches the job."""
-        recipe_keys, samples = self._redis.hmget(keys.job(record.id), "keys", "samples")
+        recipe_keys, samples = self._redis.hmget(keys.job(record.id), "recipe_keys", "samples")
         key = keys.recipe(record.recipe_id, record.parent)
         pipe.hset(
             keys.job(record.id),
-            mapping={"record": record.model_dump_json(), "keys": f"{recipe_keys} {key}", "before": samples},
+            mapping={
+                "record": record.model_dump_json(),
+                "recipe_keys": f"{recipe_keys} {key}",
+                "samples_before": samples,
+            },
         )
-        pipe.hdel(keys.job(record.id), "since", "cancelled")  # it may have been cancelled during its last batch
-        pipe.hdel(keys.issued(record.id), "closed")
+        pipe.hdel(keys.job(record.id), "resumed", "cancelled")  # the job may have been cancelled during its last batch
+        pipe.hdel(keys.issued(record.id), "cancelled")
         pipe.set(key, record.id)
 
     def get(self, job_id: str) -> JobRecord:
@@ -105,11 +111,11 @@ class JobRepository:
         return [derive_status(state, now) for state in states if state.job]
 
     def mark_started(self, job_id: str) -> None:
-        """Record that a worker has begun with a job."""
+        """Record that a worker has begun with a job. Calls count once after the job was posted or extended."""
         self._mark_started(keys=[keys.job(job_id)], args=[time.time()])
 
     def cancel(self, job_id: str) -> None:
-        """Record that no further batches of a job are to be made."""
+        """Cancel a job: no further batches of it are issued or made."""
         self._cancel(keys=[keys.job(job_id), keys.issued(job_id)], args=[time.time()])
 
     def is_wanted(self, job_id: str) -> bool:

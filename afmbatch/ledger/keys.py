@@ -1,10 +1,10 @@
-"""Every Redis key of the service and its workers, on one screen. RQ's own keys start with `rq:`."""
+"""The Redis keys of the service and its workers. RQ's own keys start with `rq:`."""
 
 DATASETS = "afmbatch:datasets"  # zset: dataset id → creation time
 JOBS = "afmbatch:jobs"  # zset: job id → creation time
 WORKERS = "afmbatch:workers"  # set: worker names
 SWEEP_LOCK = "afmbatch:sweeping"  # string with expiry: held by the worker that looks for tasks of dead workers
-EVENTS = "afmbatch:events"  # channel: "<job id> [<batch> …]", the batches that changed; none: the whole job
+EVENTS = "afmbatch:events"  # channel: "<job id> [<batch> …]", the batches that changed; without batches, the whole job
 
 
 def dataset(dataset_id: str) -> str:
@@ -13,8 +13,9 @@ def dataset(dataset_id: str) -> str:
 
 
 def job(job_id: str) -> str:
-    """hash: record (JobRecord), keys (its recipe keys, oldest first), among (the children set it is in), started,
-    since (when work resumed), before (samples done by then), last, cancelled, samples, flagged, flag:<name>, recorded.
+    """hash: record (JobRecord), recipe_keys (oldest first), siblings (the children set that the job is in), started,
+    resumed (when a worker began after the job was posted or extended), samples_before (samples recorded before it was
+    extended), changed (when a batch was last recorded), cancelled, samples, flagged, flag:<name>, recorded; Unix times.
     """
     return f"afmbatch:job:{job_id}"
 
@@ -41,7 +42,7 @@ def failed(job_id: str) -> str:
 
 def issued(job_id: str) -> str:
     """hash: IssuedShards."""
-    return f"{job(job_id)}:issue"
+    return f"{job(job_id)}:issued"
 
 
 def acknowledged(job_id: str) -> str:

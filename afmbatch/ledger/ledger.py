@@ -1,4 +1,4 @@
-"""The ledger: the state of datasets, jobs, batches and workers in Redis, one repository for each."""
+"""The ledger: the records of datasets, jobs, batches and workers in Redis, with one repository for each."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -18,7 +18,7 @@ from afmbatch.ledger.workers import WorkerRepository
 class Ledger:
     """The repositories on one Redis connection."""
 
-    redis: "Redis"
+    redis: Redis
     datasets: DatasetRepository
     jobs: JobRepository
     batches: BatchRepository
@@ -28,7 +28,7 @@ class Ledger:
     idempotency_keys: IdempotencyKeys
 
     @classmethod
-    def on(cls, redis: "Redis") -> Self:
+    def on(cls, redis: Redis) -> Self:
         """Return the ledger on a connection, which must decode responses."""
         return cls(
             redis=redis,
@@ -42,5 +42,5 @@ class Ledger:
         )
 
     def ping(self) -> None:
-        """Raise redis.RedisError unless the server answers."""
+        """Ask the server for an answer. Raises redis.RedisError if there is none."""
         self.redis.ping()

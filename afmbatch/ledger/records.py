@@ -1,4 +1,4 @@
-"""What the ledger tells about jobs, batches and workers: pydantic models, ready for JSON."""
+"""The records of jobs, batches, datasets and workers that the ledger keeps, as pydantic models."""
 
 from enum import StrEnum
 
@@ -9,142 +9,169 @@ from afmbatch.spec.model import Model
 
 
 class State(StrEnum):
-    """A job's state. Never stored: it follows from what is recorded."""
+    """The state of a job. It is never stored: `afmbatch.ledger.job_status` derives it from the records."""
 
-    QUEUED = "queued"  # nothing has started
+    QUEUED = "queued"  # no worker has begun
     RUNNING = "running"
     PAUSED = "paused"  # a stream whose buffer is full
     DONE = "done"  # every batch can be downloaded
-    FAILED = "failed"  # every batch is accounted for, and some could not be made
+    FAILED = "failed"  # no batch is missing, but some could not be made
     CANCELLED = "cancelled"
 
     @property
     def final(self) -> bool:
-        """Whether nothing more will happen."""
+        """Return whether the job has ended."""
         return self in (State.DONE, State.FAILED, State.CANCELLED)
 
 
 class Flags(Model):
-    """How many images have each quality flag; one image may have several."""
+    """The number of images that have each quality flag; one image may have several."""
 
-    not_converged: int = Field(default=0, description="The relaxation did not converge somewhere.")
+    not_converged: int = Field(
+        default=0, description="Number of images in which the relaxation of the probe particle did not converge."
+    )
     left: int = Field(
         default=0,
-        description="The probe particle went above its tip, further sideways than its bond is long, or past an atom.",
+        description="Number of images in which the probe particle left its place: it rose above the tip, moved further "
+        "sideways than its bond is long, or passed an atom.",
     )
-    no_iso_surface: int = Field(default=0, description="A descriptor found no iso-surface.")
-    not_finite: int = Field(default=0, description="A value is not finite.")
+    no_iso_surface: int = Field(default=0, description="Number of images for which a descriptor found no iso-surface.")
+    not_finite: int = Field(default=0, description="Number of images with a value that is infinite or not a number.")
 
 
 class BatchRecord(Model):
     """A batch that can be downloaded."""
 
-    batch: int = Field(description="Its number in the job.")
-    samples: int = Field(description="How many samples are in it.")
-    bytes: int = Field(description="Size of the npz file.")
-    sha256: str = Field(description="Content hash of the npz file, hexadecimal; also its ETag.")
-    flagged: int = Field(default=0, description="Images in it with any quality flag.")
+    batch: int = Field(description="Number of the batch in the job, from 0.")
+    samples: int = Field(description="Number of samples in the batch.")
+    bytes: int = Field(description="Size of the npz file, in bytes.")
+    sha256: str = Field(description="SHA-256 of the npz file, hexadecimal. It is the file's ETag as well.")
+    flagged: int = Field(default=0, description="Number of images in the batch that have any quality flag.")
     flags: dict[str, int] = Field(
-        default={}, description="How many images have which; those that none has are left out."
+        default={}, description="Number of images that have each quality flag; flags that no image has are left out."
     )
 
 
 class BatchFailure(Model):
     """A batch that could not be made."""
 
-    batch: int = Field(description="Its number in the job.")
-    sample: int | None = Field(default=None, description="Number of the sample at fault, where known.")
-    error: str = Field(description="What went wrong.")
+    batch: int = Field(description="Number of the batch in the job, from 0.")
+    error: str = Field(description="Reason for which the batch could not be made.")
 
 
 class Counts(Model):
-    """How far a job is."""
+    """The progress of a job."""
 
-    samples: int | None = Field(description="Samples the job makes; null: a stream without end.")
-    samples_done: int = Field(description="Samples in batches that are done.")
-    batches: int | None = Field(description="Batches the job makes; null: a stream without end.")
-    batches_done: int = Field(description="Batches that can be downloaded or, of a stream, were acknowledged.")
-    batches_failed: int = Field(description="Batches that could not be made.")
-    flagged: int = Field(default=0, description="Images in recorded batches with any quality flag.")
-    flags: Flags = Flags()
+    samples: int | None = Field(description="Number of samples that the job makes; null if it has no end.")
+    samples_done: int = Field(description="Number of samples in the batches that are done.")
+    batches: int | None = Field(description="Number of batches that the job makes; null if it has no end.")
+    batches_done: int = Field(
+        description="Number of batches that can be downloaded or, in a stream, were acknowledged."
+    )
+    batches_failed: int = Field(description="Number of batches that could not be made.")
+    flagged: int = Field(default=0, description="Number of images in the batches done that have any quality flag.")
+    flags: Flags = Field(
+        default=Flags(), description="Number of images in the batches done that have each quality flag."
+    )
 
 
 class JobRecord(Recipe):
-    """A job as it was posted, and extended."""
+    """A job as it was posted and extended."""
 
-    id: str = Field(examples=["job-1f0c6f5e"])
-    created_at: float = Field(description="Unix time, s.")
-    parent: str | None = Field(default=None, description="The job that this is a single sample of; null: of none.")
+    id: str = Field(description="Id of the job.", examples=["job-1f0c6f5e"])
+    created_at: float = Field(description="Time at which the job was posted, Unix time in seconds.")
+    parent: str | None = Field(
+        default=None,
+        description="Id of the job of which this job makes single samples; null for a job that was posted.",
+    )
 
 
 class JobStatus(JobRecord):
-    """A job and how far it is."""
+    """A job and its progress."""
 
     recipe: str = Field(
         description="Hash of the recipe: spec, seed, datasets, extents and engine version.", examples=["rc-0"]
     )
-    state: State
-    counts: Counts
-    started_at: float | None = Field(description="Unix time at which a worker began, s.")
-    finished_at: float | None = Field(description="Unix time of the last event of a job in a final state, s.")
-    samples_per_second: float | None = Field(
-        description="Rate since the job started, or went on after it was extended."
+    state: State = Field(
+        description="State of the job. A paused job is a stream whose buffer is full; a failed job has batches that "
+        "could not be made, and its other batches can be downloaded."
     )
-    eta_seconds: float | None = Field(description="Time left at that rate, s.")
-    errors: tuple[BatchFailure, ...] = Field(description="The first failed batches (at most 100).")
+    counts: Counts = Field(description="Progress of the job in samples, batches and flagged images.")
+    started_at: float | None = Field(
+        description="Time at which a worker began with the job, Unix time in seconds; null before."
+    )
+    finished_at: float | None = Field(
+        description="Time at which the job reached its final state, Unix time in seconds; null before."
+    )
+    samples_per_second: float | None = Field(
+        description="Mean rate since the job started, or since it resumed after an extension, in samples per second; "
+        "null before the first batch."
+    )
+    eta_seconds: float | None = Field(
+        description="Estimated time until the job is done at that rate, in seconds; null if there is no rate, and for "
+        "a job that has ended or has no end."
+    )
+    errors: tuple[BatchFailure, ...] = Field(
+        description="Batches that could not be made, in the order of their numbers; at most 100 are listed."
+    )
 
 
 class WorkerRecord(Model):
     """A live worker."""
 
-    name: str
-    host: str
-    pid: int
-    device: str = Field(description="Name of its OpenCL device.")
-    device_kind: str = Field(description="'gpu', 'cpu' or 'other'.")
-    compute_units: int
-    memory_bytes: int
-    engine: str = Field(description="Engine version.")
-    started_at: float = Field(description="Unix time, s.")
-    shard: str | None = Field(default=None, description="What it is working on.")
-    samples_done: int = Field(default=0, description="Samples it has recorded.")
+    name: str = Field(description="Name of the worker, unique among all workers that ever ran.")
+    host: str = Field(description="Name of the host that the worker runs on.")
+    pid: int = Field(description="Process id of the worker on its host.")
+    device: str = Field(description="Name of the worker's OpenCL device.")
+    device_kind: str = Field(description="Kind of the device: 'gpu', 'cpu' or 'other'.")
+    compute_units: int = Field(description="Number of compute units of the device.")
+    memory_bytes: int = Field(description="Global memory of the device, in bytes.")
+    engine: str = Field(description="Version of the engine; it changes whenever the bytes of any sample change.")
+    started_at: float = Field(description="Time at which the worker started, Unix time in seconds.")
+    shard: str | None = Field(
+        default=None,
+        description="Id of the task that the worker is working on: job id and shard number; null if it is idle.",
+    )
+    samples_done: int = Field(default=0, description="Number of samples that the worker has recorded.")
     pixels_per_second: float | None = Field(
         default=None,
-        description="Image pixels it made a second while busy, of late; null before its first batch.",
+        description="Recent rate of the worker while it was busy, in image pixels per second; null before its first "
+        "batch.",
     )
 
 
 class StructureKind(Model):
-    """Structures of a dataset that are alike in what a job may ask of them."""
+    """Structures of a dataset that consist of the same elements and have the same properties."""
 
-    elements: tuple[int, ...] = Field(description="Atomic numbers of the elements in each of them, ascending.")
-    charged: bool = Field(description="Whether they have point charges.")
-    lattice: bool = Field(description="Whether they have lattice vectors.")
-    structures: int = Field(description="How many there are.")
-    examples: tuple[str, ...] = Field(description="Names of the first few.")
+    elements: tuple[int, ...] = Field(description="Atomic numbers of the elements in each structure, ascending.")
+    charged: bool = Field(description="True if the structures have point charges.")
+    lattice: bool = Field(description="True if the structures have lattice vectors.")
+    structures: int = Field(description="Number of structures of this kind.")
+    examples: tuple[str, ...] = Field(description="Names of the first structures of this kind.")
 
 
 class DatasetSummary(Model):
-    """A dataset, as lists of them show it."""
+    """A dataset as it is listed."""
 
     id: str = Field(
-        description="Follows from the content: the same structures under the same names have the same id.",
+        description="Id of the dataset. It follows from the content: the same structures under the same names have the "
+        "same id.",
         examples=["ds-0"],
     )
-    structures: int
-    atoms: int
-    elements: tuple[str, ...] = Field(description="Symbols of the elements in it.")
-    created_at: float = Field(description="Unix time, s.")
+    structures: int = Field(description="Number of structures in the dataset.")
+    atoms: int = Field(description="Number of atoms of all structures of the dataset.")
+    elements: tuple[str, ...] = Field(description="Symbols of the elements in the dataset.")
+    created_at: float = Field(description="Time at which the dataset was first uploaded, Unix time in seconds.")
 
 
 class DatasetRecord(DatasetSummary):
-    """A dataset: structures to make jobs of."""
+    """A dataset: structures that jobs make samples of."""
 
     kinds: tuple[StructureKind, ...] = Field(
-        description="The kinds of structures in it, together all of them, the most frequent first."
+        description="Kinds of structures in the dataset, the most frequent kind first. Every structure is of one kind."
     )
 
     @property
     def summary(self) -> DatasetSummary:
-        """Without its kinds, which may be thousands."""
+        """Return the dataset without its kinds, of which there may be thousands."""
         return DatasetSummary(**{name: getattr(self, name) for name in DatasetSummary.model_fields})

@@ -1,4 +1,4 @@
-"""Lua scripts by name. Each is a file in `scripts/`; its first line of code names its keys."""
+"""Reads Lua scripts by name. Each is a file in `scripts/`; its first line of code names its keys."""
 
 import re
 from functools import cache
@@ -9,7 +9,7 @@ _INCLUDE = re.compile(r"^-- include (\S+)$", re.MULTILINE)
 
 @cache
 def script(name: str) -> str:
-    """Return the text of a script, its includes in place."""
+    """Return the text of a script, with its includes in place."""
     return _INCLUDE.sub(lambda found: _read(found[1]), _read(f"{name}.lua"))
 
 

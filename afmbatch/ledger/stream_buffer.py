@@ -1,7 +1,7 @@
-"""The buffer of a stream: which batches its readers have acknowledged, and which are to be made again.
+"""The buffers of streams in Redis: their readers acknowledge batches, and may rewind to have them again.
 
 Batches below a stream's floor are acknowledged or could not be made; acknowledged batches above it are in a sorted set.
-A stream has no bitmap of recorded batches: it may go on without end, and its buffer is all there is of it.
+A stream has no bitmap of recorded batches: it may have no end, and only the batches in its buffer are kept.
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ from afmbatch.ledger.scripts import script
 class StreamBuffer:
     """Acknowledges and rewinds batches of streams. `redis` must decode responses."""
 
-    def __init__(self, redis: "Redis") -> None:
+    def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis  # redis-py types its answers as sync-or-async unions; each method states its own
         self._acknowledge = redis.register_script(script("acknowledge"))
         self._raise_floor = redis.register_script(script("raise_floor"))
 
     def raise_floor(self, job_id: str) -> None:
-        """Raise a stream's floor past batches that could not be made. Other jobs have no floor and stay as they are."""
+        """Raise a stream's floor past batches that could not be made. Jobs that are no streams are not changed."""
         self._raise_floor(keys=_keys(job_id))
 
     def acknowledge(self, job_id: str, batches: Sequence[int]) -> list[BatchRecord]:
@@ -34,17 +34,17 @@ class StreamBuffer:
         return decode_records([text.encode() for text in texts])
 
     def is_acknowledged(self, job_id: str, batch: int) -> bool:
-        """Return whether a batch of a stream was acknowledged or passed over."""
+        """Return whether a batch of a stream was acknowledged, or lies below its floor."""
         floor = self._redis.hget(keys.issued(job_id), "floor")
         if floor is None or batch < int(floor):
             return floor is not None
         return self._redis.zscore(keys.acknowledged(job_id), batch) is not None
 
     def rewind(self, job_id: str, batch: int, shard: int, start: int, pipe: Pipeline) -> None:
-        """Make everything of a stream from a batch on available again, within the transaction `pipe`.
+        """Make all batches of a stream from `batch` on available again, within the transaction `pipe`.
 
-        shard: number of the batch's shard; start: first batch of that shard. The script answers the records whose
-        files are to be deleted, for `decode_records`.
+        shard: number of the batch's shard; start: first batch of that shard. The script returns the records whose
+        files are to be deleted; `decode_records` reads them.
         """
         names = _keys(job_id)
         pipe.eval(script("rewind"), len(names), *names, str(batch), str(shard), str(start))

@@ -1,8 +1,9 @@
 """The RQ queue between service and workers: its name, its tasks and their options.
 
-A task is a shard: its arguments are (job id, shard index) and nothing else. It is enqueued by name, so that the service
-needs no worker to be installed. The worker decides whether a lost task is tried again (`worker.control.retry_policy`),
-since progress counts there, not tries alone. `afmbatch.ledger.shard_scheduler` decides when a shard is enqueued.
+A task is a shard: its arguments are (job id, shard number) and nothing else. It is enqueued by name, so that the
+service needs no worker to be installed. `afmbatch.ledger.shard_scheduler` decides when a shard is enqueued,
+`afmbatch.ledger.leases` keeps the tasks in progress, and `worker.control.retry_policy` decides how often a task is
+tried. No other file but `worker.control.queue_worker` knows RQ's keys.
 """
 
 from typing import Any
@@ -16,9 +17,11 @@ from afmbatch.ledger.scripts import script
 from afmbatch.settings import Settings
 
 QUEUE = "afmbatch"
-RUN_SHARD = "worker.control.shards.run_shard"
+RUN_SHARD = "worker.control.tasks.run_shard"
 FRONT_PRIORITY = 11  # above every priority a job may have
-_NO_TIMEOUT = -1  # RQ's alarm can't interrupt a kernel; the worker watches every batch instead
+#: RQ must never give a task up: the retry policy does, and resets the count at each loss.
+RETRIES = 1_000_000
+_NO_TIMEOUT = -1  # RQ's alarm cannot interrupt a kernel; the worker watches every batch instead
 _TASK_PREFIX = Job.key_for("")
 
 
@@ -37,12 +40,8 @@ def task_id(job_id: str, shard: int, rewound: int = 0) -> str:
     return f"{job_id}-{shard}" if rewound == 0 else f"{job_id}-{shard}-{rewound}"
 
 
-def enqueue_shard(
-    queue: Queue, job_id: str, shard: int, task: str, priority: int, settings: Settings, pipe: Pipeline
-) -> None:
+def enqueue_shard(queue: Queue, job_id: str, shard: int, task: str, priority: int, pipe: Pipeline) -> None:
     """Enqueue a shard under this task id, within the transaction `pipe`, behind all tasks of at least its priority."""
-    # An interval would need a scheduler. Retries go to the front: work in progress is finished before new work.
-    retry = Retry(settings.shard_tries - 1, enqueue_at_front=True) if settings.shard_tries > 1 else None
     data = Queue.prepare_data(
         RUN_SHARD,
         args=(job_id, shard),
@@ -50,7 +49,8 @@ def enqueue_shard(
         result_ttl=0,
         job_id=task,
         description=task,
-        retry=retry,
+        # Retries go to the front: work in progress is finished before new work. An interval would need a scheduler.
+        retry=Retry(RETRIES, enqueue_at_front=True),
     )
     queue.enqueue_many([data], pipeline=pipe)
     pipe.eval(script("place_task"), 1, queue.key, _TASK_PREFIX, priority)
@@ -64,3 +64,9 @@ def remove_tasks(queue: Queue, job_id: str) -> None:
 def remove_task(queue: Queue, task: str, pipe: Pipeline) -> None:
     """Remove one task, within the transaction `pipe`, if no worker has taken it."""
     pipe.eval(script("remove_task"), 2, queue.key, Job.key_for(task), task)
+
+
+def requeue_popped_task(queue: Queue, task: str) -> None:
+    """Put a task back whose worker died between popping it and holding a lease on it. Raises redis.RedisError."""
+    keys = queue.intermediate_queue_key, queue.key, Job.key_for(task)
+    queue.connection.eval(script("requeue_popped_task"), len(keys), *keys, task)

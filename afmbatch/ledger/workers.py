@@ -11,7 +11,7 @@ from afmbatch.ledger.records import WorkerRecord
 class WorkerRepository:
     """Reads and writes the records of live workers. `redis` must decode responses."""
 
-    def __init__(self, redis: "Redis") -> None:
+    def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis  # redis-py types its answers as sync-or-async unions; each method states its own
 
     def announce(self, worker: WorkerRecord, seconds: float) -> None:

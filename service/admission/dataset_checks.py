@@ -65,7 +65,7 @@ def find_conflicts(spec: JobSpec, dataset: DatasetRecord) -> list[StructureConfl
 
 def _checks(spec: JobSpec, select: SelectKinds) -> Iterator[StructureConflict]:
     """Yield a conflict for each check; it has no structures if the check is passed."""
-    if spec.force_field.charges == "dataset":
+    if spec.force_field.needs_charges:
         yield StructureConflict(
             field="force_field.charges",
             value="dataset",

@@ -19,7 +19,7 @@ def extended_by_epochs(recipe: Recipe, epochs: int, settings: Settings) -> Recip
 
 def extended_by_molecules(recipe: Recipe, dataset: DatasetRecord, settings: Settings) -> Recipe:
     """Return the recipe with another dataset. Raises InvalidInput."""
-    extended = recipe.with_molecules(dataset.id, dataset.structures)
+    extended = recipe.with_molecules(dataset.id, dataset.structures, dataset.atoms)
     errors = [
         FieldError("dataset", dataset.id, conflict.describe(dataset), conflict.accepted_dataset)
         for conflict in find_conflicts(recipe.spec, dataset)

@@ -77,13 +77,13 @@ def _check_device_memory(spec: JobSpec, settings: Settings) -> list[FieldError]:
     nx, ny = spec.image_dim
     image = 4 * nx * ny * spec.scan.n_out
     maps = file_bytes(spec, 1) - image * len(spec.tips)
-    rows = min(nx, _MIN_ROWS) * image // nx * (2 if spec.noise.alters else 1)
+    rows = min(nx, _MIN_ROWS) * image // nx * (2 if spec.noise else 1)
     given, dim = f"{len(spec.descriptors)} descriptors", str(list(spec.scan.dim))
     held = [
         ("descriptors", given, "the maps of a sample take", maps, "fewer or smaller descriptors"),
         ("scan.dim", dim, f"{_MIN_ROWS} rows of an image take", rows, "fewer pixels along y or fewer heights"),
     ]
-    if spec.noise.alters:
+    if spec.noise:
         held.append(
             ("scan.dim", dim, "an image, undivided for its noise, takes", 2 * image, "a smaller image or a crop")
         )

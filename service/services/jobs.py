@@ -114,7 +114,7 @@ class JobService:
     def _create(self, spec: JobSpec, job_id: str) -> tuple[JobStatus, bool]:
         def recipe_of(pipe: Pipeline) -> Recipe:
             dataset = dataset_of_spec(self._ledger, spec.dataset, pipe)
-            plan = Plan(Recipe.of(spec, dataset.structures))
+            plan = Plan(Recipe.of(spec, dataset.structures, dataset.atoms))
             admission = Admission.check(plan, dataset, self._settings)
             if not admission.accepted:
                 raise InvalidInput(*admission.field_errors)

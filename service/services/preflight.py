@@ -27,7 +27,7 @@ class PreflightService:
         Raises InvalidInput if there is no such dataset.
         """
         dataset = dataset_of_spec(self._ledger, spec.dataset, None)
-        plan = Plan(Recipe.of(spec, dataset.structures))
+        plan = Plan(Recipe.of(spec, dataset.structures, dataset.atoms))
         existing = self._factory.find(plan.recipe)
         admission = Admission.check(plan, dataset, self._settings)
         report = make_report(plan, dataset, admission, self._settings, self._ledger.workers.live(), existing)

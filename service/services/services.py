@@ -39,7 +39,7 @@ class Services:
     @classmethod
     def on(cls, settings: Settings, ledger: Ledger, store: ObjectStore, queue: Queue, notifier: JobNotifier) -> Self:
         """Return the services on these connections."""
-        scheduler = ShardScheduler(queue, ledger, settings)
+        scheduler = ShardScheduler(queue, ledger)
         factory = JobFactory(ledger, queue, scheduler)
         jobs = JobService(ledger, store, queue, scheduler, factory, settings)
         return cls(

@@ -59,7 +59,11 @@ def _field_error(error: ErrorDetails, schema: Schema) -> FieldError:
         case "value_error" if _is_file(node.schema):
             return FieldError(node.path, shorten(error["input"]), "it is text, not a file", "a part with a file name")
         case _:
-            reason = re.sub(r"^\w+ should ", "it should ", error["msg"]).replace(" after validation", "")
+            reason = (
+                re.sub(r"^\w+ should ", "it should ", error["msg"])
+                .replace(" after validation", "")
+                .replace("tuple", "list")
+            )
             return FieldError(node.path or "body", shorten(error["input"]), reason, _describe(node.schema, schema))
 
 

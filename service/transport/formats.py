@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from starlette.concurrency import iterate_in_threadpool
 
 from afmbatch.storage import batch_file as batch
-from afmbatch.storage import zip_writer as stored_zip
-from afmbatch.storage.npz_reader import Npz
-from afmbatch.storage.zip_writer import PIECE_BYTES, Piece
+from afmbatch.storage.npz_reader import NpzReader
+from afmbatch.storage.zip_writer import CHUNK_BYTES, Chunk, zip_chunks
 
 TAR_MEDIA_TYPE = "application/x-tar"
 _ZSTD_LEVEL = 3  # zstd's own default
@@ -83,21 +82,21 @@ class BatchFormat:
         finally:
             file.close()
 
-    def _pieces(self, file: IO[bytes]) -> Iterator[Piece]:
+    def _pieces(self, file: IO[bytes]) -> Iterator[Chunk]:
         match self.container, self.precision:
             case Container.WEBDATASET, _:
-                return _tar(Npz(file), self.precision)
+                return _tar(NpzReader(file), self.precision)
             case _, Precision.F2:
-                return _half_precision_npz(Npz(file))
+                return _half_precision_npz(NpzReader(file))
         return _unchanged(file)
 
 
-def _unchanged(file: IO[bytes]) -> Iterator[Piece]:
-    while piece := bytes(file.read(PIECE_BYTES)):
+def _unchanged(file: IO[bytes]) -> Iterator[Chunk]:
+    while piece := bytes(file.read(CHUNK_BYTES)):
         yield piece
 
 
-def _compress(pieces: Iterable[Piece]) -> Iterator[Piece]:
+def _compress(pieces: Iterable[Chunk]) -> Iterator[Chunk]:
     compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compressobj()
     for piece in pieces:
         if compressed := compressor.compress(piece):
@@ -116,23 +115,23 @@ def _is_image(name: str) -> bool:
     return name == "afm" or (name.startswith("desc") and name != "desc_names")
 
 
-def _half_precision_npz(npz: Npz) -> Iterator[Piece]:
-    return stored_zip.pieces((f"{name}.npy", _half_precision_npy(npz, name)) for name in npz.arrays)
+def _half_precision_npz(npz: NpzReader) -> Iterator[Chunk]:
+    return zip_chunks((f"{name}.npy", _half_precision_npy(npz, name)) for name in npz.arrays)
 
 
-def _half_precision_npy(npz: Npz, name: str) -> Iterator[Piece]:
+def _half_precision_npy(npz: NpzReader, name: str) -> Iterator[Chunk]:
     location = npz.arrays[name]
     yield batch.npy_header(np.dtype("<f2") if _is_image(name) else location.dtype, location.shape)
     if not location.shape:
         yield npz.whole(name).tobytes()
         return
-    step = max(1, PIECE_BYTES // max(1, location.row_bytes))
+    step = max(1, CHUNK_BYTES // max(1, location.row_bytes))
     for begin in range(0, location.shape[0], step):
         rows = npz.rows(name, begin, min(begin + step, location.shape[0]))
         yield _convert_precision(name, rows, Precision.F2).tobytes()
 
 
-def _tar(npz: Npz, precision: Precision) -> Iterator[Piece]:
+def _tar(npz: NpzReader, precision: Precision) -> Iterator[Chunk]:
     """Yield a WebDataset tar.
 
     An entry is named by its sample's number in the job, a dot, and `<array>.npy` for images and atoms or `json` for
@@ -167,7 +166,7 @@ def _json_value(array: NDArray[Any]) -> Any:
     return array.tolist()
 
 
-def _tar_entry(name: str, *contents: bytes) -> Iterator[Piece]:
+def _tar_entry(name: str, *contents: bytes) -> Iterator[Chunk]:
     info = tarfile.TarInfo(name)  # dated 1970, because the bytes must not depend on the time
     info.size = sum(map(len, contents))
     yield info.tobuf(tarfile.USTAR_FORMAT)

@@ -5,14 +5,14 @@ import pickle
 import numpy as np
 import pytest
 
-from afmbatch.storage.batch_file import pieces
+from afmbatch.storage.batch_file import npz_chunks
 from afmbatch_client import Batch
 
 
 @pytest.fixture
 def batch():
     arrays = {"afm": np.ones((2, 1, 3), np.float32), "meta": np.array('{"format": 1}')}
-    return Batch(7, "0" * 64, np.frombuffer(bytearray(b"".join(pieces(arrays))), np.uint8))
+    return Batch(7, "0" * 64, np.frombuffer(bytearray(b"".join(npz_chunks(arrays))), np.uint8))
 
 
 def test_arrays_by_name(batch):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from afmbatch.storage.batch_file import pieces
+from afmbatch.storage.batch_file import npz_chunks
 from afmbatch_client import CorruptData
 from afmbatch_client.npz import Npz
 
@@ -33,7 +33,7 @@ def saved(save, **arrays):
 
 @given(ARRAYS)
 def test_the_services_files_are_read_as_numpy_reads_them(arrays):
-    data = b"".join(pieces(arrays))
+    data = b"".join(npz_chunks(arrays))
     found, expected = Npz(buffer_of(data)), np.load(io.BytesIO(data), allow_pickle=False)
     assert list(found) == list(expected)
     for name in expected:

@@ -17,7 +17,7 @@ def test_each_molecule_is_for_training_or_held_out():
 
 def test_a_stream_does_not_end():
     job = JobSpec.model_validate(endless(spec("ds-0", seed=1)))
-    assert Recipe.of(job, 22).endless
+    assert Recipe.of(job, 22, 400).endless
 
 
 def test_the_ranges_are_those_of_the_descriptors():

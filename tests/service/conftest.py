@@ -69,7 +69,7 @@ class RunningService:
 
     @property
     def issuer(self):
-        return ShardScheduler(self.queue, self.ledger, self.settings)
+        return ShardScheduler(self.queue, self.ledger)
 
     def finish(self, job):
         """Record all missing batches of a job and return its status."""

@@ -9,12 +9,14 @@ import pytest
 
 from afmbatch.ledger.records import BatchFailure
 from afmbatch.settings import Settings
-from afmbatch.storage.batch_file import pieces
+from afmbatch.storage.batch_file import npz_chunks
 from afmbatch.storage.object_store import batch_key
 
 from .conftest import errors_by_field, problem, running
 
-DATA = b"".join(pieces({"afm": np.random.default_rng(1).random((5, 5, 40_000), dtype=np.float32)}))  # several chunks
+DATA = b"".join(
+    npz_chunks({"afm": np.random.default_rng(1).random((5, 5, 40_000), dtype=np.float32)})
+)  # several chunks
 ETAG = f'"{hashlib.sha256(DATA).hexdigest()}"'
 DIGEST = f"sha-256=:{base64.b64encode(hashlib.sha256(DATA).digest()).decode()}:"
 
@@ -183,7 +185,9 @@ def test_a_batch_in_a_bucket(bucket):
 def test_a_client_that_disconnects_in_the_middle(service):
     """The service answers the next request."""
     job = service.job()
-    large = b"".join(pieces({"afm": np.zeros(30_000_000, dtype=np.float32)}))  # more than the buffers of the sockets
+    large = b"".join(
+        npz_chunks({"afm": np.zeros(30_000_000, dtype=np.float32)})
+    )  # more than the buffers of the sockets
     service.record(job, 1, large)
     path = f"/v1/jobs/{job}/batches/1"
     for _ in range(3):

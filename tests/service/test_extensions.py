@@ -49,9 +49,9 @@ def test_extending_by_epochs(service, done):
 def test_extending_by_molecules(service, done):
     other = service.dataset(OTHER + OTHER.replace("0.97", "0.98"), "other.xyz")
     status = extend(service, done, kind="molecules", dataset=other).json()
-    assert status["sources"][1] == {"dataset": other, "structures": 2}
+    assert status["sources"][1] == {"dataset": other, "structures": 2, "atoms": 6}
     assert status["counts"]["samples"] == 90
-    draws = Plan(service.ledger.jobs.get(done)).draw(np.arange(90))
+    draws = Plan(service.ledger.jobs.get(done)).sample_parameters(np.arange(90))
     assert draws.structure.tolist() == [0] * 30 + [1] * 30 + [2] * 30
     service.finish(done)
     assert extend(service, done, **EPOCHS).json()["counts"]["samples"] == 270
@@ -99,7 +99,7 @@ def test_a_batch_recorded_during_an_extension_is_not_lost(service, done, monkeyp
     extend_job = service.ledger.jobs.extend
 
     def slow(record, pipe):
-        service.redis.hset(f"afmbatch:job:{done}", "last", "1.0")
+        service.redis.hset(f"afmbatch:job:{done}", "changed", "1.0")
         monkeypatch.setattr(service.ledger.jobs, "extend", extend_job)
         extend_job(record, pipe)
 

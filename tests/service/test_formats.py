@@ -11,7 +11,7 @@ import pytest
 import zstandard
 
 from afmbatch.settings import Settings
-from afmbatch.storage.batch_file import pieces
+from afmbatch.storage.batch_file import npz_chunks
 from afmbatch.storage.object_store import batch_key
 from service.transport.formats import BatchFormat, Container, Encoding, Precision
 
@@ -33,7 +33,7 @@ ARRAYS = {
     "meta": np.array(json.dumps({"format": 1, "seed": 3})),
 }
 ARRAYS["afm"][0, 0, 0, 0, :] = [1e6, -1e6, np.nan, 0.1]
-DATA = b"".join(pieces(ARRAYS))
+DATA = b"".join(npz_chunks(ARRAYS))
 IMAGES = ("afm", "desc", "desc_bonds")
 
 
@@ -159,7 +159,7 @@ def test_a_large_batch_is_never_in_memory_as_a_whole(tmp_path, container, encodi
     arrays["mol_offsets"] = np.zeros(3 * many + 1, "i8")
     path = tmp_path / "batch.npz"
     with path.open("wb") as file:
-        file.writelines(pieces(arrays))
+        file.writelines(npz_chunks(arrays))
     assert path.stat().st_size > 100e6
     tracemalloc.start()
     for chunk in BatchFormat(container, Precision.F2, encoding)._convert(path.open("rb")):

@@ -25,7 +25,7 @@ def test_a_batch_fits_its_file_limit_and_the_memory_of_a_worker(limit, host, sid
 
     def errors(size):
         spec = {"dataset": "ds-0", "batch_size": size, "scan": {"dim": (side, side, 19)}}
-        plan = Plan(Recipe.of(JobSpec.model_validate(spec), 10**5))  # each in 30 rotations
+        plan = Plan(Recipe.of(JobSpec.model_validate(spec), 10**5, 10**6))  # each in 30 rotations
         fits = file_bytes(plan.spec, size) <= limit and host_bytes(plan.spec, size, atoms) <= host // GROUPS
         return exceeded_limits(plan, atoms, settings), fits
 
@@ -41,7 +41,9 @@ def test_a_batch_fits_its_file_limit_and_the_memory_of_a_worker(limit, host, sid
 
 
 def fields(atoms=20.0, structures=1000, **spec):
-    plan = Plan(Recipe.of(JobSpec.model_validate({"dataset": "ds-0", "samples": 10, **spec}), structures))
+    plan = Plan(
+        Recipe.of(JobSpec.model_validate({"dataset": "ds-0", "samples": 10, **spec}), structures, 20 * structures)
+    )
     return [error.field for error in exceeded_limits(plan, atoms, Settings())]
 
 
@@ -63,13 +65,13 @@ def test_a_periodic_dataset_fits_into_a_worker():
     ("changes", "field", "size"),
     [
         ({"descriptors": [{"kind": "vdw_spheres", "dim": (4096, 4096)}] * 5}, "descriptors", 5 * 4 * 4096**2),
-        ({"scan": {"dim": (2000, 2000, 19)}, "noise": {"normalise": True}}, "scan.dim", 2 * 4 * 10 * 2000**2),
+        ({"scan": {"dim": (2000, 2000, 19)}, "noise": [{"kind": "normalise"}]}, "scan.dim", 2 * 4 * 10 * 2000**2),
         ({"scan": {"dim": (8, 4096, 2100)}}, "scan.dim", 4 * 4 * 2091 * 4096),
     ],
 )
 def test_what_a_device_must_hold_whole(changes, field, size):
     spec = JobSpec.model_validate({"dataset": "ds-0", "batch_size": 1, "descriptors": [], **changes})
-    plan = Plan(Recipe.of(spec, 1))
+    plan = Plan(Recipe.of(spec, 1, 30))
     assert not exceeded_limits(plan, 30, Settings(device_memory_bytes=2 * size))
     (error,) = exceeded_limits(plan, 30, Settings(device_memory_bytes=2 * size - 1))
     assert error.field == field

@@ -7,7 +7,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.generation import GenerationMode
 
 from afmbatch.settings import Settings
-from afmbatch.storage.batch_file import pieces
+from afmbatch.storage.batch_file import npz_chunks
 from service.app import create_app
 
 from .test_formats import ARRAYS
@@ -31,7 +31,7 @@ def made(service):
     """The ids of a dataset and of a job of it with two recorded batches."""
     job = service.job()
     for number in range(2):
-        service.record(job, number, b"".join(pieces(ARRAYS | {"afm": ARRAYS["afm"][:, :, :4, :4]})))
+        service.record(job, number, b"".join(npz_chunks(ARRAYS | {"afm": ARRAYS["afm"][:, :, :4, :4]})))
     return {"job_id": job, "dataset_id": service.dataset()}
 
 

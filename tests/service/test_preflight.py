@@ -22,7 +22,7 @@ def test_the_plan_without_a_job(service):
     dataset = service.dataset()
     with unchanged(service):
         found = report(service, dataset=dataset, batch_size=7)
-    plan = Plan(Recipe.of(JobSpec(dataset=dataset, batch_size=7), 1))
+    plan = Plan(Recipe.of(JobSpec(dataset=dataset, batch_size=7), 1, 3))
     assert found["recipe"] == plan.recipe.recipe_id
     assert (found["samples"], found["batches"], found["shards"]) == (30, 5, 1)
     assert (found["accepted"], found["job"], found["preview"]) == (True, None, None)
@@ -52,7 +52,7 @@ def test_the_duration_on_the_live_workers(service):
         service.ledger.workers.announce(WORKER.model_copy(update={"name": name, "pixels_per_second": rate}), 60)
     # w1 counts as the mean of the others
     assert report(service)["seconds"] == pytest.approx(30 * 128 * 128 / 6e6)
-    two = report(service, tips=[{}, {}], noise={"crop": [64, 32]})
+    two = report(service, tips=[{}, {}], scan={"crop": [64, 32]})
     assert two["seconds"] == pytest.approx(30 * 2 * 64 * 32 / 6e6)
     assert two["seconds_from"] == "image pixels per second of 2 of 3 workers"
 
@@ -62,20 +62,20 @@ def test_the_duration_on_the_live_workers(service):
     [
         ({}, "force_field.charges", 2, ["some.xyz#2", "some.xyz#4"]),
         (
-            {"force_field": {"charges": "none"}, "periodic": {}},
+            {"force_field": {"kind": "lj_pc", "charges": "none"}, "periodic": {}},
             "periodic.lattice",
             4,
             ["some.xyz#2", "some.xyz#4", "some.xyz#1"],
         ),
         (
-            {"force_field": {"charges": "none"}, "ignored_elements": [1, 8, 79]},
+            {"force_field": {"kind": "lj_pc", "charges": "none"}, "ignored_elements": [1, 8, 79]},
             "ignored_elements",
             3,
             ["some.xyz#2", "some.xyz#4", "some.xyz#1"],
         ),
         (
             {
-                "force_field": {"charges": "none"},
+                "force_field": {"kind": "lj_pc", "charges": "none"},
                 "descriptors": [{"kind": "bonds"}, {"kind": "multimap_spheres_elements", "elements": [[1], [8]]}],
             },
             "descriptors[1].elements",
@@ -143,7 +143,7 @@ def test_a_preview_comes_first(service):
     assert service.queued() == [f"{shown['job']}-0", f"{other}-0"]
     assert (
         shown["samples"]
-        == Plan(Recipe.of(JobSpec(dataset=service.dataset(), batch_size=2), 1)).numbers(0, 1).tolist()[:3]
+        == Plan(Recipe.of(JobSpec(dataset=service.dataset(), batch_size=2), 1, 3)).numbers(0, 1).tolist()[:3]
     )
     assert shown["batches"] == [f"/v1/jobs/{shown['job']}/batches/{n}" for n in range(2)]
     assert service.http.get(shown["status"]).json()["counts"]["samples"] == 3

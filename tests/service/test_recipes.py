@@ -19,9 +19,9 @@ def posted(service, **spec):
 
 def test_a_job_states_its_recipe(service):
     status = posted(service, seed=3).json()
-    recipe = Recipe.of(JobSpec(dataset=service.dataset(), samples=8, batch_size=2, seed=3), 1)
+    recipe = Recipe.of(JobSpec(dataset=service.dataset(), samples=8, batch_size=2, seed=3), 1, 3)
     assert status["recipe"] == recipe.recipe_id
-    assert status["sources"] == [{"dataset": service.dataset(), "structures": 1}]
+    assert status["sources"] == [{"dataset": service.dataset(), "structures": 1, "atoms": 3}]
 
 
 def test_the_same_recipe_finds_the_job(service):
@@ -51,8 +51,10 @@ def test_another_recipe_makes_another_job(service, field):
 
 
 def test_other_content_is_another_recipe(service):
-    first = posted(service, force_field={"charges": "none"}).json()
-    other = posted(service, force_field={"charges": "none"}, dataset=service.dataset(BARE_WATER, "bare.xyz"))
+    first = posted(service, force_field={"kind": "lj_pc", "charges": "none"}).json()
+    other = posted(
+        service, force_field={"kind": "lj_pc", "charges": "none"}, dataset=service.dataset(BARE_WATER, "bare.xyz")
+    )
     assert other.status_code == 201
     assert other.json()["recipe"] != first["recipe"]
 

@@ -91,10 +91,12 @@ def test_an_upload_is_refused(limited, name, content):
             "sweep.df_steps",
             {"sweep": {"df_steps": [4]}, "randomise": {"df_steps": {"kind": "integers", "low": 2, "high": 4}}},
         ),
-        ("noise.white.amplitude", {"noise": {"white": {"amplitude": {"kind": "uniform", "low": -1, "high": 1}}}}),
-        ("noise.white.amplitude.kind", {"noise": {"white": {"amplitude": {"kind": "disk"}}}}),
-        ("noise.cutouts.side", {"noise": {"cutouts": {"side": [5, 2]}}}),
-        ("noise.crop", {"noise": {"crop": [129, 128]}}),
+        ("noise[0].amplitude", {"noise": [{"kind": "white", "amplitude": {"kind": "uniform", "low": -1, "high": 1}}]}),
+        ("noise[0].amplitude.kind", {"noise": [{"kind": "white", "amplitude": {"kind": "disk"}}]}),
+        ("noise[1].side", {"noise": [{"kind": "normalise"}, {"kind": "cutouts", "side": [5, 2]}]}),
+        ("noise[1].kind", {"noise": [{"kind": "cutouts"}, {"kind": "cutouts"}]}),
+        ("noise[0].kind", {"noise": [{"radius": 0.1}]}),
+        ("scan.crop", {"scan": {"crop": [129, 128]}}),
         ("rotations.rotations[0]", {"rotations": {"kind": "list", "rotations": [[[1, 0, 0], [0, 1, 0], [0, 0, 2]]]}}),
         ("periodic.lattice", {"periodic": {"lattice": [[1, 0, 0], [0, 1, 0], [1, 1, 0]]}}),
         ("periodic.npbc[2]", {"periodic": {"npbc": [1, 1, -1], "lattice": [[9, 0, 0], [0, 9, 0], [0, 0, 9]]}}),
@@ -125,7 +127,9 @@ def test_an_upload_is_refused(limited, name, content):
         ("descriptors[0].zmin", {"descriptors": [{"kind": "bonds", "zmin": 1}]}),
         ("distance", {"distance": float("nan")}),
         ("distance", {"distance": float("inf")}),
-        ("force_field.charges", {"force_field": {"charges": "all"}}),
+        ("force_field.charges", {"force_field": {"kind": "lj_pc", "charges": "all"}}),
+        ("force_field.kind", {"force_field": {"charges": "none"}}),
+        ("delivery.kind", {"delivery": {}}),
     ],
 )
 def test_a_spec_is_refused(limited, field, spec):
@@ -147,7 +151,9 @@ def test_missing_charges(limited, text):
     error = errors_by_field(answer)["force_field.charges"]
     assert "bare" in error["reason"]
     assert "none" in error["accepted"]
-    assert limited.http.post("/v1/jobs", json={"dataset": dataset, "force_field": {"charges": "none"}}).is_success
+    assert limited.http.post(
+        "/v1/jobs", json={"dataset": dataset, "force_field": {"kind": "lj_pc", "charges": "none"}}
+    ).is_success
 
 
 def test_many_structures_without_charges_are_counted(limited):

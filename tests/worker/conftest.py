@@ -1,4 +1,4 @@
-"""A rig for each test of the worker."""
+"""Provides a rig for each test of the worker."""
 
 import pytest
 

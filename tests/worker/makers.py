@@ -1,4 +1,4 @@
-"""Engines for tests: they need no device, and go wrong at batch 3 in every way we can think of."""
+"""Steps of engines for tests: they need no device, and fail at batch 3 in various ways."""
 
 import ctypes
 import os
@@ -9,27 +9,30 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from afmbatch.errors import AfmbatchError, SampleError
+from afmbatch.errors import AfmbatchError
 from afmbatch.sampling.plan import Plan
 from afmbatch.sampling.recipe import Recipe
 from afmbatch.storage.object_store import ObjectStore
-from worker.messages import Made, Ready
+from tests.redis_server import until
+from worker.messages import BatchMade, EngineReady
 
 BAD = 3
 
 
 class Good:
-    """Makes ten samples in no time, and keeps a diary of what it began."""
+    """Makes batches at once, and keeps a diary of the batches that it began."""
 
     def __init__(self, settings):
         self.store = ObjectStore(settings.store_url)
         self.diary = Path(urlsplit(settings.store_url).path).parent / "diary"
 
     def describe(self):
-        return Ready(device="none", device_kind="other", compute_units=1, memory_bytes=0, ahead=2, samples=1)
+        return EngineReady(
+            device="none", device_kind="other", compute_units=1, memory_bytes=0, prefetch=2, group_samples=1
+        )
 
     def tries(self, batch):
-        """How often a batch was begun, this time included."""
+        """Return how many times a batch was begun, including this time."""
         return self.diary.read_text().split().count(str(batch))
 
     def prepare(self, make):
@@ -49,7 +52,7 @@ class Good:
 
     def write(self, make, batch):
         content = self.store.put_batch(make.job_id, batch, [f"{make.job_id} {batch}".encode()])
-        return Made(
+        return BatchMade(
             job_id=make.job_id,
             batch=batch,
             samples=Plan(Recipe.model_validate_json(make.recipe)).size(batch),
@@ -63,11 +66,11 @@ class Good:
         pass
 
 
-class Together(Good):
-    """Likes 40 samples at once, whatever its batches."""
+class Grouping(Good):
+    """Asks for groups of 40 samples."""
 
     def describe(self):
-        return replace(super().describe(), ahead=3, samples=40)
+        return replace(super().describe(), prefetch=3, group_samples=40)
 
     def wait(self, make):
         with self.diary.with_name("groups").open("a") as groups:
@@ -75,21 +78,21 @@ class Together(Good):
         return super().wait(make)
 
 
-class RefusesTogether(Together):
+class RefusesGroup(Grouping):
     def prepare(self, make):
         if BAD in make.batches:
-            raise SampleError(31, "two atoms coincide")
+            raise AfmbatchError("sample 31: two atoms coincide")
         return make
 
 
-class CrashesTogether(Together):
+class CrashesGroup(Grouping):
     def work(self, batch):
         if batch == BAD:
             signal.raise_signal(signal.SIGSEGV)  # in this thread: it gets no further
 
 
-class OneNeverWritten(Together):
-    """The disk hangs over one file; all else goes on."""
+class HangsWhileWriting(Grouping):
+    """Hangs while it writes one file, and goes on with the others."""
 
     def write(self, make, batch):
         if batch == BAD:
@@ -107,11 +110,11 @@ class Slower(Good):
         time.sleep(0.4)
 
 
-class Deep(Slower):
-    """Takes much at once."""
+class DeepPipeline(Slower):
+    """Accepts six groups at once."""
 
     def describe(self):
-        return replace(super().describe(), ahead=6)
+        return replace(super().describe(), prefetch=6)
 
 
 class Hangs(Good):
@@ -143,10 +146,25 @@ class Raises(Good):
             raise MemoryError("no room for this batch")
 
 
+class RaisesOnceAllowed(Good):
+    """Raises at batch 3 when a file called `allowed` exists."""
+
+    def work(self, batch):
+        if batch == BAD:
+            until(self.diary.with_name("allowed").exists)
+            raise MemoryError("no room for this batch")
+
+
+class MissesFileOnce(Good):
+    def work(self, batch):
+        if batch == BAD and self.tries(batch) == 1:
+            raise FileNotFoundError("a shared directory is not mounted yet")
+
+
 class Refuses(Good):
     def work(self, batch):
         if batch == BAD:
-            raise SampleError(31, "two atoms coincide")
+            raise AfmbatchError("sample 31: two atoms coincide")
 
 
 class KillsWorker(Good):
@@ -158,7 +176,7 @@ class KillsWorker(Good):
 
 
 class BreaksDevice(Good):
-    """Takes the device along; only a new worker gets it back, like a container that is started again."""
+    """Breaks the device; only a new worker gets it back, like a container that is started again."""
 
     def __init__(self, settings):
         super().__init__(settings)

@@ -1,4 +1,4 @@
-"""Real parts: a server, worker processes, a store in a directory; only the engine's maker is a stand-in."""
+"""A rig of real parts: a server, worker processes and a store in a directory. Only the engine's steps are stand-ins."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from pathlib import Path
 from redis import Redis
 
 from afmbatch.ledger.ledger import Ledger
-from afmbatch.ledger.records import JobRecord
+from afmbatch.ledger.records import DatasetRecord, JobRecord
 from afmbatch.ledger.shard_scheduler import ShardScheduler
 from afmbatch.ledger.task_queue import open_queue, remove_tasks
 from afmbatch.sampling.plan import Plan
@@ -31,7 +31,7 @@ LEASE = 2.0
 
 
 class Rig:
-    """A server, a ledger, a queue and a store; `worker` starts real workers on them."""
+    """Has a server, a ledger, a queue and a store; `worker` starts real workers on them."""
 
     def __init__(self, server, directory):
         self.directory = directory
@@ -51,15 +51,18 @@ class Rig:
         self.processes = []
         self.jobs = 0
 
-    def post(self, batches=20, batches_per_shard=10):
-        """A new job of so many batches; ten samples make a batch."""
-        spec = JobSpec(dataset="ds", rotations={"kind": "none"}, batch_size=100 // batches_per_shard)
-        recipe = Recipe.of(spec, batches * spec.batch_size)
+    def post(self, batches=20, batches_per_shard=10, atoms=1, **changes):
+        """Post a job of so many batches on structures of so many atoms; 100 samples make a shard."""
+        spec = JobSpec(dataset="ds", rotations={"kind": "none"}, batch_size=100 // batches_per_shard, **changes)
+        recipe = Recipe.of(spec, batches * spec.batch_size, atoms * batches * spec.batch_size)
         job = JobRecord(**dict(recipe), id=f"job-{self.jobs}", created_at=time.time())
         self.jobs += 1
+        structures = recipe.structures
+        dataset = {"structures": structures, "atoms": atoms * structures, "elements": (), "kinds": ()}
+        self.ledger.datasets.add(DatasetRecord(id="ds", created_at=time.time(), **dataset))
         with self.queue.connection.pipeline() as pipe:
             self.ledger.jobs.add(job, pipe)
-            ShardScheduler(self.queue, self.ledger, self.settings).begin(job, pipe)
+            ShardScheduler(self.queue, self.ledger).begin(job, pipe)
             pipe.execute()
         return job.id
 
@@ -77,7 +80,7 @@ class Rig:
         return process
 
     def engine(self, process):
-        """Pid of a worker's engine."""
+        """Return the process id of a worker's engine."""
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         return until(lambda: [int(pid) for pid in children.read_text().split()])[0]
 
@@ -86,7 +89,7 @@ class Rig:
         remove_tasks(self.queue, job)
 
     def remove(self, job):
-        """As the service does it."""
+        """Remove a job as the service does."""
         self.cancel(job)
         self.store.delete_prefix(job_prefix(job))
         self.ledger.jobs.remove(job)
@@ -96,7 +99,7 @@ class Rig:
         return self.ledger.jobs.status(job).counts.batches_done
 
     def finish(self, job):
-        """Wait for a job's end, check that all is as the ledger says, and give back its status."""
+        """Wait for a job's end, check that files and records agree, and return its status."""
         status = until(lambda: (s := self.ledger.jobs.status(job)).state.final and s)
         total, recorded = self.ledger.batches.page(job, range(min(Plan(status).batches, 10_000)))
         assert total == status.counts.batches_done == len(recorded)
@@ -105,12 +108,19 @@ class Rig:
             assert self.store.get(batch_key(job, record.batch, record.sha256)) == f"{job} {record.batch}".encode()
         return status
 
+    def rq(self, *arguments):
+        """Run RQ's command line on the server and return what it prints."""
+        command = [sys.executable, "-m", "rq.cli", *arguments, "--url", self.settings.redis_url]
+        done = subprocess.run(command, env={**os.environ, **self.env}, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def idle(self):
-        """Whether nothing is left of any task."""
+        """Return whether no key of any task is left."""
         return not self.redis.keys("rq:queue:*") and not self.redis.keys("rq:job:*") and not self.redis.keys("rq:wip:*")
 
     def begun(self):
-        """The batches that engines began, in order."""
+        """Return the batches that engines began, in order."""
         diary = self.directory / "diary"
         return [int(b) for b in diary.read_text().split()] if diary.exists() else []
 

@@ -1,225 +1,128 @@
-"""RQ's side of a worker: takes tasks off the queue, holds them by a lease, takes over those of dead workers.
+"""The main loop of a worker: takes tasks off the queue, makes their shards, and ends the tasks."""
 
-RQ's own loop renews no lease while a task runs in its process, looks for abandoned tasks every ten minutes and is
-stopped by exceptions out of signal handlers. This one does better, with RQ's keys and formats, so that RQ's tools show
-what is going on.
-"""
-
-import contextlib
 import logging
-import math
-import os
-import secrets
-import socket
 import time
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self, cast
 
-from redis import Redis
-from redis.client import Pipeline
-from redis.exceptions import LockError, RedisError, WatchError
-from rq import Queue, SimpleWorker, worker_registration
-from rq.exceptions import DequeueTimeout
+from redis.exceptions import RedisError
 from rq.executions import Execution
 from rq.job import Job
 
-from afmbatch.ledger.keys import SWEEP_LOCK
-from afmbatch.ledger.scripts import script
 from afmbatch.ledger.shard_scheduler import ShardScheduler
 from afmbatch.ledger.task_queue import RUN_SHARD
-from afmbatch.settings import Settings
+from worker.control.queue_worker import QueueWorker
 from worker.control.retry_policy import RetryPolicy
-from worker.control.shards import Shard, Shards
-from worker.control.shutdown import Stop
+from worker.control.shard import Shard
+from worker.control.shards import Shards
+from worker.control.shutdown import Shutdown
 
 _log = logging.getLogger("worker")
-_WAIT_SECONDS = 1  # how long a wait for a task may keep us from stopping
+_WAIT_SECONDS = 1  # longest wait for a task before a shutdown request is noticed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Task:
-    """A task in progress; `lost`: it was in progress before, and its worker did not live to end it."""
+class _OpenTask:
+    """A task in progress."""
 
-    job: Job
+    task: Job
     lease: Execution
     shard: Shard
-    lost: bool
-    since: float = field(default_factory=time.monotonic)
+    #: Whether a worker was lost over the task before.
+    was_lost: bool
+    #: time.monotonic() when the task was taken.
+    taken_at: float = field(default_factory=time.monotonic)
 
 
-class Consumer(SimpleWorker):
-    """An RQ worker on one queue; a context manager while RQ is to know of it.
-
-    `beat` is to be called by a second thread every settings.heartbeat_seconds.
-    """
+class Consumer:
+    """Takes tasks as long as the engine has capacity, and makes their shards side by side."""
 
     def __init__(
-        self, settings: Settings, queue: Queue, issuer: ShardScheduler, shards: Shards, losses: RetryPolicy
+        self, worker: QueueWorker, scheduler: ShardScheduler, shards: Shards, retry_policy: RetryPolicy
     ) -> None:
-        # Never the same: RQ refuses a name whose last owner was killed.
-        name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        super().__init__([queue], name=name, connection=queue.connection, serializer="json")
-        self._lease_seconds = math.ceil(settings.lease_seconds)  # RQ counts in whole seconds
-        self._queue = queue
-        self._issuer = issuer
+        self._worker = worker
+        self._scheduler = scheduler
         self._shards = shards
-        self._losses = losses
-        self._renew = queue.connection.register_script(script("renew_lease"))
-        self._rescue = queue.connection.register_script(script("rescue_task"))
-        self._popped: dict[str, float] = {}  # tasks on the intermediate list, and when we first saw them there
-        self._open: list[_Task] = []  # oldest first; replaced, never changed: two threads read it
+        self._retry_policy = retry_policy
+        self._open: list[_OpenTask] = []  # oldest first; replaced and never changed, because two threads read it
 
     @property
-    def connection_timeout(self) -> int:
-        """How long the server may be silent, s."""
-        return 10
+    def task_id(self) -> str | None:
+        """The id of the task in progress; of several tasks, the one that was taken first."""
+        return next((entry.task.id for entry in self._open), None)
 
-    @property
-    def task(self) -> str | None:
-        """Id of the task in progress, of several the one that was taken first."""
-        return next((task.job.id for task in self._open), None)
+    def serve(self, shutdown: Shutdown) -> None:
+        """Work on tasks until a shutdown is requested.
 
-    def __enter__(self) -> Self:
-        cast(Any, self).register_birth()  # untyped, like the next
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        cast(Any, self).register_death()
-
-    def serve(self, stop: Stop) -> None:
-        """Work on tasks until told to stop. Raises EngineNotStartedError, and redis.RedisError once its patience ends.
-
-        The next task is taken as soon as the engine has room for it. One that was lost before is worked on with no
-        other, so that none but it is under suspicion if it is lost again.
+        A task over which a worker was lost is worked on with no other, so that a second loss is clearly due to it.
+        Raises EngineNotStartedError, and redis.RedisError if Redis stays away for longer than the connection retries.
         """
         try:
-            while not (stop.requested and (self._shards.idle or stop.overdue)):
-                while not stop.requested and self._shards.hungry and not any(task.lost for task in self._open):
-                    if not self._take():
-                        break
+            while not (shutdown.requested and (self._shards.idle or shutdown.overdue)):
+                while not shutdown.requested and self._can_take and self._take():
+                    pass
                 self._shards.step()
-                for task in [task for task in self._open if not task.shard.left]:
-                    self._close(task)
+                for entry in [entry for entry in self._open if not entry.shard.batches_left]:
+                    self._close(entry)
         except RedisError:
-            raise  # nothing can be said about the tasks: their leases run out
+            raise  # nothing can be recorded about the tasks: their leases expire
         except Exception as error:
-            self._lose(error)
+            self._hand_back_after(error)
             raise
-        for task in reversed(self._open):  # each comes to the front of the queue
-            self._close(task)
+        for entry in reversed(self._open):  # each of them comes to the front of the queue
+            self._close(entry)
+
+    @property
+    def _can_take(self) -> bool:
+        return self._shards.has_capacity and not any(entry.was_lost for entry in self._open)
 
     def _take(self) -> bool:
-        """Begin the next task; whether there may be another."""
-        try:
-            wait = None if self._open else _WAIT_SECONDS
-            taken = Queue.dequeue_any([self._queue], wait, self.connection, serializer=self.serializer)
-        except DequeueTimeout:
-            return False
-        return taken is not None and self._begin(taken[0])
+        """Begin the next task and return whether another one may be taken."""
+        task = self._worker.pop(None if self._open else _WAIT_SECONDS)
+        return task is not None and self._begin(task)
 
-    def _begin(self, job: Job) -> bool:
-        if job.func_name != RUN_SHARD:
-            _log.error("task %s asks for %s, which is not ours: dropped", job.id, job.func_name)
-            job.delete()
+    def _begin(self, task: Job) -> bool:
+        if task.func_name != RUN_SHARD:
+            _log.error("Task %s: removed, because workers run %s and not %s", task.id, RUN_SHARD, task.func_name)
+            task.delete()
             return True
-        for task in [task for task in self._open if task.job.id == job.id]:
-            self._close(task)  # while we were paused somebody took it over, and lost it
-        lease = self._hold(job)
-
-        def held() -> bool:
-            return self.connection.zscore(self._queue.started_job_registry.key, lease.composite_key) is not None
-
-        lost = RetryPolicy.befell(job)
-        if lost and self._open:
-            self._end(job, lease, put_back=True)  # until they are finished
+        for entry in [entry for entry in self._open if entry.task.id == task.id]:
+            self._close(entry)  # while this process was paused, another worker took the task over and lost it
+        lease = self._worker.hold(task)
+        was_lost = RetryPolicy.was_lost(task)
+        if was_lost and self._open:
+            self._worker.hand_back(task, lease)  # until the open tasks are finished
             return False
-        job_id, number = job.args
-        shard = self._shards.open(job_id, number, held, careful=lost)
+        job_id, number = task.args
+        shard = self._shards.open(job_id, number, lambda: self._worker.is_held(lease), one_by_one=was_lost)
         if shard is None:
-            self._end(job, lease, put_back=False)
+            self._worker.finish(task, lease)
         else:
-            self._open = [*self._open, _Task(job, lease, shard, lost)]
+            self._open = [*self._open, _OpenTask(task, lease, shard, was_lost)]
         return True
 
-    def _close(self, task: _Task) -> None:
-        """The end of a task that is finished, or that we have to leave."""
-        finished = not task.shard.left
-        self._shards.drop(task.shard)
-        if task.shard.held():
-            self._end(task.job, task.lease, put_back=not finished)
-            if task.shard.plan.recipe.stream is not None:
-                self._issuer.resume(task.shard.job_id)  # a batch that could not be made may have held it up
-            seconds = time.monotonic() - task.since
-            _log.info("task %s %s after %.2f s", task.job.id, "finished" if finished else "handed back", seconds)
-        else:
-            _log.warning("task %s was taken over by another worker", task.job.id)
-        self._open = [other for other in self._open if other is not task]
-
-    def _lose(self, error: Exception) -> None:
-        """Hand everything back after what ends us; the task that came first is blamed for it."""
-        for task in reversed(self._open):
-            if task.shard.held():
-                if task is self._open[0]:
-                    self._losses(task.job, type(error), error, error.__traceback__)
-                    task.job.retries_left = cast(int, task.job.retries_left) - 1  # as RQ does where a lease ran out
-                self._end(task.job, task.lease, put_back=True)
-        self._open = []
-
-    def _hold(self, job: Job) -> Execution:
-        while True:
-            with contextlib.suppress(WatchError):
-                return self._try_to_hold(job)
-
-    def _try_to_hold(self, job: Job) -> Execution:
-        job_id, _ = job.args
-        with self.connection.pipeline() as p:
-            self._issuer.take(job_id, job.id, p)
-            lease = Execution.create(job, self._lease_seconds, p, worker_name=self.name)
-            self._renew_lease(lease, p)
-            job.prepare_for_execution(self.name, p)
-            p.lrem(self._queue.intermediate_queue_key, 1, job.id)
-            p.execute()
-        return lease
-
-    def _end(self, job: Job, lease: Execution, *, put_back: bool) -> None:
-        with self.connection.pipeline() as p:
-            if put_back:
-                self._queue.enqueue_job(job, pipeline=p, at_front=True)  # first: it opens the transaction itself
+    def _close(self, entry: _OpenTask) -> None:
+        """Finish a task, or hand it back if batches of it are left."""
+        finished = not entry.shard.batches_left
+        self._shards.close(entry.shard)
+        if entry.shard.is_held():
+            if finished:
+                self._worker.finish(entry.task, entry.lease)
             else:
-                p.delete(job.key, job.execution_registry.key)
-            lease.delete(job, p)
-            p.execute()
+                self._worker.hand_back(entry.task, entry.lease)
+            if entry.shard.plan.recipe.stream is not None:
+                self._scheduler.resume(entry.shard.job_id)  # a failed batch may make room in the buffer
+            seconds = time.monotonic() - entry.taken_at
+            _log.info("Task %s: %s after %.2f s", entry.task.id, "finished" if finished else "handed back", seconds)
+        else:
+            self._worker.drop(entry.lease)
+            _log.warning("Task %s: taken over by another worker, because its lease had expired", entry.task.id)
+        self._open = [other for other in self._open if other is not entry]
 
-    # The other thread
-
-    def beat(self) -> None:
-        """Renew our leases and our entry among RQ's workers, and look after the dead. Raises redis.RedisError."""
-        for task in self._open:
-            self._renew_lease(task.lease, self.connection)
-        self.heartbeat(self._lease_seconds)
-        self._sweep()
-
-    def _renew_lease(self, lease: Execution, connection: Redis | Pipeline) -> None:
-        key = self._queue.started_job_registry.key
-        self._renew(keys=[key], args=[lease.composite_key, self._lease_seconds], client=connection)
-
-    def _sweep(self) -> None:
-        lock = self.connection.lock(SWEEP_LOCK, timeout=self._lease_seconds, blocking=False)
-        # Another one is sweeping, or we were too slow: two at once duplicate tasks, which is only wasteful.
-        with contextlib.suppress(LockError), lock:
-            seconds, _ = self.connection.time()
-            self._queue.started_job_registry.cleanup(seconds, exception_handlers=[self._losses])
-            self._rescue_popped()
-            worker_registration.clean_worker_registry(self._queue)
-
-    def _rescue_popped(self) -> None:
-        source, now = self._queue.intermediate_queue_key, time.monotonic()
-        popped = self._queue.intermediate_queue.get_job_ids()
-        self._popped = {i: self._popped.get(i, now) for i in popped}
-        for i, since in self._popped.items():
-            if now - since > self._lease_seconds:
-                _log.warning("task %s: its worker died while taking it", i)
-                self._rescue(keys=[source, self._queue.key, Job.key_for(i)], args=[i])
+    def _hand_back_after(self, error: Exception) -> None:
+        """Hand every task back after an error that ends this worker; the loss counts against the oldest task."""
+        for entry in reversed(self._open):
+            if entry.shard.is_held():
+                if entry is self._open[0]:
+                    self._retry_policy(entry.task, type(error), error, error.__traceback__)
+                self._worker.hand_back(entry.task, entry.lease)
+        self._open = []

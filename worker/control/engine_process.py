@@ -1,4 +1,4 @@
-"""The parent's side of the engine: starts it, hands it batches, notices when it dies or hangs."""
+"""The parent's side of the engine: starts the process, sends it batches, notices when it dies or hangs."""
 
 import contextlib
 import os
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from enum import Enum
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
@@ -14,163 +15,206 @@ from afmbatch.errors import AfmbatchError
 from afmbatch.settings import Settings
 from worker.messages import (
     Answer,
+    BatchMade,
     BatchRefused,
+    BatchSkipped,
     EngineFailed,
-    Made,
-    Make,
+    EngineReady,
+    MakeBatches,
     Message,
-    Ready,
-    Skip,
-    Skipped,
+    SkipJob,
     decode,
     encode,
 )
 
+ENGINE_FACTORY = "worker.engine.batch_maker:open_batch_maker"
 _START_SECONDS = 120.0  # the first start on a machine compiles the kernels
 _END_SECONDS = 2.0
 
 
 class EngineNotStartedError(AfmbatchError):
-    """The engine could not open its device: nothing can be made on this machine."""
+    """The engine could not open its device: no batch can be made on this machine."""
 
 
 class EngineLostError(AfmbatchError):
-    """The engine died, hung or gave up: what it had not answered is to be made by another one."""
+    """The engine died, hung or gave up: another engine has to make the batches that it had not answered."""
 
 
-class Engine:
-    """One engine process at a time. Use it from one thread that lives as long as we do: the child dies with it."""
+class EngineState(Enum):
+    """The states of an engine process."""
+
+    NOT_STARTED = "not started"
+    STARTING = "starting"  # the process runs and opens its device
+    READY = "ready"  # the device is open; every group was answered
+    BUSY = "busy"  # at least one group is not answered in full
+    FAILED = "failed"  # it gave up with groups unanswered; the next `receive` raises
+    ENDED = "ended"
+
+
+class EngineProcess:
+    """Runs one engine process at a time.
+
+    Use it from one thread that lives as long as the parent: Linux kills the child when the thread that started it ends.
+    """
 
     def __init__(self, settings: Settings, factory: str) -> None:
         self._settings = settings
         self._factory = factory
-        self._process: subprocess.Popen[bytes] | None = None
+        self.state = EngineState.NOT_STARTED
+        #: What the engine said of its device. Set once it was READY.
+        self.ready: EngineReady
+        self._process: subprocess.Popen[bytes]
         self._pipe: Connection
-        self.ready: Ready
-        self._waiting: deque[set[tuple[str, int]]] = deque()  # the batches of each Make that are not answered
-        self._unread: Message | None = None
-        self._since = 0.0  # when the first of these Makes came to be the first, or one of its batches was answered
+        self._groups: deque[set[tuple[str, int]]] = deque()  # per unanswered group: job and number of its batches
+        self._progress_at = 0.0  # when the first of these groups became the first, or one of its batches was answered
+        self._failure = ""  # why it gave up, in the state FAILED
 
     @property
-    def waiting(self) -> int:
-        """How many Makes it has that are not answered in full."""
-        return len(self._waiting)
+    def unanswered_groups(self) -> int:
+        """The number of groups that are not answered in full."""
+        return len(self._groups)
 
     def launch(self) -> None:
-        """Start the process; it opens its device while we do something else."""
-        ours, its = Pipe()
-        with its:
-            self._pipe = ours
-            self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                [sys.executable, "-m", "worker.engine.main", self._factory, str(its.fileno()), str(os.getpid())],
-                pass_fds=[its.fileno()],
+        """Start the process. It opens its device in the background."""
+        self._require(EngineState.NOT_STARTED, EngineState.ENDED)
+        parent_end, child_end = Pipe()
+        with child_end:
+            self._pipe = parent_end
+            self._process = subprocess.Popen(  # noqa: S603 - this program itself
+                [sys.executable, "-m", "worker.engine.main", self._factory, str(child_end.fileno()), str(os.getpid())],
+                pass_fds=[child_end.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr.fileno(),
             )
+        self.state = EngineState.STARTING
         self._send(self._settings.model_dump_json().encode())
 
-    def open(self) -> Ready:
-        """Wait until the device of a launched process is open: `ready` from then on. Raises EngineNotStartedError."""
+    def wait_until_ready(self) -> EngineReady:
+        """Wait until the launched process has opened its device. Raises EngineNotStartedError."""
+        self._require(EngineState.STARTING)
         try:
             message = self._read(_START_SECONDS)
         except EngineLostError as error:
             raise EngineNotStartedError(f"the engine did not start: {error}") from None
-        if not isinstance(message, Ready):
-            raise EngineNotStartedError(f"the engine did not start: {self._end(f'no device in {_START_SECONDS:g} s')}")
+        if not isinstance(message, EngineReady):
+            reason = self._end(f"no device in {_START_SECONDS:g} s")
+            raise EngineNotStartedError(f"the engine did not start: {reason}")
         self.ready = message
+        self.state = EngineState.READY
         return message
 
-    def ensure(self) -> None:
-        """Start the process if there is none. Raises EngineNotStartedError."""
-        if self._process is None or self._process.poll() is not None:
-            self.stop()
-            self.launch()
-            self.open()
+    def ensure_ready(self) -> None:
+        """Start the process unless one is running. Raises EngineNotStartedError."""
+        self._require(EngineState.NOT_STARTED, EngineState.READY, EngineState.ENDED)
+        if self.state is EngineState.READY and self._process.poll() is None:
+            return
+        self.stop()
+        self.launch()
+        self.wait_until_ready()
 
-    def send(self, make: Make) -> None:
-        """Hand it batches of one job; the device makes them in this order."""
-        if not self._waiting:
-            self._since = time.monotonic()
-        self._waiting.append({(make.job_id, batch) for batch in make.batches})
+    def send(self, make: MakeBatches) -> None:
+        """Send a group of batches of one job. The device makes groups in the order in which they are sent."""
+        self._require(EngineState.READY, EngineState.BUSY)
+        if not self._groups:
+            self._progress_at = time.monotonic()
+        self._groups.append({(make.job_id, batch) for batch in make.batches})
+        self.state = EngineState.BUSY
         self._send(encode(make))
 
     def skip(self, job_id: str) -> None:
-        """Have it begin no further batch of a job; those that it does not begin are answered as well."""
-        self._send(encode(Skip(job_id)))
+        """Ask the engine to begin no further batch of a job. It answers the batches that it skips as well."""
+        self._require(EngineState.BUSY)
+        self._send(encode(SkipJob(job_id)))
 
     def receive(self, seconds: float) -> list[Answer]:
-        """Its next answers, as many as there are; none after so many seconds.
+        """Return the answers that are there, waiting for the first one for at most `seconds`.
 
-        Raises EngineLostError if it died, gave up, or took longer over a batch than the settings allow.
+        Raises EngineLostError if the engine died, gave up, or took longer over a batch than the settings allow.
         """
+        self._require(EngineState.BUSY, EngineState.FAILED)
+        if self.state is EngineState.FAILED:
+            raise self._end(self._failure)
         answers: list[Answer] = []
-        left = self._since + self._settings.batch_seconds - time.monotonic()
-        message = self._read(max(0.0, min(seconds, left)))
-        while isinstance(message, Made | BatchRefused | Skipped):
+        seconds_left = self._progress_at + self._settings.batch_seconds - time.monotonic()
+        message = self._read(max(0.0, min(seconds, seconds_left)))
+        while isinstance(message, BatchMade | BatchRefused | BatchSkipped):
             answers.append(message)
-            self._answered(message)
-            message = self._next()
-        self._unread = message  # a EngineFailed: after what could be answered before it
-        if not answers and left <= seconds:
+            self._note_answer(message)
+            message = self._read_if_there()
+        if isinstance(message, EngineFailed):
+            if self._groups:
+                self._failure = message.error
+                self.state = EngineState.FAILED
+            else:  # nothing is lost
+                self._end(message.error)
+        if not answers and seconds_left <= seconds:
             raise self._end(f"no batch within {self._settings.batch_seconds:g} s")
         return answers
 
-    def _answered(self, answer: Answer) -> None:
+    def _note_answer(self, answer: Answer) -> None:
         batch = answer.job_id, answer.batch
-        group = next(group for group in self._waiting if batch in group)
-        if group is self._waiting[0]:
-            self._since = time.monotonic()
+        group = next(group for group in self._groups if batch in group)
+        if group is self._groups[0]:
+            self._progress_at = time.monotonic()
         group.remove(batch)
         if not group:
-            self._waiting.remove(group)
+            self._groups.remove(group)
+        if not self._groups:
+            self.state = EngineState.READY
 
     def stop(self) -> None:
-        """End the process: at once if it has work, else by closing the pipe."""
-        if self._process is not None:
-            self._pipe.close()
-            if not self._waiting:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(_END_SECONDS)
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-            self._waiting.clear()
+        """End the process: at once while it is BUSY, otherwise by closing the pipe."""
+        if self.state in (EngineState.NOT_STARTED, EngineState.ENDED):
+            return
+        self._pipe.close()
+        if self.state is not EngineState.BUSY:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_END_SECONDS)
+        self._process.kill()
+        self._process.wait()
+        self._groups.clear()
+        self.state = EngineState.ENDED
+
+    def _require(self, *states: EngineState) -> None:
+        if self.state not in states:
+            expected = " or ".join(state.value for state in states)
+            raise RuntimeError(f"the engine process is {self.state.value}; this call needs it to be {expected}")
 
     def _send(self, data: bytes) -> None:
-        with contextlib.suppress(OSError):  # it is dead: reading tells more
+        with contextlib.suppress(OSError):  # the engine is dead: the next read finds out why
             self._pipe.send_bytes(data)
 
     def _read(self, seconds: float) -> Message | None:
+        """Return the next message; None if none comes within `seconds`. Raises EngineLostError."""
         try:
-            message = self._unread or (decode(self._pipe.recv_bytes()) if self._pipe.poll(seconds) else None)
+            message = decode(self._pipe.recv_bytes()) if self._pipe.poll(seconds) else None
         except (EOFError, OSError):
             raise self._end(None) from None
         if isinstance(message, EngineFailed):
             raise self._end(message.error)
         return message
 
-    def _next(self) -> Message | None:
-        """What is there already; of an engine that has ended the next `_read` tells."""
+    def _read_if_there(self) -> Message | None:
+        """Return the next message if it is there. The end of the engine is left to the next `_read`."""
         with contextlib.suppress(EOFError, OSError):
             return decode(self._pipe.recv_bytes()) if self._pipe.poll() else None
         return None
 
     def _end(self, reason: str | None) -> EngineLostError:
-        """Make sure that it is dead, and say why; None: it ended by itself."""
-        assert self._process is not None  # noqa: S101 - only called while there is one
+        """Make sure that the process is dead and return the error that says why; None: it ended by itself."""
         try:
             status = self._process.wait(_END_SECONDS if reason is None else 0)
         except subprocess.TimeoutExpired:
             self._process.kill()
             status = self._process.wait()
         self._pipe.close()
-        self._process = None
-        self._unread = None
-        self._waiting.clear()
-        return EngineLostError(reason or _obituary(status))
+        self._groups.clear()
+        self.state = EngineState.ENDED
+        return EngineLostError(reason or _exit_reason(status))
 
 
-def _obituary(status: int) -> str:
+def _exit_reason(status: int) -> str:
+    """Return what the exit status of an engine process says: its code, or the negative number of a signal."""
     if status >= 0:
         return f"the engine ended with status {status}"
     name = signal.Signals(-status).name

@@ -1,4 +1,4 @@
-"""The second thread of a worker: one heartbeat after the other, whatever the first is waiting for."""
+"""The second thread of a worker: it sends heartbeats whatever the main thread is waiting for."""
 
 import logging
 import threading
@@ -8,20 +8,23 @@ from typing import Self
 
 from redis.exceptions import RedisError
 
-from worker.control.shutdown import Stop
+from worker.control.shutdown import Shutdown
 
 _log = logging.getLogger("worker")
 
 
 class Heartbeat:
-    """Calls each of `beats` every so many seconds, as a context manager. A worker whose heart stops must stop too."""
+    """Calls each of `actions` every `seconds` while the context is open.
 
-    def __init__(self, beats: Sequence[Callable[[], None]], seconds: float, stop: Stop) -> None:
-        self._beats = beats
+    The thread requests a shutdown when it ends, so that a worker without heartbeats stops too.
+    """
+
+    def __init__(self, actions: Sequence[Callable[[], None]], seconds: float, shutdown: Shutdown) -> None:
+        self._actions = actions
         self._seconds = seconds
-        self._stop = stop
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
+        self._shutdown = shutdown
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -30,17 +33,17 @@ class Heartbeat:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ended.set()
+        self._closed.set()
         self._thread.join(self._seconds)
 
     def _run(self) -> None:
         try:
-            while not self._ended.is_set():
+            while not self._closed.is_set():
                 try:
-                    for beat in self._beats:
-                        beat()
+                    for action in self._actions:
+                        action()
                 except RedisError as error:
-                    _log.warning("heartbeat: %s", error)
-                self._ended.wait(self._seconds)
+                    _log.warning("Heartbeat failed, the next one follows in %g s: %s", self._seconds, error)
+                self._closed.wait(self._seconds)
         finally:
-            self._stop.request()
+            self._shutdown.request()

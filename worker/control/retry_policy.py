@@ -1,8 +1,8 @@
-"""Shards whose worker was lost: tried again as long as that leads anywhere, then freed of what nobody gets past.
+"""Decides whether a shard whose worker was lost is tried again.
 
-A worker may be lost for reasons of its own (a spot instance, an operator) or because of a batch (memory, a driver). So
-a loss counts against a shard only if no batch was finished since the last one; after settings.shard_tries such losses
-the batch that comes next is recorded as failed, and if there is no progress then either, the rest of the shard is.
+A worker may be lost for reasons of its own (a spot instance, an operator) or because of a batch (memory, a driver).
+Therefore a loss counts against a shard only if no batch was finished since the last one. After settings.shard_tries
+such losses the next batch is recorded as failed; if that brings no progress either, the rest of the shard is.
 """
 
 import logging
@@ -14,6 +14,7 @@ from rq.job import Job
 from afmbatch.errors import NotFound
 from afmbatch.ledger.ledger import Ledger
 from afmbatch.ledger.records import BatchFailure
+from afmbatch.ledger.task_queue import RETRIES
 from afmbatch.sampling.plan import Plan
 from afmbatch.settings import Settings
 
@@ -21,43 +22,51 @@ _log = logging.getLogger("worker")
 
 
 class RetryPolicy:
-    """RQ's exception handler: called for each task that ended without an answer, before RQ tries it again.
+    """RQ's exception handler: called for each task whose worker was lost, before the task is enqueued again.
 
-    RQ keeps its notes with the task: retries_left, and in meta how many batches were missing at the last loss.
+    The task's `meta` keeps `missing`, the number of missing batches at the last loss; `losses`, the number of losses
+    without progress before the last one; and `gave_up`, whether a batch was given up since the last progress.
     """
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
-        self._retries = settings.shard_tries - 1
+        self._tries = settings.shard_tries
         self._ledger = ledger
 
     @staticmethod
-    def befell(task: Job) -> bool:
-        """Whether a task was lost before."""
+    def was_lost(task: Job) -> bool:
+        """Return whether a worker was lost over the task before."""
         return "missing" in task.meta
 
     def __call__(self, task: Job, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        """See to it that the task is tried again, with or without the batch that comes next."""
+        """Count the loss of a task; give up the batch that comes next, or the whole shard, if there were too many."""
         job_id, shard = task.args
-        left = task.retries_left or 0
-        try:
-            job = self._ledger.jobs.get(job_id)
-        except NotFound:
-            missing = []  # one more try removes what the lost worker has stored
-        else:
-            batches = Plan(job).shard(shard)
-            missing = self._ledger.batches.missing(job_id, batches)
-            if len(missing) < task.meta.get("missing", len(batches)):
-                left = self._retries
-                task.meta["gave_up"] = False
-        what = "its lease ran out" if isinstance(error, AbandonedJobError) else str(error) or kind.__name__
-        _log.warning("%s shard %d: lost with %d batches to make: %s", job_id, shard, len(missing), what)
-        if missing and left == 0:
-            doomed = missing if task.meta.get("gave_up") else missing[:1]
-            for batch in doomed:
-                why = f"the worker was lost over it {self._retries + 1} times, the last time so: {what}"
-                self._ledger.batches.record_failure(job_id, BatchFailure(batch=batch, error=why))
-                _log.error("%s batch %d failed: %s", job_id, batch, why)
-            missing = missing[len(doomed) :]
+        reason = "its lease ran out" if isinstance(error, AbandonedJobError) else str(error) or kind.__name__
+        missing = self._missing(job_id, shard, task)
+        _log.warning("Job %s: shard %d was lost with %d batches to make: %s", job_id, shard, len(missing), reason)
+        losses = task.meta.get("losses", 0) + 1
+        if missing and losses >= self._tries:
+            missing = self._give_up(job_id, missing, reason, everything=task.meta.get("gave_up", False))
             task.meta["gave_up"] = True
+        task.meta["losses"] = min(losses, self._tries - 1)  # the next loss without progress is one too many again
         task.meta["missing"] = len(missing)
-        task.retries_left = max(left, 1)  # RQ, or the consumer, takes one off
+        task.retries_left = RETRIES
+
+    def _missing(self, job_id: str, shard: int, task: Job) -> list[int]:
+        """Return the missing batches of a shard; reset the count of losses if there are fewer than at the last loss."""
+        try:
+            batches = Plan(self._ledger.jobs.get(job_id)).shard(shard)
+        except NotFound:  # the task is tried once more, to remove the files that the lost worker has stored
+            return []
+        missing = self._ledger.batches.missing(job_id, batches)
+        if len(missing) < task.meta.get("missing", len(batches)):
+            task.meta |= {"losses": 0, "gave_up": False}
+        return missing
+
+    def _give_up(self, job_id: str, missing: list[int], reason: str, *, everything: bool) -> list[int]:
+        """Record the first missing batch, or every one, as failed and return the others."""
+        given_up = missing if everything else missing[:1]
+        error = f"the worker was lost over it {self._tries} times, the last time so: {reason}"
+        for batch in given_up:
+            self._ledger.batches.record_failure(job_id, BatchFailure(batch=batch, error=error))
+            _log.error("Job %s: batch %d failed: %s", job_id, batch, error)
+        return missing[len(given_up) :]

@@ -1,4 +1,4 @@
-"""A worker's parent process: opens Redis and the store, and runs shards in its engine. No OpenCL in here."""
+"""A worker's parent process: opens Redis and the store, and makes shards in its engine. It does not load OpenCL."""
 
 import logging
 import os
@@ -18,56 +18,62 @@ from afmbatch.sampling.recipe import ENGINE
 from afmbatch.settings import Settings
 from afmbatch.storage.object_store import ObjectStore
 from worker.control.consumer import Consumer
-from worker.control.engine_process import Engine
+from worker.control.engine_process import EngineProcess
 from worker.control.heartbeat import Heartbeat
+from worker.control.queue_worker import QueueWorker
 from worker.control.retry_policy import RetryPolicy
 from worker.control.shards import Shards
-from worker.control.shutdown import Stop
-from worker.messages import Ready
+from worker.control.shutdown import Shutdown
+from worker.control.sweeper import Sweeper
+from worker.messages import EngineReady
 
 _log = logging.getLogger("worker")
 
 
-def work(settings: Settings, engine: Engine) -> None:
-    """Run shards in an engine that was launched, until SIGTERM or SIGINT.
+def work(settings: Settings, engine: EngineProcess) -> None:
+    """Make shards in an engine that was launched, until SIGTERM or SIGINT.
 
     Raises CannotStart, EngineNotStartedError, and redis.RedisError if Redis is not there or stays away for minutes.
     """
     _log_to_stderr()
-    stop = Stop()
-    stop.listen()
+    shutdown = Shutdown()
+    shutdown.listen()
     with Redis.from_url(settings.redis_url, socket_connect_timeout=2) as redis:
-        redis.ping()  # a wrong address is to be told now
-    # From here on Redis may be restarted under us: every command waits for it, some minutes in all.
-    patience = {"retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), 180), "socket_timeout": 10}
+        redis.ping()  # a wrong address has to be reported at once
+    # From here on Redis may be restarted: every command waits for it, about three minutes in all.
+    options = {"retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), 180), "socket_timeout": 10}
     store = ObjectStore(settings.store_url)
-    with Redis.from_url(settings.redis_url, decode_responses=True, **patience) as redis:
+    with Redis.from_url(settings.redis_url, decode_responses=True, **options) as redis:
         ledger = Ledger.on(redis)
-        shards = Shards(settings, ledger, store, engine, stop)
-        queue = open_queue(settings, **patience)
-        issuer = ShardScheduler(queue, ledger, settings)
-        consumer = Consumer(settings, queue, issuer, shards, RetryPolicy(settings, ledger))
+        shards = Shards(settings, ledger, store, engine, shutdown)
+        queue = open_queue(settings, **options)
+        scheduler = ShardScheduler(queue, ledger)
+        retry_policy = RetryPolicy(settings, ledger)
+        worker = QueueWorker(queue, scheduler, settings.lease_seconds)
+        sweeper = Sweeper(queue, settings.lease_seconds, retry_policy)
+        consumer = Consumer(worker, scheduler, shards, retry_policy)
         try:
-            record = _describe(consumer.name, engine.open())
-            _log.info("worker %s on %s (%s)", record.name, record.device, record.device_kind)
+            record = _describe(worker.name, engine.wait_until_ready())
+            _log.info("Worker %s: started on %s (%s)", record.name, record.device, record.device_kind)
 
             def announce() -> None:
-                now = {
-                    "shard": consumer.task,
-                    "samples_done": shards.samples_done,
-                    "pixels_per_second": shards.rate.per_second,
+                changes = {
+                    "shard": consumer.task_id,
+                    "samples_done": shards.recorder.samples_done,
+                    "pixels_per_second": shards.throughput.pixels_per_second,
                 }
-                ledger.workers.announce(record.model_copy(update=now), settings.lease_seconds)
+                ledger.workers.announce(record.model_copy(update=changes), settings.lease_seconds)
 
-            with consumer, Heartbeat([consumer.beat, announce], settings.heartbeat_seconds, stop):
-                consumer.serve(stop)
+            actions = [worker.send_heartbeat, sweeper.sweep, announce]
+            with worker, Heartbeat(actions, settings.heartbeat_seconds, shutdown):
+                consumer.serve(shutdown)
             ledger.workers.retire(record.name)
         finally:
             queue.connection.close()
-    _log.info("worker %s stopped", record.name)
+    _log.info("Worker %s: stopped", record.name)
 
 
-def _describe(name: str, device: Ready) -> WorkerRecord:
+def _describe(name: str, device: EngineReady) -> WorkerRecord:
     return WorkerRecord(
         name=name,
         host=socket.gethostname(),
@@ -84,8 +90,7 @@ def _describe(name: str, device: Ready) -> WorkerRecord:
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s worker %(levelname)s: %(message)s"))
-    ours = logging.getLogger("worker")
-    ours.addHandler(handler)
-    ours.setLevel(logging.INFO)
-    for theirs in ("rq", "rq.worker"):  # the second has a level of its own
-        logging.getLogger(theirs).setLevel(logging.WARNING)
+    _log.addHandler(handler)
+    _log.setLevel(logging.INFO)
+    for name in ("rq", "rq.worker"):  # the second has a level of its own
+        logging.getLogger(name).setLevel(logging.WARNING)

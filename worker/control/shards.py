@@ -1,255 +1,195 @@
-"""Tasks: shards, batch by batch, from the ledger to the engine and back.
+"""The open shards of a worker: their batches go from the ledger to the engine, and its answers back.
 
-Several shards are open at a time, so that the engine gets the next one's first batches while it still works on the last
-ones of this. A batch that was made is recorded whoever made it: recording twice is harmless, and its file is in the
-store. All else (failures, further batches, the task's end) is for the worker that holds the shard.
+Several shards are open at a time, so that the engine gets the first batches of the next shard while it still works on
+the last ones of this one.
 """
 
 import logging
 import math
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from itertools import accumulate, groupby
+from collections.abc import Callable
+from itertools import groupby
 
 from afmbatch.errors import NotFound
 from afmbatch.ledger.ledger import Ledger
-from afmbatch.ledger.records import BatchFailure, BatchRecord
 from afmbatch.sampling.plan import Plan
 from afmbatch.settings import Settings
-from afmbatch.storage.batch_file import file_bytes
-from afmbatch.storage.object_store import ObjectStore, batch_key, job_prefix
-from worker.control.engine_process import Engine, EngineLostError
-from worker.control.shutdown import Stop
-from worker.control.throughput import Rate
-from worker.messages import Answer, BatchRefused, Made, Make
+from afmbatch.storage.object_store import ObjectStore, job_prefix
+from worker.control.batch_queue import BatchQueue
+from worker.control.batch_recorder import BatchRecorder
+from worker.control.engine_process import EngineLostError, EngineProcess, EngineState
+from worker.control.shard import Shard
+from worker.control.shutdown import Shutdown
+from worker.control.throughput import Throughput
+from worker.messages import Answer, BatchMade, BatchRefused, MakeBatches
 
 _log = logging.getLogger("worker")
-_TICK_SECONDS = 0.2  # how soon a wait for the engine notices that we are to stop
-
-
-@dataclass(slots=True, eq=False)
-class Shard:
-    """A shard in progress. `careful`: one batch at a time, for it was lost before."""
-
-    job_id: str
-    number: int
-    plan: Plan
-    recipe: str
-    held: Callable[[], bool]
-    careful: bool
-    left: set[int]  # batches that are neither recorded nor given up
-    tries: Counter[int] = field(default_factory=Counter)
-    hopeless: int = 0  # batches in a row that failed the engine to the last try
-
-    def pixels(self, batch: int) -> int:
-        """Pixels of all images of a batch, each counted once whatever its slices."""
-        nx, ny = self.plan.spec.image_dim
-        return self.plan.size(batch) * len(self.plan.spec.tips) * nx * ny
-
-    def alone(self, batch: int) -> bool:
-        """Whether to make a batch with nothing else in the engine, so that it is clear whose fault a fault is."""
-        return self.careful or self.tries[batch] > 0
+_STEP_SECONDS = 0.2  # longest wait for the engine before a shutdown request is noticed
 
 
 class Shards:
-    """The open shards; all they need was opened by worker.control.run."""
+    """Opens shards and makes their batches in the engine. worker.control.run opens everything that it needs."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, store: ObjectStore, engine: Engine, stop: Stop) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, store: ObjectStore, engine: EngineProcess, shutdown: Shutdown
+    ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._store = store
         self._engine = engine
-        self._stop = stop
-        self._todo: deque[tuple[Shard, int]] = deque()
-        self._out: dict[tuple[str, int], Shard] = {}  # what the engine has
-        self._skipped: set[str] = set()  # jobs of which it is to begin nothing more
-        self._checked = -math.inf
-        self._alone = False  # and that is to be all it has
-        self.samples_done = 0
-        self.rate = Rate()
+        self._shutdown = shutdown
+        self._queue = BatchQueue(settings.group_bytes)
+        self._in_engine: dict[tuple[str, int], Shard] = {}  # by job and batch
+        self._engine_is_exclusive = False  # the group in the engine must stay alone there
+        self._skipped_jobs: set[str] = set()  # the engine was asked to skip them
+        self._cancellation_checked_at = -math.inf
+        self.recorder = BatchRecorder(ledger, store)
+        self.throughput = Throughput()
 
     @property
     def idle(self) -> bool:
-        """Whether the engine has nothing to do."""
-        return not self._engine.waiting
+        """Return whether the engine has no work."""
+        return not self._engine.unanswered_groups
 
     @property
-    def hungry(self) -> bool:
-        """Whether the engine could do more than there is to do."""
-        most = (self._room(self._alone) - self._engine.waiting) * self._engine.ready.samples
-        todo = accumulate(shard.plan.size(batch) for shard, batch in self._todo)
-        return most > 0 and not any(samples >= most for samples in todo)
+    def has_capacity(self) -> bool:
+        """Return whether the engine can take more samples than are queued for it."""
+        free_groups = self._max_groups(self._engine_is_exclusive) - self._engine.unanswered_groups
+        free_samples = free_groups * self._engine.ready.group_samples
+        return free_samples > 0 and not self._queue.has_samples(free_samples)
 
-    def open(self, job_id: str, number: int, held: Callable[[], bool], *, careful: bool) -> Shard | None:
-        """A shard whose missing batches `step` will make; None if there are none. `held`: whether it is still ours."""
+    def open(self, job_id: str, number: int, is_held: Callable[[], bool], *, one_by_one: bool) -> Shard | None:
+        """Open a shard, whose missing batches `step` will make. Returns None if no batch of it is missing.
+
+        is_held: returns whether this worker still holds the lease; one_by_one: make one batch at a time.
+        """
         try:
             job = self._ledger.jobs.get(job_id)
-        except NotFound:
-            self._store.delete_prefix(job_prefix(job_id))  # what another worker stored, but lived not to record
+        except NotFound:  # a worker that died may have stored files without recording them
+            self._store.delete_prefix(job_prefix(job_id))
             return None
         self._ledger.jobs.mark_started(job_id)
         plan = Plan(job)
         missing = self._ledger.batches.missing(job_id, plan.shard(number))
         if not missing:
             return None
-        shard = Shard(job_id, number, plan, job.bare.model_dump_json(), held, careful, set(missing))
-        self._todo.extend((shard, batch) for batch in missing)
-        _log.info("%s shard %d: %d batches to make", job_id, number, len(missing))
+        recipe = job.bare.model_dump_json()
+        shard = Shard(job_id, number, plan, recipe, self._mean_atoms(plan), is_held, one_by_one, set(missing))
+        self._queue.append(shard, missing)
+        _log.info("Job %s: opened shard %d with %d batches to make", job_id, number, len(missing))
         return shard
 
-    def drop(self, shard: Shard) -> None:
-        """Begin no further batch of a shard; what the engine has of it is recorded when it comes."""
-        shard.left -= {batch for other, batch in self._todo if other is shard}
-        self._todo = deque(entry for entry in self._todo if entry[0] is not shard)
+    def _mean_atoms(self, plan: Plan) -> float:
+        """Return the mean number of atoms per sample, periodic copies included; 0 if the datasets are gone."""
+        try:
+            datasets = [self._ledger.datasets.get(source.dataset) for source in plan.recipe.sources]
+        except NotFound:  # the engine will refuse the batches
+            return 0.0
+        copies = 1 if plan.spec.periodic is None else plan.spec.periodic.copies
+        return copies * sum(d.atoms for d in datasets) / sum(d.structures for d in datasets)
+
+    def close(self, shard: Shard) -> None:
+        """Begin no further batch of a shard. Batches that the engine has are recorded when they are answered."""
+        shard.batches_left -= self._queue.remove(shard)
 
     def step(self) -> None:
-        """Give the engine what it has room for, and wait a moment for its answers.
+        """Give the engine the batches that it can take, and wait briefly for its answers.
 
-        A batch that fails the engine is tried again in a fresh one; after settings.shard_tries it is recorded as
-        failed, and after as many such batches in a row the rest of the shard is. Raises EngineNotStartedError,
-        redis.RedisError.
+        A batch over which the engine is lost is tried again in a fresh engine. After settings.shard_tries attempts it
+        is recorded as failed, and after as many such batches in a row the rest of the shard is. Raises
+        EngineNotStartedError and redis.RedisError.
         """
-        self._hand_out()
-        self._skip_unwanted()
-        self.rate.busy(not self.idle)
+        if self._engine.state is not EngineState.FAILED:
+            self._send_groups()
+            self._skip_cancelled_jobs()
+        self.throughput.set_busy(not self.idle)
         if self.idle:
             return
         try:
-            answers = self._engine.receive(_TICK_SECONDS)
-        except EngineLostError as fault:
-            self.rate.busy(False)
-            self._try_again(fault)
+            answers = self._engine.receive(_STEP_SECONDS)
+        except EngineLostError as error:
+            self.throughput.set_busy(False)
+            self._retry_lost_batches(error)
             return
-        self.rate.busy(not self.idle)
-        for job_id, of_job in groupby(answers, lambda answer: answer.job_id):
-            self._take(job_id, list(of_job))
+        self.throughput.set_busy(not self.idle)
+        for job_id, answers_of_job in groupby(answers, lambda answer: answer.job_id):
+            self._accept(job_id, list(answers_of_job))
 
-    def _hand_out(self) -> None:
+    def _send_groups(self) -> None:
         checked: set[Shard] = set()
-        while not self._stop.requested and self._has_room():
-            shard, batch = self._todo[0]
-            if shard not in checked and not (self._ledger.jobs.is_wanted(shard.job_id) and shard.held()):
-                self.drop(shard)
+        while (first := self._queue.first) is not None and not self._shutdown.requested:
+            shard, batch = first
+            is_exclusive = shard.must_be_alone(batch)
+            if self._engine.unanswered_groups >= self._max_groups(self._engine_is_exclusive or is_exclusive):
+                return
+            if shard not in checked and not (self._ledger.jobs.is_wanted(shard.job_id) and shard.is_held()):
+                self.close(shard)
                 continue
             checked.add(shard)
             if self.idle:
-                self._engine.ensure()
-            self._alone = shard.alone(batch)
-            self._skipped.discard(shard.job_id)
-            self._engine.send(Make(shard.job_id, shard.recipe, self._group()))
+                self._engine.ensure_ready()
+            self._engine_is_exclusive = is_exclusive
+            self._skipped_jobs.discard(shard.job_id)
+            group = self._queue.pop_group(self._engine.ready.group_samples)
+            self._in_engine |= {(shard.job_id, batch): shard for shard, batch in group}
+            self._engine.send(MakeBatches(shard.job_id, shard.recipe, [batch for _, batch in group]))
 
-    def _skip_unwanted(self) -> None:
-        """Take back what was handed out of jobs that were cancelled meanwhile."""
-        if time.monotonic() - self._checked < _TICK_SECONDS:
+    def _max_groups(self, exclusive: bool) -> int:
+        return 1 if exclusive else self._engine.ready.prefetch
+
+    def _skip_cancelled_jobs(self) -> None:
+        if time.monotonic() - self._cancellation_checked_at < _STEP_SECONDS:
             return
-        self._checked = time.monotonic()
-        for job_id in {job_id for job_id, _ in self._out} - self._skipped:
+        self._cancellation_checked_at = time.monotonic()
+        for job_id in {job_id for job_id, _ in self._in_engine} - self._skipped_jobs:
             if not self._ledger.jobs.is_wanted(job_id):
-                self._skipped.add(job_id)
+                self._skipped_jobs.add(job_id)
                 self._engine.skip(job_id)
 
-    def _has_room(self) -> bool:
-        if not self._todo:
-            return False
-        shard, batch = self._todo[0]
-        return self._engine.waiting < self._room(self._alone or shard.alone(batch))
-
-    def _room(self, alone: bool) -> int:
-        return 1 if alone else self._engine.ready.ahead
-
-    def _group(self) -> list[int]:
-        """The next batches to make pipe: one, or as many small ones as suit the device and fit into memory."""
-        group: list[int] = []
-        samples = 0
-        first = self._todo[0][0]
-        while self._todo:
-            shard, batch = self._todo[0]
-            samples += shard.plan.size(batch)
-            if group and (
-                self._alone
-                or shard.job_id != first.job_id
-                or shard.alone(batch)
-                or file_bytes(shard.plan.spec, samples) > self._settings.group_bytes
-            ):
-                break
-            self._todo.popleft()
-            self._out[shard.job_id, batch] = shard
-            group.append(batch)
-            if samples >= self._engine.ready.samples:
-                break
-        return group
-
-    def _take(self, job_id: str, answers: list[Answer]) -> None:
-        made = [answer for answer in answers if isinstance(answer, Made)]
+    def _accept(self, job_id: str, answers: list[Answer]) -> None:
+        made = [answer for answer in answers if isinstance(answer, BatchMade)]
         if made:
-            self._record(job_id, made)
+            self.recorder.record(job_id, made)
         for answer in answers:
-            shard = self._out.pop((job_id, answer.batch), None)  # None: we lost the shard and took it again
-            if shard is None:
+            shard = self._in_engine.pop((job_id, answer.batch), None)
+            if shard is None:  # the lease was lost, and the shard was taken again
                 continue
-            shard.hopeless = 0
-            if isinstance(answer, Made):
-                self.rate.made(shard.pixels(answer.batch))
+            shard.failures_in_a_row = 0
+            if isinstance(answer, BatchMade):
+                self.throughput.add(shard.pixels(answer.batch))
             if isinstance(answer, BatchRefused):
-                self._fail(shard, [answer.batch], answer.error, answer.sample)
-            shard.left.discard(answer.batch)
+                self.recorder.record_failures(shard, [answer.batch], answer.error)
+            shard.batches_left.discard(answer.batch)
 
-    def _record(self, job_id: str, made: list[Made]) -> None:
-        records = [
-            BatchRecord(
-                batch=m.batch,
-                samples=m.samples,
-                bytes=m.bytes,
-                sha256=m.sha256,
-                flagged=m.flagged,
-                flags=m.flags,
-            )
-            for m in made
-        ]
-        for record, ours in zip(records, self._ledger.batches.record(job_id, records), strict=True):
-            if ours:
-                self.samples_done += record.samples
-            else:
-                self._store.delete(batch_key(job_id, record.batch, record.sha256))
+    def _retry_lost_batches(self, error: EngineLostError) -> None:
+        """Queue the batches that were in the engine again, each to be made alone from now on.
 
-    def _try_again(self, fault: EngineLostError) -> None:
-        """Whatever was in the engine counts as tried, for any of it may be at fault; what failed alone often enough is.
-
-        From now on each of these batches is made alone.
+        Any of them may be the cause, so that each of them counts as attempted. A batch that was alone in the engine
+        is given up after its last attempt.
         """
-        lost = list(self._out.items())
-        self._out.clear()
+        lost = list(self._in_engine.items())
+        self._in_engine.clear()
         for shard in dict.fromkeys(shard for _, shard in lost):
-            if not shard.held():  # we were paused, perhaps: what looks like a hang may be none
-                self.drop(shard)
-                shard.left.clear()
-        again = [(shard, batch) for (_, batch), shard in lost if batch in shard.left]
-        self._todo.extendleft(reversed(again))
-        for shard, batch in again:
-            shard.tries[batch] += 1
-            told = (shard.job_id, batch, shard.tries[batch], self._settings.shard_tries, fault)
-            _log.warning("%s batch %d, try %d of %d: %s", *told)
-        if len(lost) == len(again) == 1:
-            self._give_up(*again[0], fault)
+            if not shard.is_held():  # this process was perhaps paused, so that the engine only seemed to hang
+                self.close(shard)
+                shard.batches_left.clear()
+        retried = [(shard, batch) for (_, batch), shard in lost if batch in shard.batches_left]
+        self._queue.prepend(retried)
+        for shard, batch in retried:
+            shard.attempts[batch] += 1
+            attempt = shard.attempts[batch], self._settings.shard_tries
+            _log.warning("Job %s: attempt %d of %d at batch %d failed: %s", shard.job_id, *attempt, batch, error)
+        if len(lost) == len(retried) == 1:
+            self._give_up_after_last_attempt(*retried[0], error)
 
-    def _give_up(self, shard: Shard, batch: int, fault: EngineLostError) -> None:
-        most = self._settings.shard_tries
-        if shard.tries[batch] < most:
+    def _give_up_after_last_attempt(self, shard: Shard, batch: int, error: EngineLostError) -> None:
+        limit = self._settings.shard_tries
+        if shard.attempts[batch] < limit:
             return
-        self._todo.popleft()
-        self._fail(shard, [batch], f"{fault} (tried {shard.tries[batch]} times)")
-        shard.hopeless += 1
-        if shard.hopeless == most:
-            why = f"not tried: the {most} batches before it failed, the last of them so: {fault}"
-            self._fail(shard, sorted(shard.left), why)
-            self.drop(shard)
-
-    def _fail(self, shard: Shard, batches: Iterable[int], error: str, sample: int | None = None) -> None:
-        held = shard.held()
-        for batch in batches:
-            shard.left.discard(batch)
-            if held:
-                _log.error("%s batch %d failed: %s", shard.job_id, batch, error)
-                self._ledger.batches.record_failure(shard.job_id, BatchFailure(batch=batch, sample=sample, error=error))
+        self._queue.pop()
+        self.recorder.record_failures(shard, [batch], f"{error} (tried {shard.attempts[batch]} times)")
+        shard.failures_in_a_row += 1
+        if shard.failures_in_a_row == limit:
+            reason = f"not tried: the {limit} batches before it failed, the last of them so: {error}"
+            self.recorder.record_failures(shard, sorted(shard.batches_left), reason)
+            self.close(shard)

@@ -1,4 +1,4 @@
-"""The simulate-plus-descriptor loop: from a batch's number to its file in the store."""
+"""Makes batches: samples their parameters, simulates images and descriptors, and writes the files to the store."""
 
 import json
 from collections import OrderedDict
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import kernels
-from afmbatch.errors import AfmbatchError, CannotStart
+from afmbatch.errors import AfmbatchError, CannotStart, NotFound
 from afmbatch.sampling.noise import NoiseParameters
 from afmbatch.sampling.parameters import SampleParameters
 from afmbatch.sampling.plan import Plan
@@ -21,20 +21,20 @@ from afmbatch.sampling.recipe import ENGINE, Recipe, Source
 from afmbatch.settings import GROUPS, Settings
 from afmbatch.spec.descriptors import channel_names, own_arrays
 from afmbatch.spec.job import JobSpec
-from afmbatch.storage.batch_file import FORMAT, Batch, memory_bytes, pieces
+from afmbatch.storage.batch_file import FORMAT, Batch, memory_bytes, npz_chunks
 from afmbatch.storage.object_store import ObjectStore, dataset_key
 from afmbatch.structures.structures import Structures
 from kernels.simulator import Pending, Prepared
 from worker.engine.binding import Bound, bind, bind_descriptor, bind_noise
-from worker.engine.bond_cache import Bonding
+from worker.engine.bond_cache import BondCache
 from worker.engine.orientations import Orientations
-from worker.messages import Made, Make, Ready
+from worker.messages import BatchMade, EngineReady, MakeBatches
 
 _JOBS_KEPT = 4  # jobs whose structures and rotations stay in memory
-# Ready.ahead and Ready.samples. A GPU is full with 120 samples; preparing 480 at once costs half as much a sample, and
-# while they are hashed, each file by one core, sixteen cores are busy.
-_AT_BEST = {"gpu": (GROUPS, 480), "cpu": (GROUPS - 1, 16), "other": (2, 1)}
-_FLAGS = {  # by the names of contract.status.Flags
+# EngineReady.prefetch and EngineReady.group_samples. 120 samples fill a GPU; preparing 480 at once costs half as much a
+# sample, and while they are hashed, each file by one core, sixteen cores are busy.
+_PREFETCH_AND_GROUP_SAMPLES = {"gpu": (GROUPS, 480), "cpu": (GROUPS - 1, 16), "other": (2, 1)}
+_FLAGS = {  # by the names in afmbatch.ledger.records.Flags
     "not_converged": kernels.Quality.NOT_CONVERGED,
     "left": kernels.Quality.LEFT,
     "no_iso_surface": kernels.Quality.NO_ISO_SURFACE,
@@ -43,88 +43,94 @@ _FLAGS = {  # by the names of contract.status.Flags
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Samples:
-    """What the samples of a job are made of; with periodic images, where there are any."""
+class _JobInputs:
+    """The structures of a job, with their periodic copies, and what depends on them alone."""
 
     structures: Structures
     rotations: Orientations
-    bonding: Bonding
+    bonds: BondCache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Group:
-    """Batches to be made pipe: their samples one after the other, bounds where each begins and the last ends."""
+    """Prepared batches that are made at once, with their samples one after the other."""
 
-    make: Make
+    make: MakeBatches
+    #: Number of the first sample of each batch in the group, and at last the number of samples.
     bounds: list[int]
-    known: Batch  # without what is simulated
-    own: tuple[str, ...]  # names of the descriptors' arrays besides `desc`
+    #: The arrays of the files, without the simulated ones.
+    known: Batch
+    #: Names of the descriptors' arrays besides `desc`.
+    own: tuple[str, ...]
     prepared: Prepared
 
 
-class Maker:
-    """Makes batches on one device, in the steps of worker.engine.pipeline."""
+class BatchMaker:
+    """Makes batches on one device, in the steps of worker.engine.pipeline.BatchPipelineSteps."""
 
     def __init__(self, device: kernels.Device, store: ObjectStore, settings: Settings) -> None:
         self._info = device.info
         self._simulator = kernels.Simulator(device, settings.device_memory_bytes)
         self._store = store
         self._settings = settings
-        self._samples: OrderedDict[tuple[str, tuple[Source, ...]], _Samples] = OrderedDict()
+        self._inputs: OrderedDict[tuple[str, tuple[Source, ...]], _JobInputs] = OrderedDict()
 
-    def describe(self) -> Ready:
-        """The device, for the ledger."""
-        ahead, samples = _AT_BEST[self._info.kind]
-        return Ready(
+    def describe(self) -> EngineReady:
+        """Return a description of the device."""
+        prefetch, group_samples = _PREFETCH_AND_GROUP_SAMPLES[self._info.kind]
+        return EngineReady(
             device=self._info.name,
             device_kind=self._info.kind,
             compute_units=self._info.compute_units,
             memory_bytes=self._info.memory_bytes,
-            ahead=ahead,
-            samples=samples,
+            prefetch=prefetch,
+            group_samples=group_samples,
         )
 
-    def prepare(self, make: Make) -> _Group:
-        """All that is drawn for these batches, in the kernels' terms.
+    def prepare(self, make: MakeBatches) -> _Group:
+        """Sample the parameters of these batches and translate them for the kernels.
 
-        Raises FileNotFoundError if the dataset is gone, AfmbatchError for a batch that does not fit the host or that
-        the kernels refuse, now and always.
+        Raises NotFound if a dataset was deleted, AfmbatchError for a batch that does not fit into the memory of the
+        host or that the kernels refuse.
         """
         try:
             return self._prepared(make)
         except kernels.InvalidInput as error:
             raise AfmbatchError(str(error)) from None
 
-    def _prepared(self, make: Make) -> _Group:
-        plan, samples = self._job(make)
+    def _prepared(self, make: MakeBatches) -> _Group:
+        plan, inputs = self._open_job(make)
         bounds = [0, *accumulate(map(plan.size, make.batches))]
         spec, numbers = plan.spec, plan.numbers(*make.batches)
         draws = plan.draw(numbers)
-        atoms = int(np.diff(samples.structures.offsets)[draws.structure].sum())
+        atoms = int(np.diff(inputs.structures.offsets)[draws.structure].sum())
         size = memory_bytes(spec, bounds[-1], atoms)
-        if size > (most := self._settings.group_bytes):
-            raise AfmbatchError(f"batch_size: a batch needs {size} bytes of this worker's memory, it may use {most}")
-        bound = bind(spec, samples.structures, samples.rotations, samples.bonding, draws)
+        if size > (limit := self._settings.group_bytes):
+            raise AfmbatchError(f"batch_size: a batch needs {size} bytes of this worker's memory, it may use {limit}")
+        bound = bind(spec, inputs.structures, inputs.rotations, inputs.bonds, draws)
         noise = plan.draw_noise(numbers) if spec.noise.alters else None
         prepared = self._simulator.prepare(
             bound.atoms,
             bound.images,
             [bind_descriptor(d) for d in spec.descriptors],
             pairs=bound.pairs,
-            noise=None if noise is None else bind_noise(spec, noise),
+            noise=bind_noise(spec, noise) if noise else None,
         )
         known = self._known(plan.recipe, draws, noise, bound)
         return _Group(make, bounds, known, tuple(own_arrays(spec.descriptors)), prepared)
 
     def start(self, group: _Group) -> tuple[_Group, Pending]:
-        """Have the device begin. Raises AfmbatchError for what does not fit the device, kernels.KernelError."""
+        """Start the device. Raises AfmbatchError for a batch that exceeds its memory, and kernels.KernelError."""
         try:
             return group, self._simulator.start(group.prepared)
         except kernels.DeviceLimit as error:
             raise AfmbatchError(str(error)) from None
 
-    def wait(self, started: tuple[_Group, Pending]) -> list[Callable[[], Made]]:
-        """Wait for the device; how to put each batch into the store. Their arrays look into the device's results."""
+    def wait(self, started: tuple[_Group, Pending]) -> list[Callable[[], BatchMade]]:
+        """Wait for the device; return a function per batch that puts it into the store.
+
+        The arrays of the batches are views of the device's results, which are recycled once all batches are written.
+        """
         group, pending = started
         result = pending.wait()
         known = group.known
@@ -142,13 +148,13 @@ class Maker:
             for batch, (begin, end) in zip(group.make.batches, pairwise(group.bounds), strict=True)
         ]
 
-    def _write(self, job_id: str, number: int, batch: Batch, done: "_Countdown") -> Made:
+    def _write(self, job_id: str, number: int, batch: Batch, done: "_Countdown") -> BatchMade:
         try:
-            content = self._store.put_batch(job_id, number, pieces(batch.arrays()))
+            content = self._store.put_batch(job_id, number, npz_chunks(batch.arrays()))
             quality = batch.by_sample["quality"]
         finally:
-            done.one()
-        return Made(
+            done.count()
+        return BatchMade(
             job_id=job_id,
             batch=number,
             samples=len(batch.mol_offsets) - 1,
@@ -158,30 +164,35 @@ class Maker:
             flags={name: n for name, flag in _FLAGS.items() if (n := int(np.count_nonzero(quality & flag)))},
         )
 
-    def _job(self, make: Make) -> tuple[Plan, _Samples]:
+    def _open_job(self, make: MakeBatches) -> tuple[Plan, _JobInputs]:
         recipe = Recipe.model_validate_json(make.recipe)
         key = recipe.spec.digest, recipe.sources
-        if key not in self._samples:
-            self._samples[key] = self._open(recipe)
-            if len(self._samples) > _JOBS_KEPT:
-                self._samples.popitem(last=False)
-        self._samples.move_to_end(key)
-        return Plan(recipe), self._samples[key]
+        if key not in self._inputs:
+            self._inputs[key] = self._read_inputs(recipe)
+            if len(self._inputs) > _JOBS_KEPT:
+                self._inputs.popitem(last=False)
+        self._inputs.move_to_end(key)
+        return Plan(recipe), self._inputs[key]
 
-    def _open(self, recipe: Recipe) -> _Samples:
+    def _read_inputs(self, recipe: Recipe) -> _JobInputs:
         spec = recipe.spec
-        structures = Structures.concatenated(
-            [Structures.from_bytes(self._store.get(dataset_key(source.dataset))) for source in recipe.sources]
-        )
+        structures = Structures.concatenated([self._read_dataset(source.dataset) for source in recipe.sources])
         imaged = structures
         if (periodic := spec.periodic) is not None:
             lattice = None if periodic.lattice is None else np.array(periodic.lattice)
             imaged = structures.repeated(periodic.npbc, lattice)
-        return _Samples(imaged, Orientations(spec, structures), Bonding(imaged))
+        return _JobInputs(imaged, Orientations(spec, structures), BondCache(imaged))
 
-    def _known(self, recipe: Recipe, draws: SampleParameters, noise: NoiseParameters | None, bound: Bound) -> Batch:
+    def _read_dataset(self, dataset_id: str) -> Structures:
+        """Read the structures of a dataset. Raises NotFound if its file is not in the store."""
+        try:
+            return Structures.from_bytes(self._store.get(dataset_key(dataset_id)))
+        except FileNotFoundError:
+            raise NotFound("dataset", dataset_id) from None
+
+    def _known(self, recipe: Recipe, draws: SampleParameters, noise: list[StepParameters], bound: Bound) -> Batch:
         mols = np.column_stack([bound.atoms.xyz, bound.atoms.charge, bound.number])[bound.original]
-        by_sample = _as_used(recipe.spec, draws, bound) | ({} if noise is None else _noise(noise))
+        by_sample = _as_used(recipe.spec, draws, bound) | _noise(recipe.spec, noise)
         places = {"structure": draws.structure, "epoch": draws.epoch, "sample": draws.sample}
         by_atom = {"mols": mols.astype(np.float32)}
         if bound.lj is not None:
@@ -212,10 +223,10 @@ class Maker:
 
 
 def _as_used(spec: JobSpec, draws: SampleParameters, bound: Bound) -> dict[str, NDArray[Any]]:
-    """What was given, swept or drawn, by its name in the file.
+    """Return the parameters that were given, swept or sampled, by their names in the file.
 
-    What only some specs can make differ from sample to sample is there for these: each array costs a file of few
-    samples some microseconds.
+    A parameter that only some specs make differ between samples is in the files of these specs only: each array costs a
+    file of few samples some microseconds.
     """
     used = {
         "scan_windows": bound.window,
@@ -241,43 +252,47 @@ def _as_used(spec: JobSpec, draws: SampleParameters, bound: Bound) -> dict[str, 
         used["offset"] = draws.offset
     if spec.periodic:
         used["lattice"] = bound.lattice
-    if spec.noise.crop:
+    if spec.scan.crop:
         used["crop"] = draws.crop
     if swept.axes:
         used["sweep"] = draws.sweep
     return used
 
 
-def _noise(drawn: NoiseParameters) -> dict[str, NDArray[Any]]:
-    named = {"drift": drawn.drift, "gradient": drawn.gradient, "noise_amplitude": drawn.amplitude}
-    return {name: array for name, array in (named | {"cutouts": drawn.cutouts}).items() if array is not None}
+def _noise(spec: JobSpec, steps: list[StepParameters]) -> dict[str, NDArray[Any]]:
+    """Return the parameters of noise steps that are recorded, by their names in the file."""
+    return {
+        name: np.asarray(parameters[parameter])
+        for step, parameters in zip(spec.noise, steps, strict=True)
+        for parameter, name in step.recorded.items()
+    }
 
 
 def _small(array: NDArray[Any]) -> NDArray[Any]:
-    """As it stands in a file: four bytes a number."""
+    """Return an array as it is in a file, with four bytes per number."""
     return array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
 
 
 class _Countdown:
-    """Calls `end` when `one` was called so many times, from whatever threads."""
+    """Calls `at_zero` when `count` was called so many times, from any threads."""
 
-    def __init__(self, times: int, end: Callable[[], None]) -> None:
+    def __init__(self, times: int, at_zero: Callable[[], None]) -> None:
         self._left = times
-        self._end = end
+        self._at_zero = at_zero
         self._lock = Lock()
 
-    def one(self) -> None:
+    def count(self) -> None:
         with self._lock:
             self._left -= 1
             last = self._left == 0
         if last:
-            self._end()
+            self._at_zero()
 
 
-def open_maker(settings: Settings) -> Maker:
-    """A maker on the device of the settings. Raises CannotStart."""
+def open_batch_maker(settings: Settings) -> BatchMaker:
+    """Return a batch maker on the device of the settings. Raises CannotStart."""
     try:
         device = kernels.open_device(settings.device)
     except kernels.DeviceNotFound as error:
         raise CannotStart(str(error)) from None
-    return Maker(device, ObjectStore(settings.store_url), settings)
+    return BatchMaker(device, ObjectStore(settings.store_url), settings)

@@ -1,35 +1,39 @@
-"""The one place where a spec's words become kernel arguments."""
+"""Translates a spec and its sampled parameters into kernel arguments. No other module does."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import kernels
 from afmbatch.sampling.directions import rotate
-from afmbatch.sampling.noise import NoiseParameters
+from afmbatch.sampling.noise import StepParameters
 from afmbatch.sampling.parameters import SampleParameters
 from afmbatch.spec import descriptors as asked
 from afmbatch.spec.job import JobSpec
 from afmbatch.structures.elements import elements
 from afmbatch.structures.structures import Structures
-from worker.engine.bond_cache import Bonding
+from worker.engine.bond_cache import BondCache
 from worker.engine.orientations import Orientations
 from worker.engine.placement import place
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Number = TypeVar("Number", np.float64, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bound:
-    """A batch in the kernels' terms; Å, eV.
+    """The kernel arguments of a batch of B samples under T tips, with ΣN atoms; lengths in Å, energies in eV.
 
-    rotation: (B, 3, 3); lattice: (B, 3, 3), as imaged; window: (B, T, 2, 3); original: (ΣN,) the atoms that are no
-    periodic images; number: (ΣN,) atomic numbers; lj: None, or (ΣN, T, 2) each atom's radius and depth under each tip,
-    where these are drawn; tip_lj: (B, T, 2) those of the probe particle.
+    rotation: f8 (B, 3, 3), rotation matrices
+    lattice: f8 (B, 3, 3), Å, lattice vectors as imaged
+    window: f8 (B, T, 2, 3), Å, lower and upper corner of each image's window
+    original: bool (ΣN,), atoms that are no periodic images
+    number: i8 (ΣN,), atomic numbers
+    lj: f8 (ΣN, T, 2), Lennard-Jones radius and depth of each atom under each tip; None unless they are sampled
+    tip_lj: f8 (B, T, 2), Lennard-Jones radius and depth of the probe particles
     """
 
     atoms: kernels.Atoms
@@ -45,9 +49,9 @@ class Bound:
 
 
 def bind(
-    spec: JobSpec, structures: Structures, rotations: Orientations, bonding: Bonding, draws: SampleParameters
+    spec: JobSpec, structures: Structures, rotations: Orientations, bonds: BondCache, draws: SampleParameters
 ) -> Bound:
-    """The molecules of these samples, rotated and placed, and their images: sample by sample, tip by tip."""
+    """Rotate and place the molecules of samples and describe their images, sample by sample and tip by tip."""
     table = elements()
     index, offsets = structures.gather(draws.structure)
     sizes = np.diff(offsets)
@@ -70,7 +74,7 @@ def bind(
         offset=draws.offset,
     )
     window = _cropped(spec, placed.window, draws.crop)
-    charge = structures.q[index] if spec.force_field.charges == "dataset" else np.zeros(len(index))
+    charge = structures.q[index] if spec.force_field.needs_charges else np.zeros(len(index))
     atoms = kernels.Atoms(
         xyz=placed.xyz,
         charge=charge * np.repeat(draws.sample_charges[:, -1], sizes),
@@ -79,7 +83,7 @@ def bind(
         covalent_radius=table.covalent_radius[number],
         vdw_radius=table.vdw_radius[number],
         offsets=offsets,
-        bonds=bonding.of(draws.structure, offsets) if any(d.kind == "bonds" for d in spec.descriptors) else None,
+        bonds=bonds.of(draws.structure, offsets) if any(d.kind == "bonds" for d in spec.descriptors) else None,
         number=number,
     )
     samples, tips = draws.distance.shape
@@ -112,19 +116,22 @@ def bind(
 
 
 def _counted(number: Ints, ignored: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The atoms that take part in centring and height."""
+    """Return a mask of the atoms by which samples are centred and their heights are measured: bool (ΣN,)."""
     return np.isin(number, ignored, invert=True) if ignored else np.ones(len(number), dtype=bool)
 
 
 def _turned(lattice: Floats, rotation: Floats) -> Floats:
-    """Lattices (B, 3, 3) as their samples lie; NaN stays."""
+    """Rotate lattices, f8 (B, 3, 3), like their samples; NaN stays NaN."""
     if np.isnan(lattice).all():
         return lattice
     return rotate(lattice.reshape(-1, 3), np.repeat(rotation, 3, axis=0)).reshape(-1, 3, 3)
 
 
 def _lennard_jones(draws: SampleParameters, number: Ints, sizes: Ints) -> tuple[Floats | None, Floats]:
-    """Radius and depth of every atom under every tip, where they are drawn, and of every probe particle."""
+    """Return Lennard-Jones radius and depth of atoms under each tip, f8 (ΣN, T, 2), and of probes, f8 (B, T, 2).
+
+    The first is None unless they are sampled.
+    """
     table = elements()
     known = np.stack([table.lj_radius, table.lj_epsilon], axis=-1)
     if draws.lj_factors is None:
@@ -140,7 +147,7 @@ def _lennard_jones(draws: SampleParameters, number: Ints, sizes: Ints) -> tuple[
 def _pairs(
     spec: JobSpec, draws: SampleParameters, atoms: kernels.Atoms, charge: Floats, of_atom: Floats | None
 ) -> kernels.Pairs | None:
-    """What each image sees of its atoms, where that may differ from image to image of a molecule."""
+    """Return the parameters of atoms per image; None unless they may differ between the images of a molecule."""
     drawn = spec.randomise.sample_charges
     if of_atom is None and (drawn is None or drawn.scope != "tip"):
         return None
@@ -158,19 +165,19 @@ def _pairs(
 
 
 def _cropped(spec: JobSpec, window: Floats, crop: Ints) -> Floats:
-    """Windows (B, T, 2, 3) of the part of the scan that begins at pixels crop (B, 2)."""
+    """Return the windows, f8 (B, T, 2, 3), of the part of the scan that begins at pixels crop, i8 (B, 2)."""
     if spec.noise.crop is None:
         return window
     low, high = window[:, :, 0, :2], window[:, :, 1, :2]
     step = (high - low) / (np.array(spec.scan.dim[:2]) - 1)
     out = window.copy()
     out[:, :, 0, :2] = low + step * crop[:, None]
-    out[:, :, 1, :2] = low + step * (crop + np.array(spec.noise.crop) - 1)[:, None]
+    out[:, :, 1, :2] = low + step * (crop + np.array(spec.scan.crop) - 1)[:, None]
     return out
 
 
 def bind_descriptor(descriptor: asked.Descriptor) -> kernels.Map:
-    """The kernel of a descriptor asked for, with its parameters, and where it is drawn."""
+    """Return the kernel of a requested descriptor with its parameters, its window and its size."""
     window = None if descriptor.window is None else np.array(descriptor.window)
     return kernels.Map(_kernel(descriptor), window, descriptor.dim)
 
@@ -196,6 +203,8 @@ def _kernel(descriptor: asked.Descriptor) -> kernels.Descriptor:
             return kernels.MultimapSpheres(**parameters)
         case asked.MultimapSpheresElements():
             return kernels.MultimapSpheresElements(**parameters)
+        case _:
+            raise TypeError(f"there is no kernel for the descriptor {descriptor.kind!r}")
 
 
 def _radial(function: asked.RadialFunction | None) -> kernels.RadialFunction | None:
@@ -203,8 +212,7 @@ def _radial(function: asked.RadialFunction | None) -> kernels.RadialFunction | N
 
 
 def bind_noise(spec: JobSpec, draws: NoiseParameters) -> kernels.Noise:
-    """What is done to these samples' images, image by image."""
-
+    """Return the parameters of the noise steps, image by image."""
     return kernels.Noise(
         drift=_by_image(draws.drift),
         normalise=spec.noise.normalise,
@@ -217,5 +225,6 @@ def bind_noise(spec: JobSpec, draws: NoiseParameters) -> kernels.Noise:
     )
 
 
-def _by_image(array: NDArray[Number] | None) -> NDArray[Number] | None:
-    return None if array is None else array.reshape(-1, *array.shape[2:])
+def _by_image(value: Any) -> Any:
+    """Return an array (samples, tips, …) as (images, …), and any other value as it is."""
+    return value.reshape(-1, *value.shape[2:]) if isinstance(value, np.ndarray) else value

@@ -1,4 +1,4 @@
-"""Which atoms of a structure are bonded: the same in every orientation, so that it is looked up once."""
+"""Keeps which atoms of a structure are bonded: they are the same in every orientation."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,18 +8,23 @@ from afmbatch.structures.elements import elements
 from afmbatch.structures.structures import Structures
 
 
-class Bonding:
-    """The bonded pairs of a job's structures, found when a structure is first asked for. Not for several threads."""
+class BondCache:
+    """The bonded pairs of a job's structures, found when a structure is first requested. Not for several threads."""
 
     def __init__(self, structures: Structures) -> None:
         self._structures = structures
-        self._first = np.full(len(structures), -1)  # where a structure's pairs begin
+        self._first = np.full(len(structures), -1)  # index of a structure's first pair; -1: not looked up yet
         self._count = np.zeros(len(structures), dtype=np.int64)
         self._pairs = np.empty((1024, 2), dtype=np.int32)  # numbers of atoms within their structure
         self._end = 0
 
     def of(self, structure: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(P, 2) pairs of atoms of structures (n,) one after the other, the atoms of each from offsets (n+1,) on."""
+        """Return the bonded pairs of atoms of structures that lie one after the other.
+
+        structure: i8 (n,), numbers of the structures
+        offsets: i8 (n+1,), index of each structure's first atom, and at last the number of atoms
+        returns: i8 (P, 2), indices of atoms
+        """
         new = np.unique(structure[self._first[structure] < 0])
         if len(new):
             self._find(new)

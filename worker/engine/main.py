@@ -1,7 +1,7 @@
-"""The engine: a child process that holds the device and the store, and knows nothing of Redis.
+"""The engine: a child process that holds the device and opens the store, and does not know Redis.
 
-It lives for many batches and ends with its parent, whatever happens to that: a parent that is killed must not leave a
-process behind that keeps the device.
+It makes many batches and ends with its parent: a parent that is killed must not leave a process behind that keeps the
+device.
 """
 
 import contextlib
@@ -18,56 +18,56 @@ from typing import NoReturn
 
 from afmbatch.errors import AfmbatchError
 from afmbatch.settings import Settings
-from worker.engine.pipeline import Maker, Pipeline, told
-from worker.messages import EngineFailed, Make, Message, Skip, decode, encode
+from worker.engine.pipeline import BatchPipelineSteps, Pipeline, describe_error
+from worker.messages import EngineFailed, MakeBatches, Message, SkipJob, decode, encode
 
 _PR_SET_PDEATHSIG = 1
 
 
 def serve(pipe: Connection, factory: str) -> None:
-    """Open the device, then take Makes and answer them until the parent closes the pipe.
+    """Open the device, then make batches and answer for them until the parent closes the pipe.
 
-    `factory` is "module:function", a function from Settings to a Maker. Ends the process after a EngineFailed.
+    factory: "module:function", a function from Settings to BatchPipelineSteps. The process ends after an EngineFailed.
     """
-    said = Lock()
+    sending = Lock()
 
-    def say(message: Message) -> None:
-        with said, contextlib.suppress(OSError):  # without a parent we end anyway
+    def send(message: Message) -> None:
+        with sending, contextlib.suppress(OSError):  # without a parent this process ends anyway
             pipe.send_bytes(encode(message))
 
-    def give_up(error: Exception) -> NoReturn:
-        if not isinstance(error, AfmbatchError):  # ours say all there is to say
+    def fail(error: Exception) -> NoReturn:
+        if not isinstance(error, AfmbatchError):  # the text of an AfmbatchError is complete without a traceback
             traceback.print_exception(error)
-        say(EngineFailed(told(error)))
-        os._exit(1)  # not sys.exit: we may be in any thread, and others in the middle of what is of no use any more
+        send(EngineFailed(describe_error(error)))
+        os._exit(1)  # not sys.exit: this may be any thread, and the others are busy with work that is now useless
 
     try:
         settings = Settings.model_validate_json(pipe.recv_bytes())
         module, _, function = factory.partition(":")
-        maker: Maker = getattr(import_module(module), function)(settings)
-        say(maker.describe())
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent decides about it
-        give_up(error)
-    pipeline = Pipeline(maker, say, give_up)
+        steps: BatchPipelineSteps = getattr(import_module(module), function)(settings)
+        send(steps.describe())
+    except Exception as error:  # noqa: BLE001 - the parent decides what to do about any error
+        fail(error)
+    pipeline = Pipeline(steps, send, fail)
     with contextlib.suppress(EOFError):
         while True:
             match decode(pipe.recv_bytes()):
-                case Make() as make:
+                case MakeBatches() as make:
                     pipeline.make(make)
-                case Skip(job_id):
+                case SkipJob(job_id):
                     pipeline.skip(job_id)
 
 
 def _die_with(parent: int) -> None:
-    """Have the kernel kill us with the parent: a pipe's end is not noticed in the middle of a C call."""
+    """Have the kernel kill this process with its parent: during a C call it would not notice a closed pipe."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before we could ask
+    if os.getppid() != parent:  # the parent died before the call
         os._exit(1)
 
 
 def main() -> None:
-    """`python -m worker.engine.main FACTORY FD PARENT`, started by worker.control.engine_process."""
+    """Run `python -m worker.engine.main FACTORY FD PARENT`, as `worker.control.engine_process` starts it."""
     factory, fd, parent = sys.argv[1:]
     _die_with(int(parent))
     # Ctrl-C and a service manager's SIGTERM reach every process of the group; the parent decides what they mean.

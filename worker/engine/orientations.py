@@ -1,25 +1,25 @@
-"""The orientation of each sample of a job (physics.md §6)."""
+"""The orientations of a job's samples (physics.md §6)."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from afmbatch.sampling.directions import best, directions
-from afmbatch.sampling.draws import Floats, Ints
+from afmbatch.sampling.directions import best_directions, directions
 from afmbatch.sampling.parameters import SampleParameters
+from afmbatch.sampling.random_numbers import Floats, Ints
 from afmbatch.spec.job import JobSpec
 from afmbatch.spec.rotations import BestDirections, GivenRotations
 from afmbatch.structures.structures import Structures
 
-_KEPT_BYTES = 64 << 20  # chosen directions that a job keeps in memory: 2.2 million structures of the common job
+_CACHE_BYTES = 64 << 20  # enough for 2.2 million structures of the common job
 
 
 class Orientations:
-    """The rotation of each sample of a job. Not for use by several threads.
+    """Computes the rotations of a job's samples. Not for use by several threads.
 
-    A structure's directions are chosen when it is first asked for, and kept as long as there is room: a job on many
-    structures has none for all of them, and then begins anew.
+    The best directions of a structure are chosen when the structure is first requested, and kept in a cache. The cache
+    is emptied when it is full, which happens to jobs on very many structures.
     """
 
     def __init__(self, spec: JobSpec, structures: Structures) -> None:
@@ -34,13 +34,16 @@ class Orientations:
                 self._all = np.eye(3)[None]
         self._choose = isinstance(spec.rotations, BestDirections)
         kind = np.min_scalar_type(len(self._all) - 1)
-        room = min(len(structures), max(1, _KEPT_BYTES // (n * kind.itemsize)))
-        self._chosen = np.empty((room, n), dtype=kind)  # of the system's memory it takes what is written to
-        self._row = np.full(len(structures), -1, dtype=np.int32)  # where a structure's choice is kept
+        room = min(len(structures), max(1, _CACHE_BYTES // (n * kind.itemsize)))
+        self._chosen = np.empty((room, n), dtype=kind)  # only the part that is written to takes memory
+        self._row = np.full(len(structures), -1, dtype=np.int32)  # row of a structure in _chosen; -1: none
         self._kept = 0
 
     def of(self, drawn: SampleParameters) -> Floats:
-        """Rotation matrices of n samples: (n, 3, 3). Positions turn as x' = R x; a mirrored one has determinant −1."""
+        """Return the rotation matrices R of n samples, as f8 (n, 3, 3); positions turn as x' = R x.
+
+        The matrix of a mirrored sample has determinant −1.
+        """
         if drawn.rotation is not None:
             rotation = drawn.rotation
         elif self._choose:
@@ -53,7 +56,12 @@ class Orientations:
         return np.asarray(columns[0] + columns[1] + columns[2])
 
     def best(self, structure: Ints, rank: Ints) -> Floats:
-        """The directions of n structures at these ranks: (n,) and (n,) to (n, 3, 3)."""
+        """Return the rotation matrix of a structure's direction at a rank, for n of them.
+
+        structure: i8 (n,), numbers of the structures
+        rank: i8 (n,), 0 is the best direction
+        returns: f8 (n, 3, 3)
+        """
         room = len(self._chosen)
         pieces = [slice(i, i + room) for i in range(0, len(structure), room)]
         number = np.concatenate([self._choices(structure[p], rank[p]) for p in pieces])
@@ -68,7 +76,7 @@ class Orientations:
             new = np.unique(structure)
         if len(new):
             end = self._kept + len(new)
-            self._chosen[self._kept : end] = best(self._structures, new, self._all, self._chosen.shape[1])
+            self._chosen[self._kept : end] = best_directions(self._structures, new, self._all, self._chosen.shape[1])
             self._row[new] = np.arange(self._kept, end)
             self._kept = end
         return self._chosen[self._row[structure], rank]

@@ -1,7 +1,7 @@
-"""The engine's threads: while some batches are written others are computed, and the next are prepared.
+"""The engine's threads: while some batches are written, others are computed and the next ones are prepared.
 
-Preparing, starting and waiting have a thread each, for the device works in order; writing has many, for hashing a file
-keeps a core busy. How much is in here at once is for the parent to decide.
+Preparing, starting and waiting have one thread each, since the device works in order. Writing has many threads, since
+hashing a file keeps a core busy. The parent process limits how many batches are in the pipeline at once.
 """
 
 import os
@@ -11,111 +11,112 @@ from dataclasses import replace
 from threading import Semaphore
 from typing import Any, Protocol, TypeAlias
 
-from afmbatch.errors import AfmbatchError, SampleError
-from worker.messages import Answer, BatchRefused, Made, Make, Ready, Skipped
+from afmbatch.errors import AfmbatchError
+from worker.messages import Answer, BatchMade, BatchRefused, BatchSkipped, EngineReady, MakeBatches
 
-_ON_DEVICE = 2  # Makes: one that it computes, one that it goes on with; what it has can not be taken back
+# Groups on the device: one that it computes and one that it continues with. A group on the device cannot be skipped.
+_GROUPS_ON_DEVICE = 2
 WRITERS = max(1, (os.cpu_count() or 1) - 2)
-Write: TypeAlias = Callable[[], Made]
+WriteBatch: TypeAlias = Callable[[], BatchMade]
 
 
-class Maker(Protocol):
-    """Makes batches on a device, in four steps; `worker.engine.batch_maker` has the real one.
+class BatchPipelineSteps(Protocol):
+    """Makes batches on a device in four steps; `worker.engine.batch_maker.BatchMaker` is the real implementation.
 
-    A step raises an AfmbatchError or FileNotFoundError for what can't be made, anything else for what may be tried
-    again.
+    A step raises AfmbatchError for a batch that can never be made, and any other exception for a batch that may be
+    tried again.
     """
 
-    def describe(self) -> Ready:
-        """The device."""
+    def describe(self) -> EngineReady:
+        """Return a description of the device."""
 
-    def prepare(self, make: Make) -> Any:
-        """The host's share; always in the same thread, like the next two."""
+    def prepare(self, make: MakeBatches) -> Any:
+        """Do the host's share of the work. Always called in the same thread, like `start` and like `wait`."""
 
     def start(self, prepared: Any) -> Any:
-        """Have the device begin; does not wait for it."""
+        """Start the device on a prepared group without waiting for it."""
 
-    def wait(self, started: Any) -> Sequence[Write]:
-        """Wait for the device. What puts each of the batches into the store, to be called in any thread."""
+    def wait(self, started: Any) -> Sequence[WriteBatch]:
+        """Wait for the device; return a function per batch that puts it into the store. Any thread may call these."""
 
 
 class Pipeline:
-    """Takes Makes and gives answers. Both callbacks are called in its threads."""
+    """Takes MakeBatches and gives answers. It calls both callbacks in its own threads.
 
-    def __init__(self, maker: Maker, answer: Callable[[Answer], None], fault: Callable[[Exception], None]) -> None:
-        self._maker = maker
+    answer: called for each batch; fail: called for an error that is not an AfmbatchError.
+    """
+
+    def __init__(
+        self, steps: BatchPipelineSteps, answer: Callable[[Answer], None], fail: Callable[[Exception], None]
+    ) -> None:
+        self._steps = steps
         self._answer = answer
-        self._fault = fault
-        self._skipped: set[str] = set()  # jobs; changed by one thread
-        self._room = Semaphore(_ON_DEVICE)
+        self._fail = fail
+        self._skipped_jobs: set[str] = set()  # only the thread that calls `make` and `skip` changes it
+        self._device_slots = Semaphore(_GROUPS_ON_DEVICE)
         self._preparing, self._starting, self._waiting = (ThreadPoolExecutor(1) for _ in range(3))
         self._writing = ThreadPoolExecutor(WRITERS)
 
-    def make(self, make: Make) -> None:
-        """Take it on; returns at once."""
-        self._skipped.discard(make.job_id)
-        self._next(self._preparing, self._prepare, make)
+    def make(self, make: MakeBatches) -> None:
+        """Accept a group of batches; returns at once."""
+        self._skipped_jobs.discard(make.job_id)
+        self._submit(self._preparing, self._prepare, make)
 
     def skip(self, job_id: str) -> None:
-        """Begin nothing more of a job: what the device has is finished."""
-        self._skipped.add(job_id)
+        """Begin no further batch of a job. Groups that are on the device are finished."""
+        self._skipped_jobs.add(job_id)
 
-    def _skips(self, make: Make) -> bool:
-        if make.job_id not in self._skipped:
+    def _skip_if_unwanted(self, make: MakeBatches) -> bool:
+        """Answer the batches of a skipped job and return whether the job is skipped."""
+        if make.job_id not in self._skipped_jobs:
             return False
         for batch in make.batches:
-            self._answer(Skipped(make.job_id, batch))
+            self._answer(BatchSkipped(make.job_id, batch))
         return True
 
-    def _prepare(self, make: Make) -> None:
-        if not self._skips(make):
-            self._next(self._starting, self._start, make, self._maker.prepare(make))
+    def _prepare(self, make: MakeBatches) -> None:
+        if not self._skip_if_unwanted(make):
+            self._submit(self._starting, self._start, make, self._steps.prepare(make))
 
-    def _start(self, make: Make, prepared: Any) -> None:
-        self._room.acquire()
+    def _start(self, make: MakeBatches, prepared: Any) -> None:
+        self._device_slots.acquire()
         started = None
         try:
-            if not self._skips(make):
-                started = self._maker.start(prepared)
+            if not self._skip_if_unwanted(make):
+                started = self._steps.start(prepared)
         finally:
             if started is None:
-                self._room.release()
+                self._device_slots.release()
         if started is not None:
-            self._next(self._waiting, self._wait, make, started)
+            self._submit(self._waiting, self._wait, make, started)
 
-    def _wait(self, make: Make, started: Any) -> None:
+    def _wait(self, make: MakeBatches, started: Any) -> None:
         try:
-            writes = self._maker.wait(started)
+            writes = self._steps.wait(started)
         finally:
-            self._room.release()
+            self._device_slots.release()
         for batch, write in zip(make.batches, writes, strict=True):
-            self._next(self._writing, self._write, replace(make, batches=[batch]), write)
+            self._submit(self._writing, self._write, replace(make, batches=[batch]), write)
 
-    def _write(self, make: Make, write: Write) -> None:
+    def _write(self, make: MakeBatches, write: WriteBatch) -> None:
         self._answer(write())
 
-    def _next(self, threads: Executor, step: Callable[..., None], make: Make, *arguments: Any) -> None:
-        threads.submit(self._guarded, step, make, *arguments)
+    def _submit(self, threads: Executor, step: Callable[..., None], make: MakeBatches, *arguments: Any) -> None:
+        threads.submit(self._run_step, step, make, *arguments)
 
-    def _guarded(self, step: Callable[..., None], make: Make, *arguments: Any) -> None:
+    def _run_step(self, step: Callable[..., None], make: MakeBatches, *arguments: Any) -> None:
         try:
             step(make, *arguments)
-        except (AfmbatchError, FileNotFoundError) as error:
+        except AfmbatchError as error:
             if len(make.batches) == 1:
-                self._answer(_refused(make, error))
-            else:  # each for itself: most of them may be well
+                self._answer(BatchRefused(make.job_id, make.batches[0], str(error)))
+            else:  # one batch at a time: the others of the group can probably be made
                 for batch in make.batches:
-                    self._next(self._preparing, self._prepare, replace(make, batches=[batch]))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the parent decides about it
-            self._fault(error)
+                    self._submit(self._preparing, self._prepare, replace(make, batches=[batch]))
+        except Exception as error:  # noqa: BLE001 - the parent decides what to do about any error
+            self._fail(error)
 
 
-def _refused(make: Make, error: AfmbatchError | FileNotFoundError) -> BatchRefused:
-    if isinstance(error, SampleError):
-        return BatchRefused(make.job_id, make.batches[0], error.sample, error.reason)
-    return BatchRefused(make.job_id, make.batches[0], None, told(error))
-
-
-def told(error: Exception) -> str:
-    """What an error says to whoever reads the job's status."""
+def describe_error(error: Exception) -> str:
+    """Return the text of an error for the job's status."""
     return str(error) if isinstance(error, AfmbatchError) else f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Placing samples under the tip (physics.md §5, "moving the sample"), in float64, a batch at a time."""
+"""Places samples under the tip (physics.md §5, "moving the sample"), in float64, a batch at a time."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -15,7 +15,11 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placement:
-    """xyz: (ΣN, 3), Å, as the last tip images it; window: (B, T, 2, 3), Å, each tip's scan window in that frame."""
+    """Placed samples.
+
+    xyz: f8 (ΣN, 3), Å, positions as the last tip images them
+    window: f8 (B, T, 2, 3), Å, lower and upper corner of each tip's scan window, in the frame of xyz
+    """
 
     xyz: Floats
     window: Floats
@@ -35,19 +39,25 @@ def place(
     probe_radius: Floats,
     offset: Floats,
 ) -> Placement:
-    """Samples centred laterally in the window, each at its tip-sample distance.
+    """Centre samples laterally in the window and put each at its tip-sample distance.
 
-    xyz: (ΣN, 3) of the atoms offsets[b]:offsets[b+1] of B samples; counted: (ΣN,) which take part in centre and height,
-    those of no ignored element; original: (ΣN,) which are no periodic images: these alone take part in the centre;
-    lj_radius: (ΣN,), or (ΣN, T) where each tip has its own; window: (2, 3); heights: (B, T) number of tip heights, dz
-    apart, downwards from the window's upper edge; distance, probe_radius: (B, T), the latter the Lennard-Jones radii
-    of the probe particles; offset: (B, 2), added to the lateral position; all Å.
+    xyz: f8 (ΣN, 3), Å; sample b has the atoms offsets[b]:offsets[b+1]
+    offsets: i8 (B+1,)
+    counted: bool (ΣN,), atoms by which the sample is centred and its height is measured: those of no ignored element
+    original: bool (ΣN,), atoms that are no periodic images; only these are used for centring
+    lj_radius: f8 (ΣN,), Å, Lennard-Jones radii of the atoms; f8 (ΣN, T) where they differ between tips
+    window: f8 (2, 3), Å, lower and upper corner of the scan window
+    heights: i8 (B, T), number of tip heights, dz apart, downwards from the window's upper edge
+    dz: Å
+    distance: f8 (B, T), Å, tip-sample distances
+    probe_radius: f8 (B, T), Å, Lennard-Jones radii of the probe particles
+    offset: f8 (B, 2), Å, added to the lateral position
 
-    The rule of §5, z1 − z_max = distance + R_m + R_p − (z_max − z_m) for the atom m that maximises z + R, says that
-    this maximum comes to lie at z1 − distance − R_p. It holds for each tip: a sample has one place, the last tip's,
-    and the windows of the others move by the difference.
+    The rule of physics.md §5, z1 − z_max = distance + R_m + R_p − (z_max − z_m) for the atom m that maximises z + R,
+    says that this maximum comes to lie at z1 − distance − R_p. It holds for each tip: a sample is placed for the last
+    tip, and the windows of the other tips move by the difference.
 
-    Raises InvalidInput for a sample without an atom to place it by.
+    Raises InvalidInput for a sample that has no atom to place it by.
     """
     first, sizes = offsets[:-1], np.diff(offsets)
     bottom, top = window

@@ -1,8 +1,8 @@
 -- include floor.lua
--- Acknowledge batches of a stream. A batch that is not recorded, because the stream was rewound and the batch is being
--- remade, is dropped as soon as it is made. ARGV: batch numbers. Returns the records whose files are to be deleted.
-local issue, acknowledged, batches, failed, order = unpack(KEYS)
-local floor, dropped = tonumber(redis.call('HGET', issue, 'floor')), {}
+-- Acknowledge batches of a stream. An acknowledged batch that is being remade after a rewind is dropped as soon as it is
+-- made. ARGV: batch numbers. Returns the records whose files are to be deleted.
+local issued, acknowledged, batches, failed, order = unpack(KEYS)
+local floor, dropped = tonumber(redis.call('HGET', issued, 'floor')), {}
 if not floor then return dropped end
 for _, batch in ipairs(ARGV) do
   if tonumber(batch) >= floor and redis.call('ZCOUNT', failed, batch, batch) == 0 then
@@ -15,6 +15,6 @@ for _, batch in ipairs(ARGV) do
     redis.call('ZADD', acknowledged, batch, batch)
   end
 end
-raise_floor(issue, acknowledged, failed, floor)
-redis.call('PUBLISH', 'afmbatch:events', string.match(issue, 'job:([^:]+)'))
+raise_floor(issued, acknowledged, failed, floor)
+redis.call('PUBLISH', 'afmbatch:events', string.match(issued, 'job:([^:]+)'))
 return dropped

@@ -1,4 +1,4 @@
-"""The ledger on a real server against a model: whatever is said, in any order, again and again, the state follows."""
+"""Tests the ledger on a real server against a model, with calls in any order."""
 
 import time
 
@@ -29,7 +29,7 @@ def redis(redis_server):
 
 def job_record():
     spec = JobSpec(dataset="ds", rotations={"kind": "none"}, batch_size=10)
-    return JobRecord(**dict(Recipe.of(spec, 10 * (BATCHES - 1) + LAST)), id=JOB, created_at=time.time())
+    return JobRecord(**dict(Recipe.of(spec, 10 * (BATCHES - 1) + LAST, 1000)), id=JOB, created_at=time.time())
 
 
 def size(batch):
@@ -73,7 +73,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(batch=st.integers(0, BATCHES - 1), worker=st.integers(0, 1), flags=FLAGS)
     def record(self, batch, worker, flags):
-        """Two workers may make the same batch on different devices: the first's record stays, its flags count."""
+        """Record a batch of one of two workers with different devices: the first record stays, and its flags count."""
         sha256 = f"of worker {worker}"
         known = self.done.get(batch)
         if known is not None and known.sha256 == sha256:
@@ -143,7 +143,7 @@ def test_any_order(redis):
 )
 @settings(max_examples=60, deadline=None)
 def test_missing_of_any_run_of_batches(redis, done, failed, start, n):
-    """Runs that begin and end within a byte of the bitmap, and beyond what is recorded."""
+    """Runs may begin and end within a byte of the bitmap, and beyond the last recorded batch."""
     ledger = new_job(redis)
     for batch in failed:
         ledger.batches.record_failure(JOB, BatchFailure(batch=batch, error="hung"))
@@ -163,7 +163,7 @@ def test_the_first_failures_are_shown(redis):
 
 
 def new_job(redis):
-    """A ledger with one job and nothing else."""
+    """Return a ledger with one job and nothing else."""
     redis.flushall()
     with redis.pipeline() as pipe:
         Ledger.on(redis).jobs.add(job_record(), pipe)

@@ -1,4 +1,4 @@
-"""From spec to batch file, on the real device."""
+"""Tests the way from a spec to a batch file, on the real device."""
 
 import hashlib
 import io
@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 
 import kernels
-from afmbatch.errors import AfmbatchError
+from afmbatch.errors import AfmbatchError, NotFound
 from afmbatch.sampling.recipe import Recipe
 from afmbatch.settings import Settings
 from afmbatch.spec.job import JobSpec
 from afmbatch.storage.object_store import ObjectStore, batch_key, dataset_key
 from afmbatch.structures.structures import Structures
-from worker.engine.batch_maker import open_maker
-from worker.messages import Make
+from worker.engine.batch_maker import open_batch_maker
+from worker.messages import MakeBatches
 
 ALL = ("vdw_spheres", "atomic_disks", "height_map", "bonds", "atom_rfunc")
+
+UNCHARGED = {"kind": "lj_pc", "charges": "none"}
 
 
 def spec(**changes):
@@ -47,13 +49,13 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def maker(store):
-    return open_maker(Settings(store_url=store))
+    return open_batch_maker(Settings(store_url=store))
 
 
 def make(maker, job, spec, *batches):
-    """Batches made pipe."""
-    recipe = Recipe.of(spec, 2)
-    started = maker.start(maker.prepare(Make(job, recipe.model_dump_json(), batches)))
+    """Make batches in one group and put them into the store."""
+    recipe = Recipe.of(spec, 2, 9)
+    started = maker.start(maker.prepare(MakeBatches(job, recipe.model_dump_json(), batches)))
     return [write() for write in maker.wait(started)]
 
 
@@ -63,7 +65,7 @@ def arrays(store, job, made):
 
 
 def test_a_batch_is_in_the_store_as_it_says(maker, store):
-    [made] = make(maker, "job-a", spec(force_field={"charges": "none"}), 1)
+    [made] = make(maker, "job-a", spec(force_field=UNCHARGED), 1)
     data = ObjectStore(store).get(batch_key("job-a", 1, made.sha256))
     assert (made.batch, made.samples, made.bytes, made.sha256) == (1, 2, len(data), hashlib.sha256(data).hexdigest())
     batch = arrays(store, "job-a", made)
@@ -82,8 +84,8 @@ def test_a_batch_is_in_the_store_as_it_says(maker, store):
     assert meta["device_kind"] == maker.describe().device_kind
 
 
-def test_batches_made_together_are_those_made_alone(maker, store):
-    plain = spec(force_field={"charges": "none"}, batch_size=2)
+def test_batches_made_in_a_group_are_those_made_alone(maker, store):
+    plain = spec(force_field=UNCHARGED, batch_size=2)
     all_at_once = make(maker, "job-h", plain, 0, 1, 2)
     alone = [make(maker, "job-i", plain, batch)[0] for batch in (2, 0, 1)]
     assert [made.sha256 for made in all_at_once] == [alone[n].sha256 for n in (1, 2, 0)]
@@ -91,40 +93,40 @@ def test_batches_made_together_are_those_made_alone(maker, store):
 
 
 def test_a_batch_beyond_the_memory_of_the_host_is_an_error(store):
-    small = open_maker(Settings(store_url=store, host_memory_bytes=2**17))
+    small = open_batch_maker(Settings(store_url=store, host_memory_bytes=2**17))
     with pytest.raises(AfmbatchError, match=r"batch_size: a batch needs \d+ .* may use 32768"):
         make(small, "job-j", spec(batch_size=6), 0)
     # 42120 bytes of images alone would do; there are atoms as well.
-    small = open_maker(Settings(store_url=store, host_memory_bytes=4 * 42120))
+    small = open_batch_maker(Settings(store_url=store, host_memory_bytes=4 * 42120))
     with pytest.raises(AfmbatchError, match=r"batch_size: a batch needs \d+ .* may use 42120"):
         make(small, "job-j", spec(batch_size=6), 0)
 
 
 def test_a_scan_beyond_the_memory_of_the_device_is_an_error(store):
-    small = open_maker(Settings(store_url=store, device_memory_bytes=2**9))
+    small = open_batch_maker(Settings(store_url=store, device_memory_bytes=2**9))
     with pytest.raises(AfmbatchError, match=r"scan.dim: .* on the device, 256 are allowed"):
-        make(small, "job-k", spec(force_field={"charges": "none"}), 0)
+        make(small, "job-k", spec(force_field=UNCHARGED), 0)
 
 
 def test_charges_of_none_image_as_zero_charges(maker, store):
-    plain = spec(force_field={"charges": "none"}, tips=[{"charges": [0, 0], "charge_z": [0.1, -0.1]}])
+    plain = spec(force_field=UNCHARGED, tips=[{"charges": [0, 0], "charge_z": [0.1, -0.1]}])
     b = arrays(store, "job-b", *make(maker, "job-b", plain, 0))
-    c = arrays(store, "job-c", *make(maker, "job-c", spec(force_field={"charges": "none"}), 0))
+    c = arrays(store, "job-c", *make(maker, "job-c", spec(force_field=UNCHARGED), 0))
     assert np.array_equal(b["afm"], c["afm"])
     assert not c["mols"][:, 3].any()
 
 
 def test_no_descriptors_is_a_choice(maker, store):
-    batch = arrays(store, "job-d", *make(maker, "job-d", spec(force_field={"charges": "none"}, descriptors=[]), 0))
+    batch = arrays(store, "job-d", *make(maker, "job-d", spec(force_field=UNCHARGED, descriptors=[]), 0))
     assert batch["desc"].shape == (4, 0, 13, 9)
     assert batch["desc_names"].shape == (0,)
 
 
 def test_tips_are_imaged_in_their_order(maker, store):
     tips = [{"element": 54, "charges": [0.3], "charge_z": [0]}, {"r0": 4.0}]
-    both = spec(tips=tips, force_field={"charges": "none"})
+    both = spec(tips=tips, force_field=UNCHARGED)
     e = arrays(store, "job-e", *make(maker, "job-e", both, 0))
-    f = arrays(store, "job-f", *make(maker, "job-f", spec(tips=tips[1:], force_field={"charges": "none"}), 0))
+    f = arrays(store, "job-f", *make(maker, "job-f", spec(tips=tips[1:], force_field=UNCHARGED), 0))
     assert e["afm"].shape[1] == 2
     assert np.array_equal(e["afm"][:, 1:], f["afm"])
     assert np.array_equal(e["desc"], f["desc"])  # the last tip's
@@ -133,7 +135,7 @@ def test_tips_are_imaged_in_their_order(maker, store):
 
 
 def test_a_dataset_that_is_gone_is_an_error(maker):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(NotFound, match="dataset 'ds-2' does not exist"):
         make(maker, "job-g", spec(dataset="ds-2"), 0)
 
 
@@ -143,4 +145,4 @@ def test_what_the_kernels_refuse_is_refused_once(maker, monkeypatch):
 
     monkeypatch.setattr(kernels.Simulator, "prepare", refuse)
     with pytest.raises(AfmbatchError, match="bonds: too many"):
-        make(maker, "job-l", spec(force_field={"charges": "none"}), 0)
+        make(maker, "job-l", spec(force_field=UNCHARGED), 0)

@@ -1,4 +1,4 @@
-"""What a spec is refused for, as a person is told."""
+"""The error that a spec is refused with, as the service shows it to a user."""
 
 import pytest
 from pydantic import ValidationError
@@ -11,8 +11,8 @@ from tests.afmbatch.specs import spec
 _SCHEMA = JobSpec.model_json_schema()
 
 
-def refused(**changes) -> FieldError:
-    """The one thing wrong with the common job with these changes."""
+def field_error_of(**changes) -> FieldError:
+    """Return the only error of the common job with these changes."""
     with pytest.raises(ValidationError) as info:
         spec(**changes)
     (error,) = field_errors(info.value.errors(), _SCHEMA)

@@ -1,4 +1,4 @@
-"""Workers that are killed, paused or stopped, and a Redis that goes away: every batch once, nothing left behind."""
+"""Kills, pauses and stops workers, and stops Redis: every batch is recorded once and nothing is left behind."""
 
 import os
 import random
@@ -12,8 +12,8 @@ from afmbatch.ledger.records import State
 from afmbatch.storage.object_store import job_prefix
 from tests.redis_server import RedisServer, until
 
-from .makers import BAD
-from .rig import LEASE, Rig
+from ..makers import BAD
+from ..rig import LEASE, Rig
 
 
 def test_two_workers_one_of_them_killed(rig):
@@ -33,7 +33,7 @@ def test_two_workers_one_of_them_killed(rig):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_at_any_instant(rig, seed):
-    """Again and again: each time a new worker comes, the job is further."""
+    """Kills workers again and again: whenever a new worker starts, the job has progressed."""
     moment = random.Random(seed)  # noqa: S311 - no secret
     job = rig.post(batches=40)
     rig.worker("Slow")
@@ -56,7 +56,7 @@ def test_a_task_whose_worker_died_while_taking_it(rig):
     until(rig.idle)
 
 
-def test_told_to_stop_it_hands_over_at_once(rig):
+def test_a_stopped_worker_hands_over_at_once(rig):
     job = rig.post(batches=10)
     first = rig.worker("Slower", AFMBATCH_LEASE_SECONDS="600")
     until(lambda: rig.done(job) >= 1)
@@ -70,7 +70,7 @@ def test_told_to_stop_it_hands_over_at_once(rig):
     assert "lost" not in rig.log()
 
 
-def test_told_to_stop_with_nothing_to_do(rig):
+def test_an_idle_worker_stops(rig):
     worker = rig.worker("Good")
     until(rig.ledger.workers.live)
     worker.send_signal(signal.SIGINT)
@@ -78,7 +78,7 @@ def test_told_to_stop_with_nothing_to_do(rig):
     assert rig.ledger.workers.live() == []
 
 
-def test_told_to_stop_twice(rig):
+def test_a_second_signal_ends_a_worker(rig):
     rig.post(batches=10)
     worker = rig.worker("Hangs")
     until(lambda: BAD in rig.begun())
@@ -118,9 +118,9 @@ def test_cancelled_in_the_middle(rig):
 
 
 def test_cancelled_with_much_in_the_engine(rig):
-    """What the device has is finished; nothing more is begun, and nothing counts as failed."""
+    """The device finishes the groups that it has; no other batch is begun, and none counts as failed."""
     job = rig.post(batches=30)
-    rig.worker("Deep")
+    rig.worker("DeepPipeline")
     until(lambda: rig.done(job) >= 1)
     rig.cancel(job)
     begun = len(rig.begun())
@@ -164,8 +164,8 @@ def test_the_engine_ends_with_its_worker(rig):
 
 
 def test_only_the_engine_knows_opencl(rig):
-    """With the real maker."""
-    worker = rig.worker("worker.engine.batch_maker:open_maker")
+    """Uses the real BatchMaker."""
+    worker = rig.worker("worker.engine.batch_maker:open_batch_maker")
     until(rig.ledger.workers.live)
 
     def mapped(pid):

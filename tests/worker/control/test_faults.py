@@ -1,11 +1,11 @@
-"""Engines that fail: the batch at fault ends as a named error, everything else is delivered."""
+"""Tests engines that fail: the batch at fault ends as a named error, and all other batches are delivered."""
 
 import pytest
 
 from afmbatch.ledger.records import Flags, State
 from tests.redis_server import until
 
-from .makers import BAD
+from ..makers import BAD
 
 
 def test_all_is_well(rig):
@@ -20,32 +20,33 @@ def test_all_is_well(rig):
 
 
 @pytest.mark.parametrize(
-    ("maker", "told"),
+    ("maker", "error"),
     [
         ("Crashes", "the engine was killed by SIGSEGV (tried 3 times)"),
         ("Hangs", "no batch within 0.5 s (tried 3 times)"),
         ("Raises", "MemoryError: no room for this batch (tried 3 times)"),
     ],
 )
-def test_a_batch_that_fails_the_engine(rig, maker, told):
+def test_a_batch_that_fails_the_engine(rig, maker, error):
     job = rig.post()
     rig.worker(maker, AFMBATCH_BATCH_SECONDS="0.5")
     status = rig.finish(job)
     assert status.state is State.FAILED
     assert status.counts.batches_done == 19
-    assert [(f.batch, f.sample, f.error) for f in status.errors] == [(BAD, None, told)]
+    assert [(f.batch, f.error) for f in status.errors] == [(BAD, error)]
     assert rig.begun().count(BAD) == 3
 
 
-def test_a_batch_that_fails_the_engine_once(rig):
+@pytest.mark.parametrize("maker", ["CrashesOnce", "MissesFileOnce"])
+def test_a_batch_that_fails_the_engine_once(rig, maker):
     job = rig.post()
-    rig.worker("CrashesOnce")
+    rig.worker(maker)
     assert rig.finish(job).state is State.DONE
     assert rig.begun().count(BAD) == 2
 
 
-def test_a_worker_tells_its_rate(rig):
-    """Fifty images of 128 × 128 pixels take half a second, besides what the engine needs."""
+def test_a_worker_announces_its_throughput(rig):
+    """Ten images of 128 × 128 pixels take at least 0.05 s."""
     rig.worker("Slow")
     assert until(rig.ledger.workers.live)[0].pixels_per_second is None
     rig.finish(rig.post(batches=20))
@@ -59,13 +60,13 @@ def test_a_sample_that_is_refused(rig):
     status = rig.finish(job)
     assert status.state is State.FAILED
     assert status.counts.batches_done == 19
-    assert [(f.batch, f.sample, f.error) for f in status.errors] == [(BAD, 31, "two atoms coincide")]
+    assert [(f.batch, f.error) for f in status.errors] == [(BAD, "sample 31: two atoms coincide")]
     assert rig.begun().count(BAD) == 1
 
 
-def test_small_batches_are_made_together(rig):
+def test_small_batches_are_made_in_groups(rig):
     job = rig.post(batches=25, batches_per_shard=5)
-    rig.worker("Together")
+    rig.worker("Grouping")
     assert rig.finish(job).state is State.DONE
     groups = [list(map(int, line.split())) for line in (rig.directory / "groups").read_text().splitlines()]
     assert [batch for group in groups for batch in group] == list(range(25))
@@ -73,20 +74,29 @@ def test_small_batches_are_made_together(rig):
     assert [4, 5] in groups  # of two shards: the first was still open when the second was begun
 
 
+def test_groups_of_many_atoms_are_small(rig):
+    """A batch of 10 samples takes 10 MB for images and 30 MB for atoms; two of them are more than a group may take."""
+    job = rig.post(batches=10, atoms=10_000)
+    rig.worker("Grouping", AFMBATCH_HOST_MEMORY_BYTES=str(4 * 60 * 10**6))
+    assert rig.finish(job).state is State.DONE
+    groups = (rig.directory / "groups").read_text().splitlines()
+    assert sorted(map(int, groups)) == list(range(10))
+
+
 @pytest.mark.parametrize(
-    ("maker", "sample", "told", "begun"),
+    ("maker", "error", "begun"),
     [
-        ("RefusesTogether", 31, "two atoms coincide", 0),
-        ("CrashesTogether", None, "the engine was killed by SIGSEGV (tried 3 times)", 3),
-        ("OneNeverWritten", None, "no batch within 1 s (tried 3 times)", 3),
+        ("RefusesGroup", "sample 31: two atoms coincide", 0),
+        ("CrashesGroup", "the engine was killed by SIGSEGV (tried 3 times)", 3),
+        ("HangsWhileWriting", "no batch within 1 s (tried 3 times)", 3),
     ],
 )
-def test_a_batch_at_fault_among_others_made_together(rig, maker, sample, told, begun):
+def test_a_batch_at_fault_in_a_group(rig, maker, error, begun):
     job = rig.post(batches=40, batches_per_shard=20)
     rig.worker(maker, AFMBATCH_BATCH_SECONDS="1")
     status = rig.finish(job)
     assert status.counts.batches_done == 39
-    assert [(f.batch, f.sample, f.error) for f in status.errors] == [(BAD, sample, told)]
+    assert [(f.batch, f.error) for f in status.errors] == [(BAD, error)]
     assert rig.begun().count(BAD) == begun
 
 

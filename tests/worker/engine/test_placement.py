@@ -10,14 +10,14 @@ from afmbatch.errors import InvalidInput
 from afmbatch.structures.elements import elements
 from worker.engine.placement import Placement, place
 
-DATA = Path(__file__).parents[1] / "data" / "lj_pc"
+DATA = Path(__file__).parents[2] / "data" / "lj_pc"
 WINDOW = np.array([[2.0, 2.0, 5.0], [18.0, 18.0, 6.9]])
 HEIGHTS = 19
 DZ = 0.1
 
 
 def placed(xyz, offsets, radius, distance, probe, **other) -> Placement:
-    """As most jobs place: every atom counts, all images have the scan's heights, the offset is zero."""
+    """Place samples as most jobs do: every atom counts, all images have the scan's heights, the offset is zero."""
     n, b = len(xyz), len(offsets) - 1
     arguments = {
         "counted": np.ones(n, dtype=bool),
@@ -52,7 +52,7 @@ def test_places_as_the_reference_does(path):
 
 @given(data=st.data(), tips=st.integers(1, 4), per_tip=st.booleans(), slab=st.booleans(), periodic=st.booleans())
 def test_every_tip_stands_at_its_distance(data, tips, per_tip, slab, periodic):
-    """physics.md §5 word by word, with the atom m searched for."""
+    """Applies the rule of physics.md §5 literally, by a search for the atom m."""
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     sizes = rng.integers(1, 9, size=3)
     offsets = np.concatenate([[0], np.cumsum(sizes)])
@@ -96,15 +96,15 @@ def test_a_sample_is_placed_alone_as_among_others():
     xyz, radius = rng.normal(size=(40, 3)) * 5, rng.uniform(1, 3, 40)
     offsets, alone = np.array([0, 7, 30, 40]), slice(7, 30)
     distance, probe, counted = np.full((3, 2), 4.5), np.array([[1.6, 2.1]] * 3), rng.random(40) < 0.5
-    pipe = placed(xyz, offsets, radius, distance, probe, counted=counted)
+    batch = placed(xyz, offsets, radius, distance, probe, counted=counted)
     single = placed(xyz[alone], np.array([0, 23]), radius[alone], distance[1:2], probe[1:2], counted=counted[alone])
-    assert np.array_equal(single.xyz, pipe.xyz[alone])
-    assert np.array_equal(single.window[0], pipe.window[1])
+    assert np.array_equal(single.xyz, batch.xyz[alone])
+    assert np.array_equal(single.window[0], batch.window[1])
     # one whose atoms all count does not feel that another's do not
     counted[alone] = True
-    pipe = placed(xyz, offsets, radius, distance, probe, counted=counted)
+    batch = placed(xyz, offsets, radius, distance, probe, counted=counted)
     single = placed(xyz[alone], np.array([0, 23]), radius[alone], distance[1:2], probe[1:2])
-    assert np.array_equal(single.xyz, pipe.xyz[alone])
+    assert np.array_equal(single.xyz, batch.xyz[alone])
 
 
 @pytest.mark.parametrize("sample", [0, 1])

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 import kernels
 from afmbatch.structures.elements import elements
 from afmbatch.structures.structures import Structures
-from worker.engine.bond_cache import Bonding
+from worker.engine.bond_cache import BondCache
 
 
 def structures(sizes: list[int]) -> Structures:
@@ -22,22 +22,22 @@ def structures(sizes: list[int]) -> Structures:
 )
 def test_bonds_are_those_of_the_molecules_in_a_row(sizes: list[int], asked: list[list[int]]) -> None:
     data = structures(sizes)
-    bonding = Bonding(data)
+    bonds = BondCache(data)
     for numbers in asked:
         structure = np.array(numbers) % len(sizes)
         index, offsets = data.gather(structure)
         want = kernels.bonded(data.xyz[index], elements().covalent_radius[data.z[index]], offsets)
-        assert bonding.of(structure, offsets).tolist() == want.tolist()
+        assert bonds.of(structure, offsets).tolist() == want.tolist()
 
 
 def test_there_is_room_for_many_pairs() -> None:
     crowd = structures([80, 80])
-    bonding = Bonding(crowd)
+    bonds = BondCache(crowd)
     for structure in ([0], [1], [1, 0, 1]):
         index, offsets = crowd.gather(np.array(structure))
         want = kernels.bonded(crowd.xyz[index], elements().covalent_radius[crowd.z[index]], offsets)
         assert len(want) > 1024 / 3
-        assert bonding.of(np.array(structure), offsets).tolist() == want.tolist()
+        assert bonds.of(np.array(structure), offsets).tolist() == want.tolist()
 
 
 def test_atoms_are_bonded_across_the_edge_of_the_cell() -> None:
@@ -53,9 +53,9 @@ def test_atoms_are_bonded_across_the_edge_of_the_cell() -> None:
         lattice=np.array([[[a, 0, 0], [a / 2, a * 3**0.5 / 2, 0], [0, 0, 0]]]),
     )
     sheet = cell.repeated((1, 1, 3))
-    pairs = Bonding(sheet).of(np.array([0]), sheet.offsets)
+    pairs = BondCache(sheet).of(np.array([0]), sheet.offsets)
     apart = np.linalg.norm(sheet.xyz[pairs[:, 0]] - sheet.xyz[pairs[:, 1]], axis=1)
     assert np.allclose(apart, a / 3**0.5)
     assert len(pairs) == 3 * 3 + 3 * 2 + 2 * 2
     assert np.bincount(pairs.ravel(), minlength=18)[:2].tolist() == [3, 3]  # the cell in the middle lacks none
-    assert len(Bonding(cell).of(np.array([0]), cell.offsets)) == 1
+    assert len(BondCache(cell).of(np.array([0]), cell.offsets)) == 1

@@ -1,0 +1,77 @@
+"""The batches of the open shards that the engine was not given yet."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import TypeAlias
+
+from afmbatch.sampling.plan import Plan
+from afmbatch.storage.batch_file import memory_bytes
+from worker.control.shard import Shard
+
+ShardBatch: TypeAlias = tuple[Shard, int]
+
+
+def group_bytes(plan: Plan, samples: int, mean_atoms: float) -> int:
+    """Return the estimated memory of so many samples in the engine, in bytes; the engine estimates it the same way."""
+    return memory_bytes(plan.spec, samples, samples * mean_atoms)
+
+
+class BatchQueue:
+    """Batches in the order in which the engine gets them, cut into groups that fit into its memory.
+
+    max_group_bytes: estimated memory above which batches are not grouped.
+    """
+
+    def __init__(self, max_group_bytes: int) -> None:
+        self._max_group_bytes = max_group_bytes
+        self._batches: deque[ShardBatch] = deque()
+
+    @property
+    def first(self) -> ShardBatch | None:
+        """Return the next batch; None if there is none."""
+        return self._batches[0] if self._batches else None
+
+    def append(self, shard: Shard, batches: Iterable[int]) -> None:
+        """Put batches of a shard behind all others."""
+        self._batches.extend((shard, batch) for batch in batches)
+
+    def prepend(self, batches: Sequence[ShardBatch]) -> None:
+        """Put batches before all others, in this order."""
+        self._batches.extendleft(reversed(batches))
+
+    def remove(self, shard: Shard) -> set[int]:
+        """Remove all batches of a shard and return their numbers."""
+        removed = {batch for other, batch in self._batches if other is shard}
+        self._batches = deque(entry for entry in self._batches if entry[0] is not shard)
+        return removed
+
+    def pop(self) -> ShardBatch:
+        """Remove and return the next batch."""
+        return self._batches.popleft()
+
+    def has_samples(self, samples: int) -> bool:
+        """Return whether the batches have at least so many samples."""
+        sizes = accumulate(shard.plan.size(batch) for shard, batch in self._batches)
+        return any(total >= samples for total in sizes)
+
+    def pop_group(self, samples: int) -> list[ShardBatch]:
+        """Remove and return the next batch, with successors of its job until the group has `samples` samples.
+
+        A group of several batches takes at most `max_group_bytes`. A batch that must be alone is a group of its own.
+        """
+        shard, batch = self.pop()
+        group, total = [(shard, batch)], shard.plan.size(batch)
+        if shard.must_be_alone(batch):
+            return group
+        while self._batches and total < samples:
+            next_shard, next_batch = self._batches[0]
+            total += next_shard.plan.size(next_batch)
+            if (
+                next_shard.job_id != shard.job_id
+                or next_shard.must_be_alone(next_batch)
+                or group_bytes(next_shard.plan, total, next_shard.mean_atoms) > self._max_group_bytes
+            ):
+                break
+            group.append(self.pop())
+        return group

@@ -1,0 +1,54 @@
+"""Records in the ledger which batches were made and which failed."""
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from afmbatch.ledger.ledger import Ledger
+from afmbatch.ledger.records import BatchFailure, BatchRecord
+from afmbatch.storage.object_store import ObjectStore, batch_key
+from worker.control.shard import Shard
+from worker.messages import BatchMade
+
+_log = logging.getLogger("worker")
+
+
+class BatchRecorder:
+    """Records batches, and removes the files of batches that the ledger does not accept.
+
+    A batch that was made is recorded even if its shard is no longer held: recording twice is harmless, and the file is
+    in the store. A failure is recorded only by the worker that holds the shard.
+    """
+
+    def __init__(self, ledger: Ledger, store: ObjectStore) -> None:
+        self._ledger = ledger
+        self._store = store
+        #: Number of samples in the batches that were recorded.
+        self.samples_done = 0
+
+    def record(self, job_id: str, made: Sequence[BatchMade]) -> None:
+        """Record batches of a job whose files are in the store."""
+        records = [
+            BatchRecord(
+                batch=batch.batch,
+                samples=batch.samples,
+                bytes=batch.bytes,
+                sha256=batch.sha256,
+                flagged=batch.flagged,
+                flags=batch.flags,
+            )
+            for batch in made
+        ]
+        for record, accepted in zip(records, self._ledger.batches.record(job_id, records), strict=True):
+            if accepted:
+                self.samples_done += record.samples
+            else:
+                self._store.delete(batch_key(job_id, record.batch, record.sha256))
+
+    def record_failures(self, shard: Shard, batches: Iterable[int], error: str) -> None:
+        """Give up batches of a shard, and record why if the shard is still held."""
+        is_held = shard.is_held()
+        for batch in batches:
+            shard.batches_left.discard(batch)
+            if is_held:
+                _log.error("Job %s: batch %d failed: %s", shard.job_id, batch, error)
+                self._ledger.batches.record_failure(shard.job_id, BatchFailure(batch=batch, error=error))

@@ -1,0 +1,136 @@
+"""A worker as RQ knows it: it takes tasks off the queue and holds them by leases.
+
+RQ's own work loop renews no lease while a task runs in its process, looks for abandoned tasks every ten minutes, and
+is stopped by exceptions that signal handlers raise. This class keeps RQ's keys and formats, so that RQ's tools show
+what is going on, and leaves the loop to `worker.control.consumer`.
+"""
+
+import contextlib
+import math
+import os
+import secrets
+import socket
+from types import TracebackType
+from typing import Any, Self, cast
+
+from redis.client import Pipeline
+from redis.exceptions import WatchError
+from rq import Queue, SimpleWorker, worker_registration
+from rq.exceptions import DequeueTimeout
+from rq.executions import Execution
+from rq.job import Job
+from rq.utils import now
+from rq.worker import WorkerStatus
+
+from afmbatch.ledger.leases import Leases
+from afmbatch.ledger.shard_scheduler import ShardScheduler
+
+
+class QueueWorker(SimpleWorker):
+    """An RQ worker on one queue that may hold several tasks at a time. RQ lists it while the context is open.
+
+    A second thread has to call `send_heartbeat`. lease_seconds: time for which a silent worker keeps its tasks.
+    """
+
+    def __init__(self, queue: Queue, scheduler: ShardScheduler, lease_seconds: float) -> None:
+        # A name is never used again: RQ refuses a name whose last owner was killed.
+        name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        super().__init__([queue], name=name, connection=queue.connection, serializer="json")
+        self._queue = queue
+        self._scheduler = scheduler
+        self._lease_seconds = math.ceil(lease_seconds)
+        self._leases = Leases(queue, self._lease_seconds)
+
+    @property
+    def connection_timeout(self) -> int:
+        """Longest silence of the server, in s, before a command is tried again."""
+        return 10
+
+    def __enter__(self) -> Self:
+        cast(Any, self).register_birth()  # it has no annotations, and neither has register_death
+        self.set_state(WorkerStatus.IDLE)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        cast(Any, self).register_death()
+
+    def pop(self, wait_seconds: int | None) -> Job | None:
+        """Pop the next task off the queue, waiting for it; None: do not wait. Returns None if there is no task.
+
+        The task stays on RQ's intermediate list until `hold`.
+        """
+        try:
+            found = Queue.dequeue_any([self._queue], wait_seconds, self.connection, serializer=self.serializer)
+        except DequeueTimeout:
+            return None
+        return None if found is None else found[0]
+
+    def hold(self, task: Job) -> Execution:
+        """Take a lease on a popped task; the same transaction enqueues the next shard of its job."""
+        while True:
+            with contextlib.suppress(WatchError):
+                return self._try_to_hold(task)
+
+    def _try_to_hold(self, task: Job) -> Execution:
+        job_id, _ = task.args
+        with self.connection.pipeline() as pipe:
+            self._scheduler.take(job_id, task.id, pipe)
+            lease = self._leases.create(task, self.name, pipe)
+            task.prepare_for_execution(self.name, pipe)
+            self.set_state(WorkerStatus.BUSY, pipeline=pipe)
+            pipe.lrem(self._queue.intermediate_queue_key, 1, task.id)
+            pipe.execute()
+        self.executions[lease.id] = lease
+        return lease
+
+    def is_held(self, lease: Execution) -> bool:
+        """Return whether a lease is still held. Raises redis.RedisError."""
+        return self._leases.is_held(lease)
+
+    def finish(self, task: Job, lease: Execution) -> None:
+        """Remove a finished task."""
+        with self.connection.pipeline() as pipe:
+            # Not Job.delete: it reads the executions of dead workers, which may have expired, and fails.
+            pipe.delete(task.key, task.execution_registry.key)
+            self.increment_successful_job_count(pipe)
+            if task.started_at is not None:
+                self.increment_total_working_time(now() - task.started_at, pipe)
+            self.cleanup_execution(task, pipe, lease)
+            self._set_state_by_executions(pipe)
+            pipe.execute()
+
+    def hand_back(self, task: Job, lease: Execution) -> None:
+        """Put an unfinished task back at the front of the queue."""
+        with self.connection.pipeline() as pipe:
+            self._queue.enqueue_job(task, pipeline=pipe, at_front=True)  # first: it opens the transaction itself
+            self.cleanup_execution(task, pipe, lease)
+            self._set_state_by_executions(pipe)
+            pipe.execute()
+
+    def drop(self, lease: Execution) -> None:
+        """Forget a lease that was lost."""
+        self.executions.pop(lease.id, None)
+        self._set_state_by_executions(None)
+
+    def send_heartbeat(self) -> None:
+        """Renew all leases and this worker's entry among RQ's workers. Raises redis.RedisError."""
+        for lease in tuple(self.executions.values()):  # a copy: the main thread changes the dictionary
+            self._leases.renew(lease)
+        with self.connection.pipeline() as pipe:
+            self.heartbeat(self._lease_seconds, pipeline=pipe)
+            is_new = pipe.execute()[0] == 1
+        if is_new:  # the entry had expired, because this process was paused for longer than a lease
+            self._register_again()
+
+    def _register_again(self) -> None:
+        with self.connection.pipeline() as pipe:
+            pipe.hset(self.key, mapping=self.serialize())
+            pipe.expire(self.key, self._lease_seconds)
+            worker_registration.register(self, pipe)
+            self.set_state(self.get_state(), pipeline=pipe)
+            pipe.execute()
+
+    def _set_state_by_executions(self, pipe: Pipeline | None) -> None:
+        self.set_state(WorkerStatus.BUSY if self.executions else WorkerStatus.IDLE, pipeline=pipe)

@@ -1,0 +1,40 @@
+"""A shard in progress: a run of batches of one job, held by a lease on its task."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from afmbatch.sampling.plan import Plan
+
+
+@dataclass(slots=True, eq=False)
+class Shard:
+    """A shard that this worker has opened."""
+
+    job_id: str
+    #: Number of the shard in the job.
+    number: int
+    plan: Plan
+    #: JSON of the job's Recipe.
+    recipe: str
+    #: Mean number of atoms per sample, periodic copies included.
+    mean_atoms: float
+    #: Returns whether this worker still holds the lease.
+    is_held: Callable[[], bool]
+    #: Make one batch at a time, because a worker was lost over this shard before.
+    one_by_one: bool
+    #: Batches that are neither recorded nor given up.
+    batches_left: set[int]
+    #: Number of engines that were lost over each batch.
+    attempts: Counter[int] = field(default_factory=Counter)
+    #: Number of successive batches that were given up after their last attempt.
+    failures_in_a_row: int = 0
+
+    def pixels(self, batch: int) -> int:
+        """Return the number of image pixels of a batch; the heights of a pixel count once."""
+        nx, ny = self.plan.spec.image_dim
+        return self.plan.size(batch) * len(self.plan.spec.tips) * nx * ny
+
+    def must_be_alone(self, batch: int) -> bool:
+        """Return whether a batch has to be alone in the engine, so that an engine that is lost is lost over it."""
+        return self.one_by_one or self.attempts[batch] > 0

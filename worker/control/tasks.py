@@ -1,0 +1,53 @@
+"""The function that RQ's tasks name.
+
+The workers of this project do not call it: they keep one engine for many shards, see `worker.control.consumer`. RQ's
+stock worker calls it (`rq worker --serializer json afmbatch`) and so makes each shard in an engine of its own.
+"""
+
+import contextlib
+
+from redis import Redis, WatchError
+from rq import Queue, get_current_job
+
+from afmbatch.ledger.ledger import Ledger
+from afmbatch.ledger.shard_scheduler import ShardScheduler
+from afmbatch.ledger.task_queue import open_queue, task_id
+from afmbatch.settings import read_settings
+from afmbatch.storage.object_store import ObjectStore
+from worker.control.engine_process import ENGINE_FACTORY, EngineProcess
+from worker.control.shards import Shards
+from worker.control.shutdown import Shutdown
+
+
+def run_shard(job_id: str, number: int) -> None:
+    """Make the missing batches of a shard; first enqueue the next shard of its job.
+
+    Raises CannotStart, EngineNotStartedError and redis.RedisError; RQ enqueues the task again after these.
+    """
+    settings = read_settings()
+    queue = open_queue(settings)
+    engine = EngineProcess(settings, ENGINE_FACTORY)
+    try:
+        with Redis.from_url(settings.redis_url, decode_responses=True) as redis:
+            ledger = Ledger.on(redis)
+            scheduler = ShardScheduler(queue, ledger)
+            task = get_current_job()
+            _enqueue_next(queue, scheduler, job_id, task_id(job_id, number) if task is None else task.id)
+            engine.launch()
+            engine.wait_until_ready()
+            shards = Shards(settings, ledger, ObjectStore(settings.store_url), engine, Shutdown())
+            shard = shards.open(job_id, number, lambda: True, one_by_one=False)
+            while shard is not None and shard.batches_left:
+                shards.step()
+            scheduler.resume(job_id)
+    finally:
+        engine.stop()
+        queue.connection.close()
+
+
+def _enqueue_next(queue: Queue, scheduler: ShardScheduler, job_id: str, task: str) -> None:
+    while True:
+        with contextlib.suppress(WatchError), queue.connection.pipeline() as pipe:
+            scheduler.take(job_id, task, pipe)
+            pipe.execute()
+            return
