@@ -59,7 +59,7 @@ def worker() -> None:
 @app.command()
 def devices() -> None:
     """List the OpenCL devices a worker could use (AFMBATCH_DEVICE takes a part of a name)."""
-    from kernels.device import list_devices
+    from kernels import list_devices
 
     for d in list_devices():
         typer.echo(f"{d.kind:5} {d.name} ({d.platform}), {d.compute_units} units, {d.memory_bytes / 2**30:.1f} GiB")

@@ -1,7 +1,7 @@
 """The one place where a spec's words become kernel arguments."""
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from worker.placement import place
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Number = TypeVar("Number", np.float64, np.int64)
+Number = TypeVar("Number", np.float64, np.int64, np.uint32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +34,7 @@ class Bound:
 
     atoms: kernels.Atoms
     images: kernels.Images
-    pairs: kernels.Pairs | None
+    per_image_atoms: kernels.PerImageAtoms | None
     rotation: Floats
     lattice: Floats
     window: Floats
@@ -98,7 +98,7 @@ def bind(spec: JobSpec, structures: Structures, rotations: Rotations, bonding: B
     return Bound(
         atoms=atoms,
         images=images,
-        pairs=_pairs(spec, draws, atoms, charge, of_atom),
+        per_image_atoms=_per_image_atoms(spec, draws, atoms, charge, of_atom),
         rotation=rotation,
         lattice=_turned(structures.lattice[draws.structure], rotation),
         window=window,
@@ -135,9 +135,9 @@ def _lennard_jones(draws: Draws, number: Ints, sizes: Ints) -> tuple[Floats | No
     ]
 
 
-def _pairs(
+def _per_image_atoms(
     spec: JobSpec, draws: Draws, atoms: kernels.Atoms, charge: Floats, of_atom: Floats | None
-) -> kernels.Pairs | None:
+) -> kernels.PerImageAtoms | None:
     """What each image sees of its atoms, where that may differ from image to image of a molecule."""
     drawn = spec.randomise.sample_charges
     if of_atom is None and (drawn is None or drawn.scope != "tip"):
@@ -148,7 +148,7 @@ def _pairs(
     ends = np.cumsum(sizes)
     atom = np.arange(ends[-1]) + np.repeat(np.repeat(atoms.offsets[:-1], tips) - (ends - sizes), sizes)
     tip = image % tips
-    return kernels.Pairs(
+    return kernels.PerImageAtoms(
         charge=charge[atom] * draws.sample_charges.reshape(-1)[image],
         lj_radius=atoms.lj_radius[atom] if of_atom is None else of_atom[atom, tip, 0],
         lj_epsilon=atoms.lj_epsilon[atom] if of_atom is None else of_atom[atom, tip, 1],
@@ -167,53 +167,38 @@ def _cropped(spec: JobSpec, window: Floats, crop: Ints) -> Floats:
     return out
 
 
+def bind_force_field(spec: JobSpec) -> kernels.ForceField:
+    """Return the force field of a spec."""
+    return kernels.FORCE_FIELDS[spec.force_field.kind]()
+
+
 def bind_descriptor(descriptor: asked.Descriptor) -> kernels.Map:
-    """The kernel of a descriptor asked for, with its parameters, and where it is drawn."""
+    """Return the map of a descriptor in a spec, with its window and size."""
+    parameters = descriptor.model_dump(exclude={"kind", "window", "dim"})
     window = None if descriptor.window is None else np.array(descriptor.window)
-    return kernels.Map(_kernel(descriptor), window, descriptor.dim)
+    return kernels.Map(kernels.DESCRIPTORS[descriptor.kind](**parameters), window, descriptor.dim)
 
 
-def _kernel(descriptor: asked.Descriptor) -> kernels.Descriptor:
-    parameters = descriptor.model_dump(exclude={"kind", "window", "dim", "function"})
-    match descriptor:
-        case asked.VdwSpheres():
-            return kernels.VdwSpheres(**parameters)
-        case asked.AtomicDisks():
-            return kernels.AtomicDisks(**parameters)
-        case asked.HeightMap():
-            return kernels.HeightMap(**parameters)
-        case asked.EsMap():
-            return kernels.EsMap(**parameters)
-        case asked.EsMapConstant():
-            return kernels.EsMapConstant(**parameters)
-        case asked.Bonds():
-            return kernels.Bonds(**parameters, radial=_radial(descriptor.function))
-        case asked.AtomRfunc():
-            return kernels.AtomRfunc(**parameters, radial=_radial(descriptor.function))
-        case asked.MultimapSpheres():
-            return kernels.MultimapSpheres(**parameters)
-        case asked.MultimapSpheresElements():
-            return kernels.MultimapSpheresElements(**parameters)
+def bind_noise(spec: JobSpec, draws: NoiseDraws) -> list[kernels.NoiseStep]:
+    """Return the noise steps of a spec for these samples' images, in the order in which they are applied."""
+    parameters: dict[str, dict[str, Any]] = {}
+    if draws.drift is not None:
+        parameters["drift"] = {"shift": _by_image(draws.drift)}
+    if spec.noise.normalise:
+        parameters["normalise"] = {}
+    if draws.gradient is not None:
+        parameters["gradient"] = {"slope": _by_image(draws.gradient)}
+    if draws.amplitude is not None and spec.noise.white is not None:
+        parameters["white"] = {
+            "amplitude": _by_image(draws.amplitude),
+            "distribution": spec.noise.white.distribution,
+            "key": spec.seed,
+            "counter": _by_image(draws.counter),
+        }
+    if draws.cutouts is not None:
+        parameters["cutouts"] = {"rectangles": _by_image(draws.cutouts)}
+    return [kernels.NOISE_STEPS[kind](**step) for kind, step in parameters.items()]
 
 
-def _radial(function: asked.RadialFunction | None) -> kernels.RadialFunction | None:
-    return None if function is None else kernels.RadialFunction(function.samples, function.step)
-
-
-def bind_noise(spec: JobSpec, draws: NoiseDraws) -> kernels.Noise:
-    """What is done to these samples' images, image by image."""
-
-    return kernels.Noise(
-        drift=_by_image(draws.drift),
-        normalise=spec.noise.normalise,
-        gradient=_by_image(draws.gradient),
-        amplitude=_by_image(draws.amplitude),
-        distribution="normal" if spec.noise.white is None else spec.noise.white.distribution,
-        cutouts=_by_image(draws.cutouts),
-        key=spec.seed,
-        counter=draws.counter.reshape(-1, 3),
-    )
-
-
-def _by_image(array: NDArray[Number] | None) -> NDArray[Number] | None:
-    return None if array is None else array.reshape(-1, *array.shape[2:])
+def _by_image(array: NDArray[Number]) -> NDArray[Number]:
+    return array.reshape(-1, *array.shape[2:])

@@ -26,7 +26,7 @@ from service.contract.settings import GROUPS, Settings
 from service.contract.spec import JobSpec
 from service.contract.store import Store, dataset_key
 from service.contract.structures import Structures
-from worker.bind import Bound, bind, bind_descriptor, bind_noise
+from worker.bind import Bound, bind, bind_descriptor, bind_force_field, bind_noise
 from worker.bonding import Bonding
 from worker.messages import Made, Make, Ready
 
@@ -109,9 +109,10 @@ class Maker:
         prepared = self._simulator.prepare(
             bound.atoms,
             bound.images,
+            bind_force_field(spec),
             [bind_descriptor(d) for d in spec.descriptors],
-            pairs=bound.pairs,
-            noise=None if noise is None else bind_noise(spec, noise),
+            per_image_atoms=bound.per_image_atoms,
+            noise=[] if noise is None else bind_noise(spec, noise),
         )
         known = self._known(plan.recipe, draws, noise, bound)
         return _Group(make, bounds, known, tuple(own_arrays(spec.descriptors)), prepared)
@@ -132,7 +133,7 @@ class Maker:
         simulated: dict[str, NDArray[Any]] = {
             "afm": result.df.reshape(*shape, *result.df.shape[1:]),
             "desc": result.descriptors,
-            **dict(zip(group.own, result.own, strict=True)),
+            **dict(zip(group.own, result.separate, strict=True)),
             "quality": result.quality.astype(np.uint8).reshape(shape),
         }
         whole = replace(known, by_sample={**simulated, **known.by_sample})

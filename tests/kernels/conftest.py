@@ -1,6 +1,6 @@
 import pytest
 
-from kernels.device import Device, open_device
+from kernels.device.device import Device, open_device
 
 
 @pytest.fixture(scope="session")

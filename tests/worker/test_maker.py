@@ -100,10 +100,15 @@ def test_a_batch_beyond_the_memory_of_the_host_is_an_error(store):
         make(small, "job-j", spec(batch_size=6), 0)
 
 
-def test_a_scan_beyond_the_memory_of_the_device_is_an_error(store):
+def test_a_batch_beyond_the_memory_of_the_device_is_an_error(maker, store):
+    plain = spec(force_field={"charges": "none"})
     small = open_maker(Settings(store_url=store, device_memory_bytes=2**9))
-    with pytest.raises(AfmbatchError, match=r"scan.dim: .* on the device, 256 are allowed"):
-        make(small, "job-k", spec(force_field={"charges": "none"}), 0)
+    with pytest.raises(AfmbatchError, match=r"batch_size: the input arrays .* 256 are allowed"):
+        make(small, "job-k", plain, 0)
+    uploads = maker.prepare(Make("job-k", Recipe.of(plain, 2).model_dump_json(), (0,))).prepared.upload_bytes
+    small = open_maker(Settings(store_url=store, device_memory_bytes=2 * (uploads + 256)))
+    with pytest.raises(AfmbatchError, match=r"scan.dim: .* of device memory, 256 are left"):
+        make(small, "job-k", plain, 0)
 
 
 def test_charges_of_none_image_as_zero_charges(maker, store):
