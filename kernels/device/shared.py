@@ -23,7 +23,6 @@ def share_struct(name: str, fields: list[tuple[Any, ...]]) -> "np.dtype[Any]":
     A field may be a struct that was shared before. Raises ValueError if another struct has this name.
     """
     dtype = np.dtype(fields)
-    get_or_register_dtype(name, dtype)
 
     def declared(context: "cl.Context") -> str:
         on_device, text = match_dtype_to_c_struct(context.devices[0], name, dtype, context)
@@ -33,6 +32,7 @@ def share_struct(name: str, fields: list[tuple[Any, ...]]) -> "np.dtype[Any]":
         return "".join(f"#include <{dtype_to_ctype(field)}>\n" for field in inner) + text
 
     _add(name, declared)
+    get_or_register_dtype(name, dtype)  # so that other structs can have fields of this one
     return dtype
 
 
