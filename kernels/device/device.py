@@ -9,7 +9,6 @@ import pyopencl as cl
 
 from kernels.device.linker import Linker
 from kernels.device.pocl_cpu import name_cpu
-from kernels.device.shared import declaration
 from kernels.device.sources import expand
 from kernels.errors import BuildFailed, DeviceNotFound
 
@@ -112,7 +111,7 @@ class Device:
     def source(self, text: str, **defines: Define) -> str:
         """Return source text with its includes in place (kernels.device.sources); raises BuildFailed."""
         choices = {name: value for name, value in defines.items() if not isinstance(value, int)}
-        return expand(text, choices, lambda name: declaration(name, self.context))
+        return expand(text, choices)
 
     def _options(self) -> list[str]:
         # Oclgrind does not implement what its own compiler's inliner makes of the kernels.

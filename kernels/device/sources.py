@@ -11,10 +11,11 @@ Everything is included once, where it is first asked for.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
 
+from kernels.device.shared import declaration
 from kernels.errors import BuildFailed
 
 FOLDER = Path(__file__).parents[1]
@@ -24,24 +25,20 @@ _INCLUDE = re.compile(
 )
 
 
-def expand(text: str, choices: Choices, shared: Callable[[str], str], beside: Path = FOLDER, name: str = "text") -> str:
-    """Source text with its includes in place.
-
-    `shared(name)` is the text for `#include <name>`; `beside` is the folder of the file that the text is from, and
-    `name` what compilers call it in their messages. Raises BuildFailed if an include does not exist.
-    """
-    return _Expansion(choices, shared).expand(text, beside, name)
+def expand(text: str, choices: Choices) -> str:
+    """Return source text with its includes in place; raises BuildFailed if an include does not exist."""
+    return _Expansion(choices).expand(text, FOLDER, "text")
 
 
 class _Expansion:
     """One program's source text while its includes are put in place."""
 
-    def __init__(self, choices: Choices, shared: Callable[[str], str]) -> None:
+    def __init__(self, choices: Choices) -> None:
         self._choices = choices
-        self._shared = shared
         self._included: set[Path | str] = set()
 
     def expand(self, text: str, beside: Path, name: str) -> str:
+        """Expand text from a file in the folder `beside`; compilers call it `name` in their messages."""
         lines = [f'#line 1 "{name}"']
         for number, line in enumerate(text.splitlines(), start=1):
             if match := _INCLUDE.match(line):
@@ -57,7 +54,7 @@ class _Expansion:
                     return self._file(path)
             raise BuildFailed(f'#include "{file}": neither {beside / file} nor {FOLDER / file} exists')
         if name := match["shared"]:
-            return self._once(name, self._shared(name))
+            return self._once(name, declaration(name))
         choice = match["choice"]
         if choice not in self._choices:
             raise BuildFailed(f"#include {choice}: no file was chosen for it")

@@ -3,11 +3,18 @@
 import numpy as np
 import pyopencl as cl
 import pytest
+from pyopencl.tools import match_dtype_to_c_struct
 
+from kernels.descriptors.surface import LEVELS
 from kernels.device.device import Device
 from kernels.device.shared import share_constants, share_struct
 from kernels.errors import BuildFailed
+from kernels.force_fields.lj_pc.lj_pc import TIP
+from kernels.imaging.imaging import IMAGE, SPRING
 from kernels.imaging.quality import Quality
+from kernels.noise.base import SLICE
+from kernels.noise.drift import SHIFT
+from kernels.noise.white import WHITE
 
 INNER = share_struct("test_inner_t", [("a", "f4"), ("b", "i4", 2)])
 OUTER = share_struct("test_outer_t", [("first", "i4"), ("inner", INNER), ("last", "f4")])
@@ -40,10 +47,19 @@ def test_kernels_read_structs_as_numpy_writes_them(device: Device) -> None:
     assert out.tolist() == [[1, 2.5, 3, 4, 6.5, *constants], [7, 8.5, 9, 10, 12.5, *constants]]
 
 
-def test_layouts_that_differ_are_refused(device: Device) -> None:
-    share_struct("test_padded_t", [("a", "u1"), ("b", "f4")])  # numpy packs, OpenCL aligns
-    with pytest.raises(BuildFailed, match="struct test_padded_t"):
-        device.source("#include <test_padded_t>")
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [("test_outer_t", OUTER), ("spring_t", SPRING), ("image_t", IMAGE), ("tip_t", TIP), ("levels_t", LEVELS),
+     ("slice_t", SLICE), ("shift_t", SHIFT), ("white_t", WHITE)],
+)  # fmt: skip
+def test_devices_lay_structs_out_as_numpy_does(device: Device, name: str, dtype: np.dtype) -> None:
+    on_device, _ = match_dtype_to_c_struct(device.context.devices[0], name, dtype, device.context)
+    assert on_device == dtype
+
+
+def test_structs_that_c_would_pad_are_refused() -> None:
+    with pytest.raises(ValueError, match="struct test_padded_t: C pads these fields to 8 bytes, numpy has 5"):
+        share_struct("test_padded_t", [("a", "u1"), ("b", "f4")])
 
 
 def test_names_are_shared_once_and_must_exist(device: Device) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pyopencl as cl
 import pytest
 
+import kernels.descriptors.surface  # noqa: F401 (shares its constants)
 from kernels.device.device import Device
 from kernels.device.sources import FOLDER, expand
 from kernels.errors import BuildFailed
@@ -19,22 +20,22 @@ def code(text: str) -> list[str]:
 def test_files_are_found_beside_the_including_one_and_included_once(tmp_path: Path) -> None:
     (tmp_path / "a.cl").write_text('#include "b.cl"\n#include "opencl/vector.cl"\nint a;\n')
     (tmp_path / "b.cl").write_text('#include "a.cl"\n#include "opencl/vector.cl"\nint b;\n')
-    lines = code(expand(f'#include "{tmp_path / "a.cl"}"\n#include "{tmp_path / "b.cl"}"', {}, str))
+    lines = code(expand(f'#include "{tmp_path / "a.cl"}"\n#include "{tmp_path / "b.cl"}"', {}))
     vector = code((FOLDER / "opencl" / "vector.cl").read_text())
     assert lines == [*vector, "int b;", "int a;"]
 
 
 def test_names_stand_for_files_and_texts(tmp_path: Path) -> None:
     (tmp_path / "a.cl").write_text("int a;\n")
-    text = "#include FILE\n#include TEXT\n#include TEXT\n# include <shared>\n#include <shared>\n"
+    text = "#include FILE\n#include TEXT\n#include TEXT\n# include <surface_constants>\n#include <surface_constants>\n"
     choices = {"FILE": tmp_path / "a.cl", "TEXT": "int text;"}
-    assert code(expand(text, choices, lambda name: f"int {name};")) == ["int a;", "int text;", "int shared;"]
+    assert code(expand(text, choices)) == ["int a;", "int text;", "#define NO_SURFACE 1000000000.0f"]
 
 
 @pytest.mark.parametrize("include", ['"nowhere.cl"', "NOWHERE"])
 def test_an_include_that_does_not_exist_is_named(include: str) -> None:
     with pytest.raises(BuildFailed, match=include.strip('"')):
-        expand(f"#include {include}", {}, str)
+        expand(f"#include {include}", {})
 
 
 def test_the_compiler_names_the_included_file_and_its_line(device: Device, tmp_path: Path) -> None:
