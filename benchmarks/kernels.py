@@ -82,7 +82,7 @@ def compare(device: Device, case: Case, runs: int, taken: int, peak: float | Non
     peer, alone = Peer(device.context.devices[0], case.spec), samples(bound)
     simulator = Simulator(device)
     with ThreadPoolExecutor(1) as preparing:
-        ours = {size: Batches(simulator, preparing, case.spec, bound, size) for size in SIZES}
+        batches = {size: Batches(simulator, preparing, case.spec, bound, size) for size in SIZES}
 
         def peer_seconds() -> float:
             began = time.perf_counter()
@@ -90,12 +90,12 @@ def compare(device: Device, case: Case, runs: int, taken: int, peak: float | Non
                 peer.simulate(sample)
             return (time.perf_counter() - began) / len(alone)
 
-        turns: list[Callable[[], float]] = [peer_seconds, *(engine.seconds for engine in ours.values())]
+        turns: list[Callable[[], float]] = [peer_seconds, *(engine.seconds for engine in batches.values())]
         for turn in turns:
             turn()
         times = [[turn() for turn in turns] for _ in range(runs)]
         theirs, large, small = (statistics.median(column) for column in zip(*times, strict=True))
-        prepared = ours[SIZES[0]].prepare()
+        prepared = batches[SIZES[0]].prepare()
         imaging = roofline.measure(device, prepared, len(prepared.arrays["force_atoms"]), runs)
     rate = imaging.operations / imaging.seconds / 1e9
     one_tip = len(case.spec.tips) == 1  # operations are counted for the CO tip
@@ -114,15 +114,23 @@ def compare(device: Device, case: Case, runs: int, taken: int, peak: float | Non
 
 def accuracy(device: Device) -> Table:
     """Return the table of errors against float64."""
-    columns = "reference case", "peer RMS", "peer largest", "our RMS", "our largest", "peer maps", "our maps"
+    columns = (
+        "reference case",
+        "peer RMS",
+        "peer largest",
+        "kernels' RMS",
+        "kernels' largest",
+        "peer maps",
+        "kernels' maps",
+    )
     table = Table(*columns, title="Errors of Δf, parts of the largest |Δf|; of height map and other maps, the largest")
     simulator = Simulator(device)
     for reference in references():
         bound, spec = reference.case.batch(1), reference.case.spec
         maps = [bind_descriptor(d) for d in spec.descriptors]
-        ours: Result = simulator.run(bound.atoms, bound.images, bind_force_field(spec), maps)
+        result: Result = simulator.run(bound.atoms, bound.images, bind_force_field(spec), maps)
         peer = Peer(device.context.devices[0], spec).simulate(samples(bound)[0])
-        errors = [reference.compare(*peer), reference.compare(ours.df, ours.descriptors[0])]
+        errors = [reference.compare(*peer), reference.compare(result.df, result.descriptors[0])]
         table.add_row(
             reference.case.name,
             *chain.from_iterable((f"{e.rms:.1e}", f"{e.largest:.1e}") for e in errors),
@@ -143,11 +151,11 @@ def _short(seconds: float) -> str:
 
 
 def main(
-    runs: Annotated[int, typer.Option(min=1, help="Runs of each; the median counts.")] = 5,
-    taken: Annotated[int, typer.Option("--samples", help="Different samples of a case; a divisor of 20.")] = 4,
-    device: Annotated[str, typer.Option(help="'auto' or a part of its name.")] = "auto",
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each; the tables show medians.")] = 5,
+    taken: Annotated[int, typer.Option("--samples", help="Different samples of a case: a divisor of 20.")] = 4,
+    device: Annotated[str, typer.Option(help="'auto', or text of the platform or the name.")] = "auto",
     peak: Annotated[float | None, typer.Option(help="The device's float32 peak, Gflop/s.")] = None,
-    only: Annotated[str, typer.Option(help="Cases whose name has this in it.")] = "",
+    only: Annotated[str, typer.Option(help="Run only cases whose name contains this.")] = "",
 ) -> None:
     """Print both tables."""
     if any(size % taken for size in SIZES):
@@ -158,9 +166,9 @@ def main(
     versions = ", ".join(f"{name} {version(name)}" for name in ("ppafm", "pyopencl", "numpy"))
     console.print(f"{about.name} ({about.platform}, driver {about.driver}); {versions}")
     console.print(accuracy(opened))
-    ours = [f"ours, {size}" for size in SIZES]
+    columns = [f"kernels, {size}" for size in SIZES]
     table = Table(
-        "case", "atoms", "peer", *ours, "times faster", "imaging alone", "Newton steps a pixel", "Gflop/s of it",
+        "case", "atoms", "peer", *columns, "times faster", "imaging alone", "Newton steps a pixel", "Gflop/s of it",
         title=f"A sample, from host arrays to host arrays: median of {runs} runs",
     )  # fmt: skip
     for case in cases():

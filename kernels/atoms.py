@@ -36,7 +36,7 @@ def as_ints(name: str, value: npt.ArrayLike) -> Ints:
 
 @dataclass(frozen=True, eq=False)
 class Atoms:
-    """All atoms of a batch of B molecules, one molecule after the other; N atoms in all.
+    """The N atoms of a batch of B molecules, one molecule after the other.
 
     xyz: (N, 3) f8, Å.
     charge: (N,) f8, e.

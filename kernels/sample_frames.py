@@ -10,7 +10,7 @@ from kernels.errors import InvalidInput
 
 @dataclass(frozen=True, eq=False)
 class SampleFrames:
-    """How B samples lie in the frame in which they are imaged: position = rotation @ own_position + origin.
+    """The frames of B samples in that of their images: position = rotation @ own_position + origin.
 
     rotation: (B, 3, 3) f8, orthogonal matrices of determinant 1.
     origin: (B, 3) f8, Å, the origin of each sample's own frame.

@@ -159,7 +159,7 @@ class Simulator:
         )  # fmt: skip
 
     def recycle(self, result: Result) -> None:
-        """Take back the memory of a result whose arrays nobody uses any more, for later results."""
+        """Reuse the memory of a result for later ones; its arrays must not be used any more."""
         self._host.give(result.block)
 
     def start(self, batch: Prepared) -> Pending:

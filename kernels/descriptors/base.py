@@ -1,4 +1,4 @@
-"""What image descriptors have in common (physics.md §7): maps over a lateral window of each molecule."""
+"""The interface of image descriptors (physics.md §7): maps over a lateral window of each molecule."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ class RigidProbe:
 
 
 class Descriptor(ABC):
-    """One or more maps of each molecule. Subclasses are dataclasses of their parameters, without defaults."""
+    """Makes one or more maps of each molecule. Subclasses are dataclasses of their parameters, without defaults."""
 
     KIND: ClassVar[str]
 

@@ -9,7 +9,7 @@ from kernels.errors import InvalidInput
 BOND_FACTOR = 1.2  # two atoms nearer than this times the sum of their covalent radii are bonded
 MAX_BONDS_PER_ATOM = 64  # on average: more do not occur in molecules, and memory would grow as the square of the atoms
 CELL_LIST_ATOMS = 300  # molecules with at least this many atoms are searched with a cell list
-CELLS = 1 << 14  # the most cells along an axis: the cell numbers of a million molecules fit in 63 bits
+CELLS = 1 << 14  # the largest number of cells along an axis: the cell numbers of a million molecules fit in 63 bits
 AXES = np.array([CELLS**2, CELLS, 1])  # the differences between the numbers of neighbouring cells along each axis
 # The differences to the cell itself and to half of its 26 neighbours.
 HALF_NEIGHBOURS = [0, *(int(n) for n in (np.indices((3, 3, 3)).reshape(3, -1).T - 1) @ AXES if n > 0)]

@@ -15,8 +15,8 @@ static real surface_depth(const sample_t *sample, real x, real y, float top, flo
     do {
         const rigid_t rigid = sample_rigid(sample, x, y, top - step * k, iso, step);
         const mask found = searching & (rigid.force > iso);
-        const real part = vmax((iso - before) / (rigid.force - before), (real)(0.0f));  // NaN in an atom's centre
-        depth = found ? (k > 0.0f ? k - 1.0f + part : (real)(0.0f)) : depth;
+        const real fraction = vmax((iso - before) / (rigid.force - before), (real)(0.0f));  // NaN in an atom's centre
+        depth = found ? (k > 0.0f ? k - 1.0f + fraction : (real)(0.0f)) : depth;
         before = rigid.force;
         k += rigid.safe_steps;
         searching = searching & !found & (k <= limit);

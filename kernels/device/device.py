@@ -59,7 +59,7 @@ def open_device(selector: str = "auto") -> "Device":
 
 
 class Device:
-    """One OpenCL device with its context, its built programs and three in-order queues: transfers run beside kernels.
+    """An OpenCL device with its context, its built programs and three in-order queues: transfers run beside kernels.
 
     `lanes` is the number of pixels that a work-item carries: 8 on CPUs (a float8 fills a vector register), else 1.
     A device must not be used by several threads at once.

@@ -31,7 +31,7 @@ def expand(text: str, choices: Choices) -> str:
 
 
 class _Expansion:
-    """One program's source text while its includes are put in place."""
+    """Puts the includes of one program in place."""
 
     def __init__(self, choices: Choices) -> None:
         self._choices = choices

@@ -13,7 +13,7 @@ kernel void drift(global const float *restrict values, global const shift_t *res
         const int y = iy + s.whole_y;
         const real a = neighbours(left, y, ny, n_out), b = neighbours(left, y + 1, ny, n_out);
         const real c = neighbours(right, y, ny, n_out), d = neighbours(right, y + 1, ny, n_out);
-        const real low = a + s.part_y * (b - a), high = c + s.part_y * (d - c);
-        store_neighbours(out + begin + (size_t)ix * row_length + k, iy, ny, n_out, low + s.part_x * (high - low));
+        const real low = a + s.fraction_y * (b - a), high = c + s.fraction_y * (d - c);
+        store_neighbours(out + begin + (size_t)ix * row_length + k, iy, ny, n_out, low + s.fraction_x * (high - low));
     }
 }

@@ -13,8 +13,8 @@ from kernels.force_fields.base import Arrays
 from kernels.imaging.images import Images
 from kernels.noise.base import NOISE_STEPS, Buffers, ImageBlock, SliceStep
 
-# Whole pixels and the remaining part of one.
-SHIFT = share_struct("shift_t", [("whole_x", "i4"), ("whole_y", "i4"), ("part_x", "f4"), ("part_y", "f4")])
+# A shift in pixels: integers and the fractions that remain.
+SHIFT = share_struct("shift_t", [("whole_x", "i4"), ("whole_y", "i4"), ("fraction_x", "f4"), ("fraction_y", "f4")])
 
 
 @NOISE_STEPS.register
@@ -45,9 +45,9 @@ class Drift(SliceStep):
         shifts = np.zeros(pixels.shape[:2], SHIFT)
         whole = np.floor(pixels)
         clipped = np.clip(whole, *np.multiply.outer([-1, 1], images.dim))
-        part = pixels - whole
+        fraction = pixels - whole
         shifts["whole_x"], shifts["whole_y"] = clipped[..., 0], clipped[..., 1]
-        shifts["part_x"], shifts["part_y"] = part[..., 0], part[..., 1]
+        shifts["fraction_x"], shifts["fraction_y"] = fraction[..., 0], fraction[..., 1]
         return {"shifts": shifts}
 
     def launch(self, block: ImageBlock, buffers: Buffers, values: "cl.Buffer", out: "cl.Buffer") -> None:

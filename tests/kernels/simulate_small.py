@@ -28,13 +28,14 @@ def simulate(device: Device):
     images = join(*(make_images([m], [window()], (7, 5, 5), tip, df_steps=3) for m in (0, 1) for tip in TIPS))
     images = replace(images, df_steps=np.array([3, 1, 4, 2, 3, 3, 5, 2]))
     rng = np.random.default_rng(3)
+    counter = rng.integers(0, 1 << 32, (8, 3), dtype=np.uint32)
     noise = [
+        NOISE_STEPS["white"](amplitude=rng.uniform(0, 0.1, 8), distribution="uniform", key=7, counter=counter),
         NOISE_STEPS["drift"](shift=rng.normal(0, 1, (8, 3, 2))),
         NOISE_STEPS["normalise"](),
         NOISE_STEPS["gradient"](slope=rng.uniform(-0.3, 0.3, (8, 2))),
         NOISE_STEPS["white"](
-            amplitude=rng.uniform(0, 0.1, 8), distribution="normal", key=1 << 63 | 5,
-            counter=rng.integers(0, 1 << 32, (8, 3), dtype=np.uint32),
+            amplitude=rng.uniform(0, 0.1, 8), distribution="normal", key=1 << 63 | 5, counter=counter,
         ),
         NOISE_STEPS["cutouts"](rectangles=rng.integers(-1, 8, (8, 2, 4))),
     ]  # fmt: skip

@@ -23,24 +23,24 @@ def test_partitions_are_the_batch_and_fit(
 ) -> None:
     limit = max(granularity * row, maps) + more
     molecule = np.repeat(np.arange(len(tips)), tips)
-    parts = list(partition_batch(molecule, nx, granularity, row, maps, limit))
-    rows = [(image, r) for part in parts for image in part.images for r in part.rows]
+    partitions = list(partition_batch(molecule, nx, granularity, row, maps, limit))
+    rows = [(image, r) for partition in partitions for image in partition.images for r in partition.rows]
     assert rows == [(image, r) for image in range(len(molecule)) for r in range(nx)]
-    assert [m for part in parts for m in part.molecules] == list(range(len(tips)))
-    for part in parts:
-        assert len(part.images) * len(part.rows) * row + len(part.molecules) * maps <= limit
-        assert len(part.images) == 1 or len(part.rows) == nx  # one piece of the result
-        assert part.rows.start % granularity == 0
-        if part.molecules:
-            assert molecule[part.images[-1]] == part.molecules[-1]  # whose force field the height map needs
+    assert [m for partition in partitions for m in partition.molecules] == list(range(len(tips)))
+    for partition in partitions:
+        assert len(partition.images) * len(partition.rows) * row + len(partition.molecules) * maps <= limit
+        assert len(partition.images) == 1 or len(partition.rows) == nx  # one piece of the result
+        assert partition.rows.start % granularity == 0
+        if partition.molecules:
+            assert molecule[partition.images[-1]] == partition.molecules[-1]  # whose force field the height map needs
 
 
 def test_an_image_that_fits_is_whole() -> None:
-    for part in partition_batch(np.array([0, 0]), 7, 4, 10, 0, 70):
-        assert len(part.rows) in (0, 7)
+    for partition in partition_batch(np.array([0, 0]), 7, 4, 10, 0, 70):
+        assert len(partition.rows) in (0, 7)
 
 
-def test_what_can_not_be_cut_is_refused() -> None:
+def test_rows_and_maps_that_do_not_fit_are_refused() -> None:
     with pytest.raises(DeviceLimit, match="2 rows"):
         list(partition_batch(np.array([0]), 4, 2, 50, 10, 99))
     with pytest.raises(DeviceLimit, match="the maps"):
@@ -67,11 +67,11 @@ def test_little_memory_makes_the_same_images(
     tips = [CO_TIP, CO_TIP | {"charges": [0, 0, 0, 0]}]
     images = join(*(make_images([m], [window()], dim, tip, df_steps=4) for m in range(4) for tip in tips))
     whole = Simulator(device).run(atoms, images, LJ_PC, maps)
-    parts, imaged = (small_run(device, memory_bytes, atoms, images, asked) for asked in (maps, []))
-    assert imaged.df.tobytes() == parts.df.tobytes() == whole.df.tobytes()
-    for part, all_at_once in zip(all_maps(parts), all_maps(whole), strict=True):
-        assert part.tobytes() == all_at_once.tobytes()
-    assert parts.quality.tolist() == whole.quality.tolist()
+    partitions, imaged = (small_run(device, memory_bytes, atoms, images, asked) for asked in (maps, []))
+    assert imaged.df.tobytes() == partitions.df.tobytes() == whole.df.tobytes()
+    for one, other in zip(all_maps(partitions), all_maps(whole), strict=True):
+        assert one.tobytes() == other.tobytes()
+    assert partitions.quality.tolist() == whole.quality.tolist()
 
 
 def test_uploads_count_against_the_memory_limit(device: Device) -> None:

@@ -24,7 +24,7 @@ def other(seed: int) -> PerImageAtoms:
     return PerImageAtoms(rng.uniform(-0.2, 0.2, n), rng.uniform(1.5, 2.1, n), rng.uniform(0.001, 0.01, n))
 
 
-def test_it_is_as_if_the_atoms_had_these_values(device: Device) -> None:
+def test_values_for_an_image_act_like_the_atoms_own(device: Device) -> None:
     seen, simulator = other(1), Simulator(device)
     got = simulator.run(ATOMS, IMAGES, LJ_PC, [Map(descriptor("height_map"))], per_image_atoms=seen)
     end = np.cumsum([len(atoms) for atoms in SEEN])

@@ -1,4 +1,4 @@
-"""What must hold of a batch whatever its molecules are."""
+"""Properties of batches that hold for any molecules."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def close(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def all_close(a: Result, b: Result) -> bool:
-    """Of maps, each beside its own largest value."""
+    """Tell if all maps agree, relative to the largest value of each."""
     return all(close(one, other) for one, other in zip(all_maps(a), all_maps(b), strict=True))
 
 

@@ -20,7 +20,7 @@ from kernels.sample_frames import SampleFrames
 
 ATOM_BYTES = 32
 CHUNK = 16  # atoms that a CPU processes at a time: their intermediate results stay in its first cache
-STAGE_LIMIT = STAGE_BYTES // ATOM_BYTES  # the most atoms of a sample that a GPU keeps in local memory
+STAGE_LIMIT = STAGE_BYTES // ATOM_BYTES  # the largest number of atoms that a GPU keeps in local memory
 TIP = share_struct(
     "tip_t",
     [("atom_begin", "i4"), ("atom_end", "i4"), ("charge_begin", "i4"), ("charge_end", "i4"), ("top", "f4"),

@@ -42,7 +42,7 @@ def test_no_bonds_no_map(device: Device) -> None:
     assert not describe(device, atoms, images, descriptor("bonds")).any()
 
 
-def test_known_bonds_are_not_looked_for(device: Device) -> None:
+def test_given_bonds_are_used(device: Device) -> None:
     atoms, images, _, _ = small_scene(3, 9)
     found = find_bonds(atoms.xyz, atoms.covalent_radius, atoms.offsets)
     assert len(found) > 2
@@ -52,7 +52,7 @@ def test_known_bonds_are_not_looked_for(device: Device) -> None:
 
 
 @pytest.mark.parametrize("bonds", [[[0, 3]], [[0, 6]], [[-1, 0]], [[3, 4], [0, 1]], [0, 1]])
-def test_bonds_that_can_not_be_are_refused(bonds: list) -> None:
+def test_impossible_bonds_are_refused(bonds: list) -> None:
     chain = np.array([[0.0, 0, 0], [1.3, 0, 0], [2.6, 0, 0]]), np.zeros(3), np.array([6, 6, 6])
     with pytest.raises(InvalidInput, match="bonds"):
         replace(make_atoms(chain, chain), bonds=np.array(bonds))

@@ -19,7 +19,7 @@ NEUTRAL = CO_TIP | {"charges": [0, 0, 0, 0]}
 
 
 def test_one_atom_on_the_surface_itself(device: Device) -> None:
-    """Over the atom the field is C·q/r² at the r where its repulsion is iso, however long the steps are."""
+    """The field over the atom is C·q/r² at the r where its repulsion is iso, however long the steps are."""
     radius, depth = 1.9080 + 1.6612, np.sqrt(0.003729 * 0.009106)
     r = np.linspace(2.5, 4, 10**6)
     s = (radius / r) ** 6
@@ -77,7 +77,7 @@ def test_no_surface_is_zero_everywhere_and_flagged(device: Device) -> None:
 
 
 @pytest.mark.parametrize("lanes", ["device", "scalar_device"])
-def test_a_probe_that_starts_in_an_atoms_centre_is_no_nan(lanes: str, request: pytest.FixtureRequest) -> None:
+def test_a_probe_that_starts_in_an_atoms_centre_gives_no_nan(lanes: str, request: pytest.FixtureRequest) -> None:
     images = make_images([0], [window(1.0, 2.0, half=0.5)], (3, 3, 6))
     assert np.isfinite(channels(request.getfixturevalue(lanes), ONE_ATOM, images, descriptor("es_map"))).all()
 

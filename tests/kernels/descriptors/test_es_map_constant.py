@@ -41,12 +41,12 @@ def test_formula(device: Device, seed: int, n: int, height: float, cutoff: float
     assert wrong.sum() <= 1  # at a sphere's edge float32 may see a pixel on the other side
 
 
-def test_a_plane_through_an_atoms_centre_is_no_nan(device: Device) -> None:
+def test_a_plane_through_an_atoms_centre_gives_no_nan(device: Device) -> None:
     images = make_images([0], [window(half=1.0)], (3, 3, 6))
     assert not describe(device, ONE_ATOM, images, descriptor("es_map_constant", height=0.0)).any()
 
 
-def test_what_is_no_plane_is_refused() -> None:
+def test_impossible_planes_are_refused() -> None:
     with pytest.raises(InvalidInput, match="height"):
         descriptor("es_map_constant", height=float("nan"))
     with pytest.raises(InvalidInput, match="vdw_cutoff"):

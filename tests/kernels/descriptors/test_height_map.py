@@ -27,9 +27,7 @@ def test_reference_cases(device: Device, name: str) -> None:
     seed=st.integers(0, 10**6), n=st.integers(1, 20), nz=st.integers(5, 40), iso=st.sampled_from([0.1, 0.02, 0.6]),
     zmin=st.sampled_from([-2.0, -0.4, -6.0]),
 )  # fmt: skip
-def test_no_step_is_skipped_that_matters(
-    device: Device, tip: dict, seed: int, n: int, nz: int, iso: float, zmin: float
-) -> None:
+def test_no_crossing_is_skipped(device: Device, tip: dict, seed: int, n: int, nz: int, iso: float, zmin: float) -> None:
     atoms, _, x, y = small_scene(seed, n)
     images = make_images([0], [window(5.0, 9.0)], (13, 9, nz), tip)
     sample = sample_of(atoms, images)
@@ -66,7 +64,7 @@ def test_a_surface_that_starts_above_iso_is_the_first_height(device: Device) -> 
     assert not describe(device, ONE_ATOM, images, descriptor("height_map", iso=0.01)).any()
 
 
-def test_it_is_the_last_tips(device: Device) -> None:
+def test_the_map_is_made_with_the_last_tip(device: Device) -> None:
     atoms = make_atoms(random_molecule(2, 8))
     xenon = make_images([0], [window()], (7, 5, 20), CO_TIP | {"element": 54, "charges": [0.3, 0, 0, 0]})
     both = make_images([0, 0], [window()] * 2, (7, 5, 20))

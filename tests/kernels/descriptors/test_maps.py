@@ -1,4 +1,4 @@
-"""Where maps are drawn: windows and sizes of their own."""
+"""Maps with windows and sizes of their own."""
 
 import numpy as np
 import pytest
@@ -20,14 +20,14 @@ LOCAL = [m.descriptor for m in MAPS if m.descriptor.KIND not in ("height_map", "
 
 @pytest.mark.parametrize("descriptor", LOCAL, ids=lambda d: d.KIND)
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_window_of_some_pixels_shows_what_they_show(device: Device, descriptor, seed: int) -> None:
+def test_a_window_of_some_pixels_shows_the_same_as_these(device: Device, descriptor, seed: int) -> None:
     atoms, images, _, _ = small_scene(seed, 15)
     where = {"window": np.transpose(PART), "dim": (8, 5)}
     (i0, i1), (j0, j1) = PIXELS
     whole = describe(device, atoms, images, descriptor)
-    part = describe(device, atoms, images, descriptor, **where)
-    assert part == pytest.approx(whole[i0 : i1 + 1, j0 : j1 + 1], abs=1e-4)
-    assert np.ptp(part) > 0.01
+    own = describe(device, atoms, images, descriptor, **where)
+    assert own == pytest.approx(whole[i0 : i1 + 1, j0 : j1 + 1], abs=1e-4)
+    assert np.ptp(own) > 0.01
 
 
 @settings(max_examples=20)
@@ -63,12 +63,12 @@ def test_each_molecule_has_its_own_window(device: Device) -> None:
         Map(descriptor("vdw_spheres"), windows, (4, 6)),
         Map(descriptor("vdw_spheres")),
     ]
-    together = Simulator(device).run(make_atoms(*molecules), images, LJ_PC, asked)
+    batch = Simulator(device).run(make_atoms(*molecules), images, LJ_PC, asked)
     for b, molecule in enumerate(molecules):
         maps = [Map(m.descriptor, m.window if m.window is None else windows[b], m.dim) for m in asked]
         alone = Simulator(device).run(make_atoms(molecule), make_images([0], [window()], (7, 5, 4)), LJ_PC, maps)
-        assert together.descriptors[b].tobytes() == alone.descriptors[0].tobytes()
-        assert together.separate[0][b].tobytes() == alone.separate[0][0].tobytes()
+        assert batch.descriptors[b].tobytes() == alone.descriptors[0].tobytes()
+        assert batch.separate[0][b].tobytes() == alone.separate[0][0].tobytes()
 
 
 def test_results_are_in_the_order_of_the_maps(device: Device) -> None:
@@ -105,13 +105,13 @@ def test_pixels_that_maps_share_are_uploaded_once(device: Device) -> None:
 
 
 @pytest.mark.parametrize("dim", [(3,), (0, 3), (2.5, 3), (1, 2, 3)])
-def test_sizes_that_are_none_are_refused(dim: tuple) -> None:
+def test_impossible_sizes_are_refused(dim: tuple) -> None:
     with pytest.raises(InvalidInput, match="dim"):
         Map(descriptor("vdw_spheres"), dim=dim)
 
 
 @pytest.mark.parametrize("own", [np.zeros((2, 3)), np.full((2, 2), np.nan), np.zeros(4), "window"])
-def test_windows_that_are_none_are_refused(own) -> None:
+def test_impossible_windows_are_refused(own) -> None:
     with pytest.raises(InvalidInput, match="window"):
         Map(descriptor("vdw_spheres"), window=own)
 

@@ -15,7 +15,7 @@ from tests.kernels.describe import channels, describe, descriptor, small_scene
 
 
 def agree(got: np.ndarray, exact: np.ndarray) -> bool:
-    """But for a pixel at a sphere's edge, or where two spheres meet, that float32 may see on the other side."""
+    """Allow one pixel at a sphere's edge, or where two spheres meet, that float32 sees on the other side."""
     return bool((np.abs(got - exact) > 1e-4).sum() <= 1)
 
 
@@ -26,7 +26,7 @@ def test_radii_are_truncated_towards_zero_and_clamped() -> None:
 
 
 def test_a_sphere_beside_and_above_another(device: Device) -> None:
-    """Oxygen above carbon hides it where it is; beside it carbon is seen, with occlusion and without."""
+    """Oxygen above carbon hides it; beside the oxygen carbon is seen, with occlusion and without."""
     xyz = np.array([[0.0, 0, 0], [2.0, 0, -0.5]])
     atoms = make_atoms((xyz, np.zeros(2), np.array([8, 6])))
     images = make_images([0], [[[0, 0, 6], [2, 0, 7]]], (3, 1, 2))
@@ -91,18 +91,18 @@ def test_an_element_in_no_list_is_named() -> None:
 
 
 @pytest.mark.parametrize("elements", [(), ((6,), (7, 6)), ((-1,),), ((1.5,),)])
-def test_lists_that_are_none_are_refused(elements: tuple) -> None:
+def test_impossible_lists_are_refused(elements: tuple) -> None:
     with pytest.raises(InvalidInput, match="elements"):
         descriptor("multimap_spheres_elements", elements=elements)
 
 
-def test_what_makes_no_channels_is_refused() -> None:
+def test_impossible_channels_are_refused() -> None:
     for change in ({"n_channels": 0}, {"r_step": 0.0}, {"zmin": 0.0}):
         with pytest.raises(InvalidInput, match=next(iter(change))):
             descriptor("multimap_spheres", **change)
 
 
-def test_more_channels_than_anyone_needs(device: Device) -> None:
+def test_several_hundred_channels(device: Device) -> None:
     atoms, images, x, _ = small_scene(4, 9)
     result = Simulator(device).run(
         atoms,

@@ -17,7 +17,7 @@ FUNCTIONS = st.builds(
 
 
 def close(got: np.ndarray, exact: np.ndarray) -> bool:
-    """But for a pixel where a function ends above 0, which float32 may see on the other side."""
+    """Allow one pixel where a function ends above 0 that float32 sees on the other side."""
     return bool((np.abs(got - exact) > 1e-4 * (1 + np.abs(exact).max())).sum() <= 1)
 
 
@@ -41,10 +41,12 @@ def test_one_atom_shows_the_function(device: Device) -> None:
 def test_formula(device: Device, seed: int, n: int, function: tuple, zmin: float, r_max: float) -> None:
     atoms, images, x, y = small_scene(seed, n)
     samples, step = function
-    given_, exact = {"samples": samples, "step": step}, oracle.sampled(samples, step)
-    got = describe(device, atoms, images, descriptor("atom_rfunc", zmin=zmin, r_max=r_max, function=given_))
+    parameters, exact = {"samples": samples, "step": step}, oracle.sampled(samples, step)
+    got = describe(device, atoms, images, descriptor("atom_rfunc", zmin=zmin, r_max=r_max, function=parameters))
     assert close(got, oracle.atom_rfunc(atoms.xyz, atoms.vdw_radius, x, y, zmin, r_max, exact))
-    got = describe(device, atoms, images, descriptor("bonds", zmin=zmin, r_max=r_max, ellipticity=0.4, function=given_))
+    got = describe(
+        device, atoms, images, descriptor("bonds", zmin=zmin, r_max=r_max, ellipticity=0.4, function=parameters)
+    )
     assert close(got, oracle.bonds(atoms.xyz, atoms.covalent_radius, x, y, zmin, r_max, 0.4, exact))
 
 

@@ -14,7 +14,7 @@ def test_a_selector_is_text_of_platform_or_name(device: Device) -> None:
     assert open_device("OCLgrind").info.kind == "other"
 
 
-def test_what_does_not_exist_is_refused_with_what_does() -> None:
+def test_an_unknown_device_is_refused_with_a_list_of_devices() -> None:
     with pytest.raises(DeviceNotFound, match="Oclgrind") as refused:
         open_device("abacus")
     assert all(info.name in str(refused.value) for info in list_devices())
@@ -25,6 +25,6 @@ def test_a_kernel_is_built_once(device: Device) -> None:
     assert device.kernel("vdw_spheres", "descriptors/vdw_spheres.cl") is first
 
 
-def test_the_compiler_says_what_is_wrong(device: Device) -> None:
+def test_the_compilers_message_is_in_the_error(device: Device) -> None:
     with pytest.raises(BuildFailed, match="nowhere"):
         device.build("kernel void broken(global int *out) { *out = nowhere; }")

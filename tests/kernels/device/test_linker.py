@@ -11,7 +11,7 @@ FILES = ("lib/gcc/x86_64-linux-gnu/12/libgcc.a", "lib/x86_64-linux-gnu/libc.so")
 
 @pytest.fixture
 def system(tmp_path):
-    """A machine with all that is needed: where programs are, and where libraries."""
+    """Return the folders of programs and of libraries of a machine with everything that is needed."""
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "ld").touch(mode=0o755)
@@ -27,7 +27,7 @@ def test_a_machine_with_a_c_compiler_links(system):
 
 
 @pytest.mark.parametrize("missing", ["bin/ld", *FILES])
-def test_all_of_it_is_needed(system, missing):
+def test_each_file_is_needed(system, missing):
     programs, prefix = system
     (prefix / missing).unlink()
     assert not system_links(str(programs), [prefix])
@@ -35,12 +35,12 @@ def test_all_of_it_is_needed(system, missing):
 
 @pytest.fixture
 def bare(monkeypatch):
-    """This process on a machine without a C compiler."""
+    """Pretend that this machine has no C compiler."""
     monkeypatch.setattr("kernels.device.linker.system_links", lambda: False)
     monkeypatch.setenv("PATH", os.environ["PATH"])
 
 
-def test_the_wheel_takes_its_place_without_the_libraries(bare, tmp_path, monkeypatch):
+def test_the_wheel_links_without_the_libraries(bare, tmp_path, monkeypatch):
     wheel = tmp_path / "a wheel's place" / "ziglang"
     wheel.mkdir(parents=True)
     (wheel / "__init__.py").touch()
@@ -48,15 +48,15 @@ def test_the_wheel_takes_its_place_without_the_libraries(bare, tmp_path, monkeyp
     (wheel / "zig").chmod(0o755)
     monkeypatch.syspath_prepend(wheel.parent)
     linker = Linker()
-    told = subprocess.run(
+    done = subprocess.run(
         ["ld", "-shared", "-o", "a b.so", "-L/x", "x.o", "-lgcc", "-lc"], capture_output=True, text=True
     )
-    assert told.stdout.splitlines() == ["ld.lld", "-shared", "-o", "a b.so", "-L/x", "x.o"]
+    assert done.stdout.splitlines() == ["ld.lld", "-shared", "-o", "a b.so", "-L/x", "x.o"]
     del linker
     assert subprocess.run(["ld", "--version"], capture_output=True, text=True).stdout.split("\n")[0] != "ld.lld"
 
 
-def test_without_either_it_is_said_what_to_install(bare, monkeypatch):
+def test_without_either_the_error_tells_what_to_install(bare, monkeypatch):
     monkeypatch.setattr("kernels.device.linker.find_spec", lambda name: None)
     with pytest.raises(LinkerNotFound, match=r"gcc.*ziglang"):
         Linker()

@@ -1,4 +1,4 @@
-"""The processor's name in a PoCL device object, and that a program can be built whatever the host."""
+"""The processor's name in a PoCL device object; programs can be built on any host."""
 
 import ctypes
 
@@ -11,7 +11,7 @@ AVX512 = AVX2 | {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
 
 
 def device_object(name: bytes):
-    """A struct as PoCL's, with a pointer to the processor's name among other words, and the name."""
+    """Return a struct like PoCL's, with a pointer to the processor's name among other words, and the name."""
     text = ctypes.create_string_buffer(name, 24)
     words = (ctypes.c_uint64 * 512)(*range(512))
     words[80] = ctypes.addressof(text)

@@ -61,7 +61,7 @@ def evaluate(device: Device, atoms, images, points: np.ndarray) -> np.ndarray:
 
 
 def exact(atoms, images, points: np.ndarray, step: float = 2e-3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gradient, Hessian and, as a scale, the largest pair force, by central differences of the float64 energy."""
+    """Return gradient, Hessian and the largest force, as a scale, by central differences of the float64 energy."""
     sample = (
         atoms.xyz, atoms.charge, atoms.lj_radius + images.lj_radius[0],
         np.sqrt(atoms.lj_epsilon * images.lj_epsilon[0]), images.charges[0], images.charge_z[0],

@@ -45,6 +45,6 @@ def test_last_image_of_each_molecule() -> None:
         {"molecule": np.array([0, 1, 0])},
     ],
 )  # fmt: skip
-def test_what_is_no_geometry_is_refused(change: dict[str, object]) -> None:
+def test_impossible_geometries_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(InvalidInput):
         replace(IMAGES, **change)

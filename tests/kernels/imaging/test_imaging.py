@@ -106,19 +106,19 @@ def test_an_oscillation_longer_than_local_memory_shrinks_the_tile(device: Device
     assert np.isfinite(Simulator(device).run(ONE_ATOM, images, LJ_PC).df).all()
 
 
-def test_how_an_images_pixels_go_together_is_its_own(scalar_device: Device) -> None:
-    """An NVIDIA's warps are pieces of a tile: a long oscillation beside it must not change an image's tile."""
-    together = make_images([0] * 4, [window(4, 24)] * 4, (7, 5, 30))
+def test_the_tile_of_an_image_depends_on_that_image_alone(scalar_device: Device) -> None:
+    """The warps of an NVIDIA GPU are pieces of a tile: a long oscillation beside it must not change an image's tile."""
+    images = make_images([0] * 4, [window(4, 24)] * 4, (7, 5, 30))
     fit = scalar_device.local_memory // 4
-    together = replace(together, n_out=2, df_steps=np.array([18, fit // 4, 3, fit // 40]))
-    force = LJ_PC.prepare(ONE_ATOM, together, SampleFrames.identity(1), np.zeros((4, 3)), None)
-    split, lists = plan_launches(scalar_device, force, together)
+    images = replace(images, n_out=2, df_steps=np.array([18, fit // 4, 3, fit // 40]))
+    force = LJ_PC.prepare(ONE_ATOM, images, SampleFrames.identity(1), np.zeros((4, 3)), None)
+    split, lists = plan_launches(scalar_device, force, images)
     tiles = {image: launch.tile for launch in split for image in launch.group.images.tolist()}
     assert sorted(np.concatenate([lists[launch.group.key] for launch in split]).tolist()) == [0, 1, 2, 3]
     assert tiles[0] == tiles[2] == scalar_device.tile
     assert tiles[1] < tiles[3] < tiles[0]
     for launch in split:
-        assert launch.heights == together.nz[launch.group.images].max()
+        assert launch.heights == images.nz[launch.group.images].max()
         x, y, _ = launch.tile
         assert x * y * 4 * launch.heights + launch.group.local_bytes <= scalar_device.local_memory
 
@@ -168,7 +168,7 @@ def test_a_probe_pushed_out_of_its_place_is_flagged(device: Device) -> None:
     assert Quality.LEFT in flags(device, ONE_ATOM, images)[0]
 
 
-def test_what_is_not_finite_is_flagged(device: Device) -> None:
+def test_frequency_shifts_that_are_not_finite_are_flagged(device: Device) -> None:
     buried = replace(ONE_ATOM, charge=np.array([1e30]))
     images = make_images([0], [window()], (3, 3, 6), df_steps=3)
     assert Quality.NOT_FINITE in flags(device, buried, images)[0]

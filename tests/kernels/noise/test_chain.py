@@ -343,9 +343,9 @@ def test_images_are_the_same_bytes_whatever_else_is_in_the_batch(lanes: str, req
     image_bytes = 4 * 7 * 5 * 9
     # Room for one molecule's images at a time, or only for single images.
     for memory_bytes in (2 * (4 * image_bytes + 4 * 7 * 5 * len(FEW)), 2 * 2 * image_bytes):
-        parts = small_run(device, memory_bytes, atoms, tips, FEW, noise=steps_of(noise))
-        assert parts.df.tobytes() == whole.df.tobytes()
-        assert parts.quality.tolist() == whole.quality.tolist()
+        small = small_run(device, memory_bytes, atoms, tips, FEW, noise=steps_of(noise))
+        assert small.df.tobytes() == whole.df.tobytes()
+        assert small.quality.tolist() == whole.quality.tolist()
     for i in range(8):
         own = steps_of(only(noise, i))
         alone = Simulator(device).run(make_atoms(molecules[i // 2]), images[i], LJ_PC, noise=own)
