@@ -1,8 +1,8 @@
 """Structs and constants that host and device share: declared once in Python, generated as OpenCL.
 
-A .cl file asks for them by `#include <name>`. The text is made from the numpy dtype by the rules of C. The tests check it
-with pyopencl's match_dtype_to_c_struct, which runs a kernel on the device: at every start of a process this would take
-0.07 s for each struct, and 0.5 s at the first one.
+A .cl file asks for them by `#include <name>`. The text is made from the numpy dtype by the rules of C. The tests check
+it with pyopencl's match_dtype_to_c_struct, which runs a kernel on the device: this would take 0.07 s for each struct at
+every start of a process, and 0.5 s at the first one.
 """
 
 from typing import Any

@@ -119,7 +119,7 @@ def force_z(point, *sample, step=1e-4):
 
 
 def surface_z(x, y, top, dz, force, iso=0.1):
-    """Return the height of the surface, NaN where there is none; force(points) is F_z on a rigid probe, highest at top."""
+    """Return the height of the surface, NaN where there is none; force(points) is F_z on a rigid probe."""
     surface = np.full(x.shape, np.nan)
     before = None
     for k in range(101):
