@@ -126,8 +126,10 @@ class Device:
     def launch(
         self, kernel: "cl.Kernel", size: Sequence[int], group: Sequence[int], *arguments: Any, first: int = 0
     ) -> None:
-        """Enqueue the kernel over `size` work-items, rounded up to whole groups of `group`; the last axis starts at
-        `first`."""
+        """Enqueue the kernel over `size` work-items in groups of `group`.
+
+        Sizes are rounded up to whole groups; the last axis starts at `first`.
+        """
         whole = tuple(-(-n // g) * g for n, g in zip(size, group, strict=True))
         kernel(self.queue, whole, tuple(group), *arguments, global_offset=(*[0] * (len(whole) - 1), first))
 

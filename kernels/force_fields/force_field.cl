@@ -13,6 +13,8 @@
 //   mask sample_passed(const sample_t *, real x, real y, real z)
 //     The lanes where the probe has passed an atom: it is below the atom's centre, and sideways within half of the
 //     distance at which the energy of the two is lowest.
+//
+// sample_field and sample_rigid are called in loops that groups leave at different times: they must not have a barrier.
 #include "opencl/vector.cl"
 
 // The gradient of the energy, eV/Å, and its Hessian, eV/Å².

@@ -6,13 +6,12 @@ from typing import TypeAlias
 
 import pyopencl as cl
 
-from kernels.device.sources import FOLDER
 from kernels.force_fields.base import Arrays
 from kernels.imaging.images import Images
 from kernels.noise.base import SLICE, Buffers, ImageBlock, NoiseStep, PointStep, SliceStep, Statistics
 
 GROUP = (32, 8)  # the work-items of a GPU that sum up a slice, along y and x
-EXTENT_VALUES = 3  # the members of extent_t in slices.cl: sum, lowest, highest
+EXTENT_VALUES = 3  # the members of extent_t in statistics.cl: sum, lowest, highest
 
 
 @dataclass(frozen=True)
@@ -145,8 +144,7 @@ def _source(steps: Sequence[PointStep]) -> str:
     """Return the text that points.cl includes: the steps' files, and macros that call their functions in order."""
     files, parameters, opens, applies = [], [], [], []
     for i, step in enumerate(steps):
-        file = step.file.relative_to(FOLDER) if step.file.is_relative_to(FOLDER) else step.file
-        files.append(f'#include "{file}"\n')
+        files.append(f'#include "{step.file}"\n')
         names = [f"step_{i}_{j}" for j in range(len(step.PARAMETERS))]
         parameters += [f", {kind} {name}" for kind, name in zip(step.PARAMETERS, names, strict=True)]
         opens.append(f"{step.KIND}_pixel_t step_{i} = {step.KIND}_open({', '.join([*names, 'pixel'])});")

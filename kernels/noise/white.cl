@@ -15,7 +15,7 @@ typedef struct {
     uint2 key;
     word number;  // of the counters for the pixels' first four slices
     int distribution;
-    real xi[4];  // of the current four slices
+    real xi[4];  // of this slice and the next ones with the same counter
 } white_pixel_t;
 
 static white_pixel_t white_open(global const white_t *images, uint2 key, int distribution, pixel_t pixel)
@@ -47,5 +47,7 @@ static real white_apply(white_pixel_t *p, real value, slice_t *slice, int k)
 {
     if ((k & 3) == 0)
         white_next_four(p, k);
-    return value + p->image->amplitude * slice->range * p->xi[k & 3];
+    const real xi = p->xi[0];
+    p->xi[0] = p->xi[1], p->xi[1] = p->xi[2], p->xi[2] = p->xi[3];  // a variable index would put the array in memory
+    return value + p->image->amplitude * slice->range * xi;
 }
