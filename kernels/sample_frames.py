@@ -25,13 +25,8 @@ class SampleFrames:
         object.__setattr__(self, "rotation", as_floats("rotation", self.rotation, (-1, 3, 3)))
         object.__setattr__(self, "origin", as_floats("origin", self.origin, (len(self.rotation), 3)))
         product = self.rotation @ self.rotation.transpose(0, 2, 1)
-        if not np.allclose(product, np.eye(3), atol=1e-6) or (np.linalg.det(self.rotation) < 0).any():
+        if (np.abs(product - np.eye(3)) > 1e-6).any() or (np.linalg.det(self.rotation) < 0).any():
             raise InvalidInput("rotation: every matrix must be a rotation (orthogonal, of determinant 1)")
-
-    @classmethod
-    def identity(cls, samples: int) -> "SampleFrames":
-        """Return the frames of samples whose own coordinates are those in which they are imaged."""
-        return cls(np.tile(np.eye(3), (samples, 1, 1)), np.zeros((samples, 3)))
 
     def __len__(self) -> int:
         return len(self.rotation)

@@ -138,8 +138,7 @@ class Simulator:
         frames: SampleFrames | None = None,
     ) -> Prepared:  # fmt: skip
         """Do the host's share of `run`, for example in a thread while the device computes another batch."""
-        frames = SampleFrames.identity(atoms.molecules) if frames is None else frames
-        if len(frames) != atoms.molecules:
+        if frames is not None and len(frames) != atoms.molecules:
             raise InvalidInput(f"frames: expected one for each of {atoms.molecules} molecules, got {len(frames)}")
         last = images.last_of(atoms.molecules)
         force = force_field.prepare(atoms, images, frames, images.origin, per_image_atoms)

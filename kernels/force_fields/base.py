@@ -81,13 +81,14 @@ class ForceField(ABC):
 
     @abstractmethod
     def prepare(
-        self, atoms: Atoms, images: Images, frames: SampleFrames, origin: Floats, per_image: PerImageAtoms | None,
+        self, atoms: Atoms, images: Images, frames: SampleFrames | None, origin: Floats,
+        per_image: PerImageAtoms | None,
     ) -> PreparedForceField:  # fmt: skip
         """Prepare the force field for a batch; raises InvalidInput.
 
         atoms: the B samples as they are imaged.
         images: the M images, in ascending order of their samples.
-        frames: where the coordinate systems of the samples' own data lie.
+        frames: the coordinate systems of the samples' own data; None: those in which they are imaged.
         origin: (M, 3) f8, Å, the origin of the kernels' coordinates for each image.
         per_image: parameters of the atoms that differ between the images of a sample, or None.
         """

@@ -8,13 +8,6 @@ from kernels.simulator import Simulator
 from tests.kernels.cases import LJ_PC, make_atoms, make_images, random_molecule, window
 
 
-def test_identity_is_the_frame_of_the_images() -> None:
-    frames = SampleFrames.identity(3)
-    assert len(frames) == 3
-    point = np.array([1.0, 2.0, 3.0])
-    assert np.array_equal(frames.rotation @ point + frames.origin, np.tile(point, (3, 1)))
-
-
 @pytest.mark.parametrize(
     ("rotation", "origin", "name"),
     [
@@ -33,4 +26,6 @@ def test_frames_that_are_no_rotations_are_refused(rotation: np.ndarray, origin: 
 def test_each_molecule_needs_a_frame(device: Device) -> None:
     atoms, images = make_atoms(random_molecule(1, 3)), make_images([0], [window()], (7, 5, 6))
     with pytest.raises(InvalidInput, match="frames: expected one for each of 1 molecules, got 2"):
-        Simulator(device).prepare(atoms, images, LJ_PC, frames=SampleFrames.identity(2))
+        Simulator(device).prepare(
+            atoms, images, LJ_PC, frames=SampleFrames(np.tile(np.eye(3), (2, 1, 1)), np.zeros((2, 3)))
+        )

@@ -91,7 +91,8 @@ class LennardJonesPointCharges(ForceField):
     KIND: ClassVar[str] = "lj_pc"
 
     def prepare(
-        self, atoms: Atoms, images: Images, frames: SampleFrames, origin: Floats, per_image: PerImageAtoms | None,
+        self, atoms: Atoms, images: Images, frames: SampleFrames | None, origin: Floats,
+        per_image: PerImageAtoms | None,
     ) -> PreparedLennardJonesPointCharges:  # fmt: skip
         """Combine the probe particle of each image with the atoms of its sample: R = R_i + R_p, ε = √(ε_i ε_p).
 

@@ -7,7 +7,6 @@ import pytest
 from kernels.device.device import Device
 from kernels.device.workspace import Workspace
 from kernels.force_fields.lj_pc.multipoles import expansion_is_better
-from kernels.sample_frames import SampleFrames
 from tests.kernels import oracle
 from tests.kernels.cases import CO_TIP, ELEMENTS, LJ_PC, make_atoms, make_images, random_molecule, window
 
@@ -45,7 +44,7 @@ TIPS = {
 
 
 def evaluate(device: Device, atoms, images, points: np.ndarray) -> np.ndarray:
-    force = LJ_PC.prepare(atoms, images, SampleFrames.identity(1), np.zeros((1, 3)), None)
+    force = LJ_PC.prepare(atoms, images, None, np.zeros((1, 3)), None)
     (group,), lists = force.groups("all", np.arange(1), device.lanes)
     memory = Workspace(device)
     arrays = {**force.arrays(), **lists, "points": points.astype(np.float32)}

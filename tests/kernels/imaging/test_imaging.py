@@ -10,7 +10,6 @@ from kernels.errors import DeviceLimit
 from kernels.imaging.images import Images
 from kernels.imaging.imaging import frequency_shift_weights, plan_launches
 from kernels.imaging.quality import Quality
-from kernels.sample_frames import SampleFrames
 from kernels.simulator import Simulator
 from tests.kernels.cases import (
     CO_TIP,
@@ -111,7 +110,7 @@ def test_the_tile_of_an_image_depends_on_that_image_alone(scalar_device: Device)
     images = make_images([0] * 4, [window(4, 24)] * 4, (7, 5, 30))
     fit = scalar_device.local_memory // 4
     images = replace(images, n_out=2, df_steps=np.array([18, fit // 4, 3, fit // 40]))
-    force = LJ_PC.prepare(ONE_ATOM, images, SampleFrames.identity(1), np.zeros((4, 3)), None)
+    force = LJ_PC.prepare(ONE_ATOM, images, None, np.zeros((4, 3)), None)
     split, lists = plan_launches(scalar_device, force, images)
     tiles = {image: launch.tile for launch in split for image in launch.group.images.tolist()}
     assert sorted(np.concatenate([lists[launch.group.key] for launch in split]).tolist()) == [0, 1, 2, 3]
