@@ -82,7 +82,7 @@ def test_results_are_in_the_order_of_the_maps(device: Device) -> None:
     ]
     result = Simulator(device).run(atoms, images, LJ_PC, asked)
     assert result.descriptors.shape == (1, 5, *x.shape)
-    assert [sheet.shape for sheet in result.separate] == [(1, 1, 3, 2), (1, 2, 1, 1)]
+    assert [maps.shape for maps in result.separate] == [(1, 1, 3, 2), (1, 2, 1, 1)]
     assert np.array_equal(
         result.descriptors[0, 3], describe(device, atoms, images, descriptor("vdw_spheres", zmin=-0.5))
     )
