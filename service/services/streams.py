@@ -34,7 +34,7 @@ class StreamService:
         self._get_stream(job_id)
         with self._queue.connection.pipeline() as pipe:
             issued = self._ledger.issued_shards.get(job_id, pipe)
-        highest = 0 if issued is None else issued.most
+        highest = 0 if issued is None else issued.highest_end
         if unissued := sorted({batch for batch in batches if batch >= highest}):
             listed = ", ".join(map(str, unissued[:_MAX_LISTED])) + (", …" if len(unissued) > _MAX_LISTED else "")
             raise Conflict(
