@@ -49,7 +49,7 @@ $(VENV)/bin/python:
 $(VENV)/demo-ready: $(VENV)/bin/python requirements.txt requirements-linker.txt pyproject.toml client/pyproject.toml
 	$(PIP) install --quiet --require-hashes --requirement requirements.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable . --editable ./client
-	$(BIN)/python -c 'import sys; from kernels.linker import system_links; sys.exit(not system_links())' \
+	$(BIN)/python -c 'import sys; from kernels.device.linker import system_links; sys.exit(not system_links())' \
 		|| $(PIP) install --quiet --require-hashes --requirement requirements-linker.txt
 	touch $@
 

@@ -1,8 +1,8 @@
-"""Our kernels beside the peer, from arrays in host memory to arrays in host memory: `python -m benchmarks.kernels`.
+"""The time of these kernels and of the peer, from host arrays to host arrays: `python -m benchmarks.kernels`.
 
-Both image and describe the same samples in the same run on the same device, turn by turn. For each case: seconds a
-sample of the peer, and of ours in batches of 20 and of 120, medians of several runs; what imaging makes of the device;
-and how far both are from float64 on the reference cases.
+Both make the images and descriptors of the same samples in the same run on the same device, in turn. The tables show,
+for each case, seconds a sample of the peer and of these kernels in batches of 20 and of 120 (medians of several runs),
+the rate of imaging, and the errors of both against float64 on the reference cases.
 """
 
 import statistics
@@ -26,14 +26,14 @@ from benchmarks.cases import Case, cases, samples
 from benchmarks.peer import Peer
 from kernels import Atoms, Device, Images, Result, Simulator
 from kernels.simulator import Prepared
-from worker.engine.binding import Bound, bind_descriptor
+from worker.engine.binding import Bound, bind_descriptor, bind_force_field
 
-SIZES = (120, 20)  # samples of our batches
-BATCHES = {"gpu": 16, "cpu": 3}  # that a run makes, one beside the other
+SIZES = (120, 20)  # samples of a batch
+BATCHES = {"gpu": 16, "cpu": 3}  # batches of a run, which overlap
 
 
 def repeated(bound: Bound, times: int) -> tuple[Atoms, Images]:
-    """A batch's samples over and over: `times` as many, the same on average."""
+    """Return the samples of a batch `times` over."""
     atoms, images, n = bound.atoms, bound.images, bound.atoms.molecules
     plain = [name for name in Atoms.__dataclass_fields__ if name not in ("offsets", "bonds", "number")]
     every = {name: np.concatenate([getattr(atoms, name)] * times) for name in plain}
@@ -46,27 +46,28 @@ def repeated(bound: Bound, times: int) -> tuple[Atoms, Images]:
     return Atoms(**every), Images(molecule=molecule, dim=images.dim, n_out=images.n_out, **tiled)
 
 
-class Ours:
-    """The kernels on batches of one size: the next is prepared and the last one read while one is computed."""
+class Batches:
+    """Runs batches of one size: the next is prepared and the last one is read while one is computed."""
 
     def __init__(self, simulator: Simulator, preparing: ThreadPoolExecutor, spec: JobSpec, bound: Bound, size: int):
         self._simulator = simulator
         self._preparing = preparing
-        self._descriptors = [bind_descriptor(d) for d in spec.descriptors]
+        self._force_field = bind_force_field(spec)
+        self._maps = [bind_descriptor(d) for d in spec.descriptors]
         self._atoms, self._images = repeated(bound, size // bound.atoms.molecules)
         self._size = size
         self._batches = BATCHES[simulator.device.info.kind]
 
     def prepare(self) -> Prepared:
-        """The host's share of a batch."""
-        return self._simulator.prepare(self._atoms, self._images, self._descriptors)
+        """Do the host's share of a batch."""
+        return self._simulator.prepare(self._atoms, self._images, self._force_field, self._maps)
 
     def seconds(self) -> float:
-        """A sample, over several batches."""
+        """Return the seconds a sample, over several batches."""
         began = time.perf_counter()
-        coming = [self._preparing.submit(self.prepare) for _ in range(self._batches)]
+        futures = [self._preparing.submit(self.prepare) for _ in range(self._batches)]
         running = []
-        for prepared in coming:
+        for prepared in futures:
             running.append(self._simulator.start(prepared.result()))
             if len(running) > 1:
                 self._simulator.recycle(running.pop(0).wait())
@@ -76,12 +77,12 @@ class Ours:
 
 
 def compare(device: Device, case: Case, runs: int, taken: int, peak: float | None, table: Table) -> None:
-    """A row of the table."""
+    """Add a row to the table."""
     bound = case.batch(taken)
     peer, alone = Peer(device.context.devices[0], case.spec), samples(bound)
     simulator = Simulator(device)
     with ThreadPoolExecutor(1) as preparing:
-        ours = {size: Ours(simulator, preparing, case.spec, bound, size) for size in SIZES}
+        batches = {size: Batches(simulator, preparing, case.spec, bound, size) for size in SIZES}
 
         def peer_seconds() -> float:
             began = time.perf_counter()
@@ -89,12 +90,12 @@ def compare(device: Device, case: Case, runs: int, taken: int, peak: float | Non
                 peer.simulate(sample)
             return (time.perf_counter() - began) / len(alone)
 
-        turns: list[Callable[[], float]] = [peer_seconds, *(engine.seconds for engine in ours.values())]
+        turns: list[Callable[[], float]] = [peer_seconds, *(engine.seconds for engine in batches.values())]
         for turn in turns:
             turn()
         times = [[turn() for turn in turns] for _ in range(runs)]
         theirs, large, small = (statistics.median(column) for column in zip(*times, strict=True))
-        prepared = ours[SIZES[0]].prepare()
+        prepared = batches[SIZES[0]].prepare()
         imaging = roofline.measure(device, prepared, len(prepared.arrays["force_atoms"]), runs)
     rate = imaging.operations / imaging.seconds / 1e9
     one_tip = len(case.spec.tips) == 1  # operations are counted for the CO tip
@@ -112,16 +113,24 @@ def compare(device: Device, case: Case, runs: int, taken: int, peak: float | Non
 
 
 def accuracy(device: Device) -> Table:
-    """Both against float64."""
-    columns = "reference case", "peer RMS", "peer largest", "our RMS", "our largest", "peer maps", "our maps"
+    """Return the table of errors against float64."""
+    columns = (
+        "reference case",
+        "peer RMS",
+        "peer largest",
+        "kernels' RMS",
+        "kernels' largest",
+        "peer maps",
+        "kernels' maps",
+    )
     table = Table(*columns, title="Errors of Δf, parts of the largest |Δf|; of height map and other maps, the largest")
     simulator = Simulator(device)
     for reference in references():
         bound, spec = reference.case.batch(1), reference.case.spec
-        descriptors = [bind_descriptor(d) for d in spec.descriptors]
-        ours: Result = simulator.run(bound.atoms, bound.images, descriptors)
+        maps = [bind_descriptor(d) for d in spec.descriptors]
+        result: Result = simulator.run(bound.atoms, bound.images, bind_force_field(spec), maps)
         peer = Peer(device.context.devices[0], spec).simulate(samples(bound)[0])
-        errors = [reference.compare(*peer), reference.compare(ours.df, ours.descriptors[0])]
+        errors = [reference.compare(*peer), reference.compare(result.df, result.descriptors[0])]
         table.add_row(
             reference.case.name,
             *chain.from_iterable((f"{e.rms:.1e}", f"{e.largest:.1e}") for e in errors),
@@ -142,11 +151,11 @@ def _short(seconds: float) -> str:
 
 
 def main(
-    runs: Annotated[int, typer.Option(min=1, help="Runs of each; the median counts.")] = 5,
-    taken: Annotated[int, typer.Option("--samples", help="Different samples of a case; a divisor of 20.")] = 4,
-    device: Annotated[str, typer.Option(help="'auto' or a part of its name.")] = "auto",
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each; the tables show medians.")] = 5,
+    taken: Annotated[int, typer.Option("--samples", help="Different samples of a case: a divisor of 20.")] = 4,
+    device: Annotated[str, typer.Option(help="'auto', or text of the platform or the name.")] = "auto",
     peak: Annotated[float | None, typer.Option(help="The device's float32 peak, Gflop/s.")] = None,
-    only: Annotated[str, typer.Option(help="Cases whose name has this in it.")] = "",
+    only: Annotated[str, typer.Option(help="Run only cases whose name contains this.")] = "",
 ) -> None:
     """Print both tables."""
     if any(size % taken for size in SIZES):
@@ -157,9 +166,9 @@ def main(
     versions = ", ".join(f"{name} {version(name)}" for name in ("ppafm", "pyopencl", "numpy"))
     console.print(f"{about.name} ({about.platform}, driver {about.driver}); {versions}")
     console.print(accuracy(opened))
-    ours = [f"ours, {size}" for size in SIZES]
+    columns = [f"kernels, {size}" for size in SIZES]
     table = Table(
-        "case", "atoms", "peer", *ours, "times faster", "imaging alone", "Newton steps a pixel", "Gflop/s of it",
+        "case", "atoms", "peer", *columns, "times faster", "imaging alone", "Newton steps a pixel", "Gflop/s of it",
         title=f"A sample, from host arrays to host arrays: median of {runs} runs",
     )  # fmt: skip
     for case in cases():

@@ -1,6 +1,6 @@
-"""What imaging asks of a device: how often an atom meets a probe particle, and how many operations that is.
+"""The number of floating-point operations of imaging: the evaluations of an atom under a probe particle.
 
-Counted in the program itself: a copy of it with a counter in the Newton loop.
+They are counted by a copy of the program with a counter in the Newton loop.
 """
 
 import time
@@ -9,15 +9,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kernels import Device, Simulator
-from kernels.imaging import launch_imaging
-from kernels.parts import Part
+from kernels.device.device import Define
+from kernels.device.workspace import Workspace
+from kernels.imaging.imaging import launch_imaging
+from kernels.partition import Partition
 from kernels.simulator import Prepared
-from kernels.workspace import Workspace
 
 # Floating-point instructions of NVIDIA's compiler for one atom under a tip whose lowest moment is a quadrupole, as the
 # CO tip's is, from the disassembled loop (sm_90): 26 fused multiply-adds, 22 multiplications, 7 additions, a root.
 ATOM_OPERATIONS = 2 * 26 + 22 + 7 + 1
-# Of a Newton step besides its atoms: spring, elimination, tangent, step, prediction; counted in relax.cl, imaging.cl.
+# Operations of a Newton step besides its atoms: spring, elimination, tangent, step, prediction (relax.cl, imaging.cl).
 STEP_OPERATIONS = 260
 _COUNTED = (
     ("    int n_charges;\n", "    int n_charges;\n    global int *count;\n"),
@@ -29,23 +30,23 @@ _COUNTED = (
 )  # fmt: skip
 
 
-class _Counting(Device):
-    """The device, whose imaging programs count Newton steps where flags would be."""
+class _CountingDevice(Device):
+    """A device whose imaging programs count Newton steps in place of the images' flags."""
 
-    def source(self, *names: str) -> str:
-        text = super().source(*names)
-        if "imaging" not in names:
+    def source(self, text: str, **defines: Define) -> str:
+        text = super().source(text, **defines)
+        if "kernel void imaging(" not in text:
             return text
         for old, new in _COUNTED:
             if old not in text:
-                raise RuntimeError(f"the kernels no longer say {old!r}")
+                raise RuntimeError(f"the source of imaging no longer contains {old!r}")
             text = text.replace(old, new)
         return text
 
 
 @dataclass(frozen=True)
 class Imaging:
-    """Of a batch of images: Newton steps a pixel, operations and seconds of all of them."""
+    """The imaging of a batch: Newton steps a pixel; floating-point operations and seconds of the whole batch."""
 
     steps: float
     operations: float
@@ -53,10 +54,10 @@ class Imaging:
 
 
 def measure(device: Device, prepared: Prepared, atoms: int, runs: int) -> Imaging:
-    """The imaging of a prepared batch; atoms is how many there are in all its images."""
+    """Measure the imaging of a prepared batch; `atoms` is the number of atoms in all its images."""
     images, (nx, ny) = len(prepared.molecule), prepared.dim
-    counting = Simulator(_Counting(device.context.devices[0], device.lanes))
-    bare = replace(prepared, sheets=(replace(prepared.sheets[0], drawings=()),))
+    counting = Simulator(_CountingDevice(device.context.devices[0], device.lanes))
+    bare = replace(prepared, map_arrays=(replace(prepared.map_arrays[0], descriptors=()),))
     counts = counting.start(bare).wait().quality.astype(float)
     steps = counts.sum() / (images * nx * ny / device.lanes)
     mean = atoms / images
@@ -65,7 +66,7 @@ def measure(device: Device, prepared: Prepared, atoms: int, runs: int) -> Imagin
 
 
 def _seconds(device: Device, prepared: Prepared, runs: int) -> float:
-    """Of one launch among several in a row: a device that was idle needs a while to reach its pace."""
+    """Return the seconds of one launch among several in a row: a device that was idle needs a while to speed up."""
     images, (nx, ny) = len(prepared.molecule), prepared.dim
     memory = Workspace(device)
     buffers, _ = memory.upload(prepared.arrays)
@@ -76,8 +77,8 @@ def _seconds(device: Device, prepared: Prepared, runs: int) -> float:
         began = time.perf_counter()
         for _ in range(times):
             launch_imaging(
-                device, prepared.force, prepared.imaging, buffers, prepared.dim,
-                Part(range(images), range(nx), range(0)), df, buffers["quality"],
+                device, prepared.force_field, prepared.launches, buffers, prepared.dim,
+                Partition(range(images), range(nx), range(0)), df,
             )  # fmt: skip
         device.finish()
         return (time.perf_counter() - began) / times

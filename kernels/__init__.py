@@ -1,54 +1,49 @@
-"""The physics on OpenCL devices: arrays in, arrays out. Knows numpy and pyopencl, and nothing of the service."""
+"""The physics on OpenCL devices: arrays in, arrays out. This package knows numpy and pyopencl only."""
 
-from kernels.atom_rfunc import AtomRfunc
-from kernels.atomic_disks import AtomicDisks
 from kernels.atoms import Atoms
-from kernels.bonding import bonded
-from kernels.bonds import Bonds
-from kernels.descriptor import Descriptor
-from kernels.device import Device, DeviceInfo, list_devices, open_device
+from kernels.descriptors import DESCRIPTORS
+from kernels.descriptors.base import Descriptor
+from kernels.descriptors.bonding import find_bonds
+from kernels.descriptors.maps import Map
+from kernels.descriptors.radial import RadialFunction
+from kernels.device.device import Device, DeviceInfo, list_devices, open_device
 from kernels.errors import BuildFailed, DeviceLimit, DeviceNotFound, InvalidInput, KernelError
-from kernels.es_map import EsMap
-from kernels.es_map_constant import EsMapConstant
-from kernels.height_map import HeightMap
-from kernels.imaging import Quality
-from kernels.maps import Map
-from kernels.multimap_spheres import MultimapSpheres, MultimapSpheresElements
-from kernels.noise import Noise
-from kernels.pairs import Pairs
-from kernels.radial import RadialFunction
-from kernels.scan import Images
-from kernels.simulator import Result, Simulator
-from kernels.vdw_spheres import VdwSpheres
+from kernels.force_fields import FORCE_FIELDS
+from kernels.force_fields.base import ForceField
+from kernels.imaging.images import Images
+from kernels.imaging.quality import Quality
+from kernels.noise import NOISE_STEPS
+from kernels.noise.base import NoiseStep
+from kernels.per_image_atoms import PerImageAtoms
+from kernels.sample_frames import SampleFrames
+from kernels.simulator import Pending, Prepared, Result, Simulator
 
 __all__ = [
-    "AtomRfunc",
-    "AtomicDisks",
+    "DESCRIPTORS",
+    "FORCE_FIELDS",
+    "NOISE_STEPS",
     "Atoms",
-    "Bonds",
     "BuildFailed",
     "Descriptor",
     "Device",
     "DeviceInfo",
     "DeviceLimit",
     "DeviceNotFound",
-    "EsMap",
-    "EsMapConstant",
-    "HeightMap",
+    "ForceField",
     "Images",
     "InvalidInput",
     "KernelError",
     "Map",
-    "MultimapSpheres",
-    "MultimapSpheresElements",
-    "Noise",
-    "Pairs",
+    "NoiseStep",
+    "Pending",
+    "PerImageAtoms",
+    "Prepared",
     "Quality",
     "RadialFunction",
     "Result",
+    "SampleFrames",
     "Simulator",
-    "VdwSpheres",
-    "bonded",
+    "find_bonds",
     "list_devices",
     "open_device",
 ]

@@ -1,8 +1,8 @@
-"""What can go wrong in this room."""
+"""The errors that `kernels` raises."""
 
 
 class KernelError(Exception):
-    """Base of every error raised by `kernels`."""
+    """Base class of every error raised by `kernels`."""
 
 
 class DeviceNotFound(KernelError):
@@ -10,16 +10,16 @@ class DeviceNotFound(KernelError):
 
 
 class LinkerNotFound(DeviceNotFound):
-    """The CPU is there, but nothing to link its kernels with."""
+    """The CPU is an OpenCL device, but this machine has no linker for its kernels."""
 
 
 class BuildFailed(KernelError):
-    """The device's compiler refused a kernel."""
+    """The device's compiler rejected a program."""
 
 
 class InvalidInput(KernelError, ValueError):
-    """An array or parameter has the wrong shape, type or range."""
+    """An array or a parameter has the wrong shape, type or range."""
 
 
 class DeviceLimit(KernelError):
-    """The launch needs more than the device has (local memory)."""
+    """The batch needs more memory than the device has, or than the caller allows on it."""

@@ -1,6 +1,6 @@
-"""A batch from arrays to arrays: uploaded once, cut into parts that fit the device, a handful of launches each.
+"""A batch from arrays to arrays: uploaded once, cut into partitions that fit on the device, a few launches each.
 
-Nothing waits but `Pending.wait`: while a part is downloaded the next one is computed, and so with batches.
+Only `Pending.wait` waits: while a partition is downloaded the next one is computed, and likewise for batches.
 """
 
 from collections.abc import Sequence
@@ -12,68 +12,85 @@ import numpy.typing as npt
 import pyopencl as cl
 
 from kernels.atoms import Atoms, Ints
-from kernels.device import Device
-from kernels.errors import DeviceLimit
-from kernels.force import Arrays, ForceModel, Group, Probe
-from kernels.host import Block, HostMemory
-from kernels.imaging import Launch, force_origin, image_arrays, launch_imaging, launches
-from kernels.lj_pc import lj_pc
-from kernels.maps import Map, Sheet, lay_out
-from kernels.noise import SLICE_BYTES, Noise
-from kernels.pairs import Pairs
-from kernels.parts import Part, cut
-from kernels.scan import Images
-from kernels.workspace import Workspace
+from kernels.descriptors.base import RigidProbe
+from kernels.descriptors.maps import Map, MapArray, plan_maps
+from kernels.device.device import Device
+from kernels.device.host_memory import Block, HostMemory
+from kernels.device.workspace import Workspace
+from kernels.errors import DeviceLimit, InvalidInput
+from kernels.force_fields.base import Arrays, ForceField, Group, PreparedForceField
+from kernels.imaging.images import Images
+from kernels.imaging.imaging import Launch, image_arrays, launch_imaging, plan_launches
+from kernels.noise.base import ImageBlock, NoiseStep
+from kernels.noise.chain import NoiseChain
+from kernels.partition import Partition, partition_batch
+from kernels.per_image_atoms import PerImageAtoms
+from kernels.sample_frames import SampleFrames
 
 MEMORY_BYTES = 512 << 20
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """df (M, nx, ny, n_out) f4 in Hz, slice 0 farthest; descriptors (B, D, nx, ny) f4, all maps of the scan's size in
-    order; own, each (B, C, nx', ny') f4, the maps with a dim of their own, in order; quality (M,) i4 of Quality.
+    """The images and maps of a batch.
 
-    `block` is the memory that all but quality lie in: Simulator.recycle takes it back.
+    df: (M, nx, ny, n_out) f4, Hz, slice 0 farthest from the sample.
+    descriptors: (B, D, nx, ny) f4, all maps of the images' size, in order.
+    separate: (B, C, nx', ny') f4 each, the maps with a size of their own, in order.
+    quality: (M,) i4, bits of Quality.
+    block: the memory of all arrays but quality; Simulator.recycle takes it back.
     """
 
     df: npt.NDArray[np.float32]
     descriptors: npt.NDArray[np.float32]
-    own: tuple[npt.NDArray[np.float32], ...]
+    separate: tuple[npt.NDArray[np.float32], ...]
     quality: npt.NDArray[np.int32]
     block: Block
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A batch ready for its device: everything that only the host does. Made by Simulator.prepare."""
+    """A batch that is ready for its device, made by Simulator.prepare."""
 
+    #: The arrays to upload, by name.
     arrays: Arrays
-    force: ForceModel
-    imaging: list[Launch]
+    force_field: PreparedForceField
+    #: The launches of imaging.
+    launches: list[Launch]
+    #: The launches of the surface search, for the last image of each molecule.
     surface: list[Group]
+    #: (nx, ny), the pixels of the images.
     dim: tuple[int, int]
+    #: The number of slices of an image.
     n_out: int
+    #: (M,) i8, the molecule of each image.
     molecule: Ints
+    #: The number of molecules, B.
     molecules: int
-    sheets: tuple[Sheet, ...]
-    noise: Noise | None
+    map_arrays: tuple[MapArray, ...]
+    noise: NoiseChain
+
+    @property
+    def upload_bytes(self) -> int:
+        """The bytes of all arrays to upload."""
+        return sum(array.nbytes for array in self.arrays.values())
 
 
 class Pending:
-    """A batch on its way."""
+    """A batch that the device is working on."""
 
     def __init__(self, result: Result, copies: "list[cl.Event]") -> None:
         self._result = result
-        self._copies = copies  # a copy's event keeps the host's array, and waits before it is forgotten
+        self._copies = copies  # the events keep the arrays that are copied alive
 
     def wait(self) -> Result:
-        """The result, once it is there; other threads run meanwhile."""
+        """Wait until the result is complete and return it; other threads run meanwhile."""
         self._copies[-1].wait()
         return self._result
 
 
-class _Lane:
-    """Device memory for one part; two take turns, so that one is downloaded while the other is computed."""
+class _Slot:
+    """Device memory for a batch's uploads or for one partition. Two slots alternate: one is copied, one computed."""
 
     def __init__(self, device: Device) -> None:
         self.memory = Workspace(device)
@@ -81,125 +98,152 @@ class _Lane:
 
 
 class Simulator:
-    """Images and descriptors of batches on one device, whose buffers for them stay below memory_bytes.
+    """Makes the images and descriptors of batches on one device, whose buffers for them stay below `memory_bytes`.
 
-    Not for use by several threads, except `prepare` and `recycle`.
+    Only `prepare` and `recycle` may be called by several threads.
     """
 
     def __init__(self, device: Device, memory_bytes: int = MEMORY_BYTES) -> None:
         self.device = device
-        self._part_bytes = min(memory_bytes // 2, device.max_buffer)
-        self._inputs = [_Lane(device), _Lane(device)]
-        self._lanes = [_Lane(device), _Lane(device)]
+        self._slot_bytes = memory_bytes // 2
+        self._inputs = [_Slot(device), _Slot(device)]
+        self._outputs = [_Slot(device), _Slot(device)]
         self._host = HostMemory(device.context, device.downloads, locked=device.info.kind == "gpu")
 
     def run(
-        self, atoms: Atoms, images: Images, descriptors: Sequence[Map] = (), pairs: Pairs | None = None,
-        noise: Noise | None = None,
+        self, atoms: Atoms, images: Images, force_field: ForceField, maps: Sequence[Map] = (), *,
+        per_image_atoms: PerImageAtoms | None = None, noise: Sequence[NoiseStep] = (),
+        frames: SampleFrames | None = None,
     ) -> Result:  # fmt: skip
-        """Simulate every image, and draw every molecule's maps.
+        """Simulate every image and make the maps of every molecule.
 
-        Images come molecule by molecule. pairs is what their tips see of the atoms, where that differs from the atoms'
-        own; noise changes the images once they are simulated, but not their quality. Raises InvalidInput, DeviceLimit,
-        BuildFailed.
+        atoms: the molecules as they are imaged.
+        images: the images, in ascending order of their molecules.
+        force_field: the interaction of probe particle and molecules.
+        maps: the descriptors, with windows and sizes.
+        per_image_atoms: parameters of the atoms as tips see them, where they differ from `atoms`.
+        noise: the steps that change the images after the simulation, but not their quality, in this order.
+        frames: the coordinate systems of the molecules' own data; None: those in which they are imaged.
+
+        Raises InvalidInput, DeviceLimit, BuildFailed.
         """
-        return self.start(self.prepare(atoms, images, descriptors, pairs, noise)).wait()
+        prepared = self.prepare(
+            atoms, images, force_field, maps, per_image_atoms=per_image_atoms, noise=noise, frames=frames
+        )
+        return self.start(prepared).wait()
 
     def prepare(
-        self, atoms: Atoms, images: Images, descriptors: Sequence[Map] = (), pairs: Pairs | None = None,
-        noise: Noise | None = None,
+        self, atoms: Atoms, images: Images, force_field: ForceField, maps: Sequence[Map] = (), *,
+        per_image_atoms: PerImageAtoms | None = None, noise: Sequence[NoiseStep] = (),
+        frames: SampleFrames | None = None,
     ) -> Prepared:  # fmt: skip
-        """The host's share of `run`; a thread may prepare one batch while the device computes another."""
+        """Do the host's share of `run`, for example in a thread while the device computes another batch."""
+        if frames is not None and len(frames) != atoms.molecules:
+            raise InvalidInput(f"frames: expected one for each of {atoms.molecules} molecules, got {len(frames)}")
         last = images.last_of(atoms.molecules)
-        force = lj_pc(atoms, images, force_origin(images), pairs)
-        imaging, lists = launches(self.device, force, images)
-        surface, more = force.groups("surface", last, self.device.lanes)
-        sheets, drawn = lay_out(atoms, images, last, descriptors)
+        force = force_field.prepare(atoms, images, frames, images.origin, per_image_atoms)
+        launches, lists = plan_launches(self.device, force, images)
+        surface, surface_lists = force.groups("surface", last, self.device.lanes)
+        map_arrays, of_maps = plan_maps(atoms, images, force, last, maps)
+        chain = NoiseChain(noise)
         arrays: Arrays = {
-            **force.arrays(), **lists, **more, **drawn, **image_arrays(images),
+            **force.arrays(), **lists, **surface_lists, **of_maps, **image_arrays(images), **chain.arrays(images),
             "molecules": images.molecule.astype(np.int32),
             "last": last.astype(np.int32),
             "quality": np.zeros(len(images), np.int32),
         }  # fmt: skip
-        if noise:
-            arrays |= noise.arrays(images)
         return Prepared(
-            arrays, force, imaging, surface, images.dim, images.n_out, images.molecule, atoms.molecules, sheets,
-            noise or None,
+            arrays, force, launches, surface, images.dim, images.n_out, images.molecule, atoms.molecules, map_arrays,
+            chain,
         )  # fmt: skip
 
     def recycle(self, result: Result) -> None:
-        """Give back a result whose arrays nobody uses any more: the next ones take its memory."""
+        """Reuse the memory of a result for later ones; its arrays must not be used any more."""
         self._host.give(result.block)
 
     def start(self, batch: Prepared) -> Pending:
-        """The device's share of `run`: enqueue all of it. Raises DeviceLimit, BuildFailed."""
-        device, (nx, ny) = self.device, batch.dim
-        row_bytes = 4 * ny * batch.n_out * (2 if batch.noise else 1)
-        map_bytes = sum(sheet.nbytes for sheet in batch.sheets)
-        parts = list(cut(batch.molecule, nx, device.rows_together, row_bytes, map_bytes, self._part_bytes))
-        if batch.noise and any(len(part.rows) not in (0, nx) for part in parts):
-            raise DeviceLimit(
-                f"noise: an image, which must be whole, takes {nx * row_bytes} bytes, {self._part_bytes} are allowed"
-            )
-        result = self._blank(batch)
-        lane = self._take(self._inputs, device.uploads)
-        buffers, copies = lane.memory.upload(batch.arrays)
+        """Enqueue the device's share of `run`. Raises DeviceLimit, BuildFailed."""
+        partitions = self._partition(batch)
+        device = self.device
+        result = self._empty_result(batch)
+        slot = self._next(self._inputs, device.uploads)
+        buffers, copies = slot.memory.upload(batch.arrays)
         cl.enqueue_barrier(device.queue, copies[-1:])
-        for part in parts:
-            copies += self._start_part(batch, part, buffers, result)
+        for partition in partitions:
+            copies += self._start_partition(batch, partition, buffers, result)
         cl.enqueue_barrier(device.downloads, [cl.enqueue_marker(device.queue)])
         device.queue.flush()
-        lane.free = cl.enqueue_copy(device.downloads, result.quality, buffers["quality"], is_blocking=False)
+        slot.free = cl.enqueue_copy(device.downloads, result.quality, buffers["quality"], is_blocking=False)
         device.downloads.flush()
-        return Pending(result, [*copies, lane.free])
+        return Pending(result, [*copies, slot.free])
 
-    def _blank(self, batch: Prepared) -> Result:
+    def _partition(self, batch: Prepared) -> list[Partition]:
+        device, (nx, ny) = self.device, batch.dim
+        left = self._slot_bytes - batch.upload_bytes
+        if left <= 0:
+            raise DeviceLimit(
+                f"batch_size: the input arrays of a batch take {batch.upload_bytes} bytes of device memory; "
+                f"{self._slot_bytes} are allowed for these and a partition of the results"
+            )
+        max_bytes = min(left, device.max_buffer)
+        row_bytes = 4 * ny * batch.n_out * (2 if batch.noise else 1)
+        map_bytes = sum(map_array.nbytes for map_array in batch.map_arrays)
+        partitions = list(partition_batch(batch.molecule, nx, device.row_granularity, row_bytes, map_bytes, max_bytes))
+        if batch.noise and any(len(partition.rows) not in (0, nx) for partition in partitions):
+            raise DeviceLimit(
+                f"noise: an image, which must be whole on the device, takes {nx * row_bytes} bytes of its memory with "
+                f"a copy for the noise, {max_bytes} are left for results"
+            )
+        return partitions
+
+    def _empty_result(self, batch: Prepared) -> Result:
         nx, ny = batch.dim
-        shapes = [(len(batch.molecule), nx, ny, batch.n_out), *((batch.molecules, *s.shape) for s in batch.sheets)]
+        shapes = [
+            (len(batch.molecule), nx, ny, batch.n_out),
+            *((batch.molecules, *map_array.shape) for map_array in batch.map_arrays),
+        ]
         ends = np.cumsum([4 * prod(shape) for shape in shapes]).tolist()
         block = self._host.take(ends[-1])
-        df, descriptors, *own = (
+        df, descriptors, *separate = (
             block.bytes[begin:end].view(np.float32).reshape(shape)
             for begin, end, shape in zip([0, *ends], ends, shapes, strict=False)
         )
-        return Result(df, descriptors, tuple(own), np.empty(len(batch.molecule), np.int32), block)
+        return Result(df, descriptors, tuple(separate), np.empty(len(batch.molecule), np.int32), block)
 
-    def _take(self, lanes: list[_Lane], queue: "cl.CommandQueue") -> _Lane:
-        """The lane that is free first; what the queue does from now on waits until it is."""
-        lanes.reverse()
-        if lanes[0].free is not None:
-            cl.enqueue_barrier(queue, [lanes[0].free])
-        return lanes[0]
+    def _next(self, slots: list[_Slot], queue: "cl.CommandQueue") -> _Slot:
+        """Return the slot that is free first; later commands of the queue wait until it is."""
+        slots.reverse()
+        if slots[0].free is not None:
+            cl.enqueue_barrier(queue, [slots[0].free])
+        return slots[0]
 
-    def _start_part(
-        self, batch: Prepared, part: Part, buffers: "dict[str, cl.Buffer]", result: Result
+    def _start_partition(
+        self, batch: Prepared, partition: Partition, buffers: "dict[str, cl.Buffer]", result: Result
     ) -> "list[cl.Event]":
         device = self.device
-        lane = self._take(self._lanes, device.queue)
-        rows = result.df[part.images.start : part.images.stop, part.rows.start : part.rows.stop]
-        maps = [sheet[part.molecules.start : part.molecules.stop] for sheet in (result.descriptors, *result.own)]
-        df_buffer = lane.memory.buffer("df", rows.nbytes)
-        map_buffers = [lane.memory.buffer(f"maps_{i}", sheet.nbytes) for i, sheet in enumerate(maps)]
-        if part.rows:
-            launch_imaging(
-                device, batch.force, batch.imaging, buffers, batch.dim, part, df_buffer, buffers["quality"],
-            )  # fmt: skip
-        if part.rows and batch.noise:
-            simulated, df_buffer = df_buffer, lane.memory.buffer("noisy", rows.nbytes)
-            slices = lane.memory.buffer("slices", SLICE_BYTES * len(rows) * batch.n_out)
-            batch.noise.launch(device, buffers, batch.dim, batch.n_out, part, simulated, slices, df_buffer)
-        if part.molecules:
-            probe = Probe(batch.force, batch.surface, part.images, buffers)
-            for sheet, buffer in zip(batch.sheets, map_buffers, strict=True):
-                sheet.draw(device, probe, part.molecules, buffer)
+        slot = self._next(self._outputs, device.queue)
+        images, molecules, image_rows = partition.images, partition.molecules, partition.rows
+        rows = result.df[images.start : images.stop, image_rows.start : image_rows.stop]
+        maps = [array[molecules.start : molecules.stop] for array in (result.descriptors, *result.separate)]
+        df = slot.memory.buffer("df", rows.nbytes)
+        map_buffers = [slot.memory.buffer(f"maps_{i}", array.nbytes) for i, array in enumerate(maps)]
+        if image_rows:
+            launch_imaging(device, batch.force_field, batch.launches, buffers, batch.dim, partition, df)
+        if image_rows and batch.noise:
+            spare = slot.memory.buffer("noise_spare", rows.nbytes)
+            slices = slot.memory.buffer("slices", batch.noise.slice_bytes * len(rows) * batch.n_out)
+            df = batch.noise.launch(ImageBlock(device, batch.dim, batch.n_out, partition), buffers, df, spare, slices)
+        if molecules:
+            probe = RigidProbe(batch.force_field, batch.surface, images, buffers)
+            for map_array, buffer in zip(batch.map_arrays, map_buffers, strict=True):
+                map_array.launch(device, probe, molecules, buffer)
         cl.enqueue_barrier(device.downloads, [cl.enqueue_marker(device.queue)])
         device.queue.flush()
         copies = [
             cl.enqueue_copy(device.downloads, array, buffer, is_blocking=False)
-            for array, buffer in zip((rows, *maps), (df_buffer, *map_buffers), strict=True)
+            for array, buffer in zip((rows, *maps), (df, *map_buffers), strict=True)
             if array.nbytes
         ]
         device.downloads.flush()
-        lane.free = copies[-1] if copies else lane.free
+        slot.free = copies[-1] if copies else slot.free
         return copies

@@ -64,7 +64,7 @@ def worker() -> None:
 @app.command()
 def devices() -> None:
     """List the OpenCL devices that a worker can use. AFMBATCH_DEVICE selects one by a part of its name."""
-    from kernels.device import list_devices
+    from kernels.device.device import list_devices
 
     for d in list_devices():
         typer.echo(f"{d.kind:5} {d.name} ({d.platform}), {d.compute_units} units, {d.memory_bytes / 2**30:.1f} GiB")

@@ -60,12 +60,12 @@ def sample_step(step: NoiseStep, images: NoisyImages) -> StepParameters:
 
 @sample_step.register
 def _(step: Drift, images: NoisyImages) -> StepParameters:
-    """Return drift: (n, T, n_out, 2) float64, displacement of each slice against the first, Å."""
-    drift = np.zeros((*images.shape, images.n_out, 2))
+    """Return shift: (n, T, n_out, 2) float64, displacement of each slice against the first, Å."""
+    shift = np.zeros((*images.shape, images.n_out, 2))
     if images.n_out > 1:
         [units] = images.keys.uniform([UniformRequest(NoiseStream.DRIFT, "tip", images.n_out - 1)])
-        drift[:, :, 1:] = np.cumsum(sample_disk(step.radius, units), axis=2)
-    return {"drift": drift}
+        shift[:, :, 1:] = np.cumsum(sample_disk(step.radius, units), axis=2)
+    return {"shift": shift}
 
 
 @sample_step.register
@@ -76,7 +76,7 @@ def _(step: Normalise, images: NoisyImages) -> StepParameters:
 
 @sample_step.register
 def _(step: Gradient, images: NoisyImages) -> StepParameters:
-    """Return gradient: (n, T, 2) float64, rise along x and y from edge to edge, as a share of a slice's range."""
+    """Return slope: (n, T, 2) float64, rise along x and y from edge to edge, as a share of a slice's range."""
     requests = [
         UniformRequest(NoiseStream.GRADIENT, step.slope.scope),
         UniformRequest(NoiseStream.GRADIENT_DIRECTION, "tip"),
@@ -84,7 +84,7 @@ def _(step: Gradient, images: NoisyImages) -> StepParameters:
     for_slope, for_direction = images.keys.uniform(requests)
     slope = sample_number(step.slope, for_slope[..., 0])
     cosine, sine = cosine_and_sine(360.0 * for_direction[0, ..., 0])
-    return {"gradient": slope[..., None] * np.stack([cosine, sine], axis=-1)}
+    return {"slope": slope[..., None] * np.stack([cosine, sine], axis=-1)}
 
 
 @sample_step.register

@@ -1,6 +1,7 @@
 """Force fields a job can be simulated with: one model for each."""
 
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -12,6 +13,11 @@ class ForceField(Model):
     """The base class of all force fields."""
 
     kind: str
+
+    @property
+    def kernel_parameters(self) -> Mapping[str, Any]:
+        """The parameters with which the force field of this kind is made in `kernels.FORCE_FIELDS`."""
+        return {}
 
     @property
     def needs_charges(self) -> bool:

@@ -42,7 +42,7 @@ class Drift(NoiseStep):
         description="Longest drift from one slice to the next, in Å; each displacement is uniform on a disk.",
     )
 
-    recorded: ClassVar[Mapping[str, str]] = {"drift": "drift"}
+    recorded: ClassVar[Mapping[str, str]] = {"shift": "drift"}
 
 
 class Normalise(NoiseStep):
@@ -60,7 +60,7 @@ class Gradient(NoiseStep):
         "0 to 100."
     )
 
-    recorded: ClassVar[Mapping[str, str]] = {"gradient": "gradient"}
+    recorded: ClassVar[Mapping[str, str]] = {"slope": "gradient"}
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from afmbatch.sampling.plan import Plan
 from afmbatch.spec.descriptors import channel_names, own_arrays
 from afmbatch.spec.job import JobSpec
 from afmbatch.storage.zip_writer import Chunk, zip_chunks
@@ -101,3 +102,8 @@ def file_bytes(spec: JobSpec, samples: int) -> int:
 def memory_bytes(spec: JobSpec, samples: int, atoms: float) -> int:
     """Return the approximate memory that samples with so many atoms in all take in a worker, in bytes."""
     return file_bytes(spec, samples) + round(atoms * len(spec.tips) * _ATOM_BYTES)
+
+
+def planned_memory_bytes(plan: Plan, samples: int) -> int:
+    """Return `memory_bytes` of so many samples of a plan, with the mean number of atoms of its structures."""
+    return memory_bytes(plan.spec, samples, samples * plan.mean_atoms)

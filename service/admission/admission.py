@@ -24,9 +24,8 @@ class Admission:
     @classmethod
     def check(cls, plan: Plan, dataset: DatasetRecord, settings: Settings) -> Self:
         """Check a planned job against its dataset and the limits of this server."""
-        mean_atoms = dataset.atoms / dataset.structures
         conflicts = find_conflicts(plan.spec, dataset)
-        return cls(dataset, tuple(conflicts), tuple(exceeded_limits(plan, mean_atoms, settings)))
+        return cls(dataset, tuple(conflicts), tuple(exceeded_limits(plan, settings)))
 
     @property
     def accepted(self) -> bool:

@@ -5,24 +5,18 @@ from afmbatch.sampling.plan import Plan
 from afmbatch.settings import Settings
 from afmbatch.spec.job import JobSpec
 from afmbatch.spec.model import MAX_INT
-from afmbatch.storage.batch_file import file_bytes, memory_bytes
+from afmbatch.storage.batch_file import file_bytes, planned_memory_bytes
 
 MAX_ATOMS = 50_000_000  # in a periodic dataset with its images: a worker holds them all, about 2 GB
 _MIN_ROWS = 4  # rows of an image that a device computes at a time, as in kernels.device
 
 
-def host_bytes(spec: JobSpec, samples: int, atoms: float) -> int:
-    """Estimate the memory of a worker that so many samples take, in bytes. atoms: mean number in a structure."""
-    atoms *= spec.periodic.copies if spec.periodic else 1
-    return samples * memory_bytes(spec, 1, atoms)
-
-
-def exceeded_limits(plan: Plan, atoms: float, settings: Settings) -> list[FieldError]:
-    """Return the limits that a planned job exceeds, with what would be accepted. atoms: mean number in a structure."""
+def exceeded_limits(plan: Plan, settings: Settings) -> list[FieldError]:
+    """Return the limits that a planned job exceeds, with what would be accepted."""
     return [
         *_check_samples(plan, settings),
-        *_check_atoms(plan, atoms),
-        *(_check_batch_size(plan, atoms, settings) or _check_device_memory(plan.spec, settings)),
+        *_check_atoms(plan),
+        *(_check_batch_size(plan, settings) or _check_device_memory(plan.spec, settings)),
     ]
 
 
@@ -44,21 +38,21 @@ def _check_samples(plan: Plan, settings: Settings) -> list[FieldError]:
     return []
 
 
-def _check_atoms(plan: Plan, atoms: float) -> list[FieldError]:
+def _check_atoms(plan: Plan) -> list[FieldError]:
     periodic = plan.spec.periodic
-    total = round(atoms * plan.recipe.structures * (periodic.copies if periodic else 1))
+    total = round(plan.mean_atoms * plan.recipe.structures)
     if periodic is None or total <= MAX_ATOMS:
         return []
     reason = f"the structures with their images would have {total} atoms"
     return [FieldError("periodic.npbc", str(list(periodic.npbc)), reason, f"at most {MAX_ATOMS} atoms: fewer images")]
 
 
-def _check_batch_size(plan: Plan, atoms: float, settings: Settings) -> list[FieldError]:
+def _check_batch_size(plan: Plan, settings: Settings) -> list[FieldError]:
     spec = plan.spec
     samples = min(spec.batch_size, plan.samples)
     limits = (
         ("a batch file", file_bytes(spec, 1), settings.max_batch_bytes),
-        ("a batch in a worker's memory", host_bytes(spec, 1, atoms), settings.group_bytes),
+        ("a batch in a worker's memory", planned_memory_bytes(plan, 1), settings.group_bytes),
     )
     thing, sample_bytes, limit = min(limits, key=lambda entry: entry[2] / entry[1])
     size, fitting = sample_bytes * samples, limit // sample_bytes

@@ -9,10 +9,9 @@ from afmbatch.ledger.records import DatasetRecord, JobStatus, WorkerRecord
 from afmbatch.sampling.plan import Plan
 from afmbatch.settings import Settings
 from afmbatch.spec.model import Model
-from afmbatch.storage.batch_file import file_bytes
+from afmbatch.storage.batch_file import file_bytes, planned_memory_bytes
 from service.admission.admission import Admission
 from service.admission.dataset_checks import StructureConflict
-from service.admission.limits import host_bytes
 
 
 class StructureProblem(Model):
@@ -80,7 +79,7 @@ def make_report(
 ) -> Preflight:
     """Return the report of a planned job, without a preview. existing: the job that makes this recipe already."""
     samples = min(plan.spec.batch_size, plan.samples)
-    memory = host_bytes(plan.spec, samples, dataset.atoms / dataset.structures)
+    memory = planned_memory_bytes(plan, samples)
     seconds, seconds_from = _estimate_seconds(plan, workers)
     endless, stream = plan.recipe.endless, plan.recipe.stream
     stored = plan.samples if stream is None else min(plan.samples, stream.buffer_batches * plan.spec.batch_size)

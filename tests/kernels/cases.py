@@ -1,4 +1,4 @@
-"""The float64 reference cases and small random molecules, as the kernels' arrays."""
+"""The float64 reference cases and small random molecules, as the kernels take them."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from kernels.atoms import Atoms
-from kernels.scan import Images
+from kernels.force_fields import FORCE_FIELDS
+from kernels.imaging.images import Images
 
 DATA = Path(__file__).parents[1] / "data" / "lj_pc"
 NAMES = sorted(path.stem for path in DATA.glob("*.npz"))
@@ -23,10 +24,12 @@ ELEMENTS = {
 }
 CO_TIP = {"element": 8, "charges": [-10, 20, -10, 0], "charge_z": [0.1, 0, -0.1, 0], "r0": [0, 0, 3],
           "stiffness": [0.25, 0.25, 0, 30]}  # fmt: skip
+LONG_ROW = CO_TIP | {"charges": [-1, 2, -1, 0.5], "charge_z": [0.5, 0.1, -0.4, 0.9]}
+LJ_PC = FORCE_FIELDS["lj_pc"]()
 
 
 def make_atoms(*molecules: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Atoms:
-    """Atoms of molecules given as (xyz, charge, element numbers)."""
+    """Return the atoms of molecules given as (xyz, charge, element numbers)."""
     table = np.concatenate([[ELEMENTS[int(z)] for z in numbers] for _, _, numbers in molecules])
     return Atoms(
         np.concatenate([xyz for xyz, _, _ in molecules]),
@@ -38,7 +41,7 @@ def make_atoms(*molecules: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Atoms:
 
 
 def make_images(molecule, window, dim, tip: dict[str, Any] = CO_TIP, df_steps=1) -> Images:
-    """Images of the molecules (M,) over windows (M, 2, 3) of dim (nx, ny, nz), all with the same tip."""
+    """Return images of the molecules (M,) over windows (M, 2, 3) of dim (nx, ny, nz), all with the same tip."""
     m = len(molecule)
     every = lambda value: np.tile(np.asarray(value, float), (m, *[1] * np.ndim(value)))  # noqa: E731
     radius, depth = ELEMENTS[tip["element"]][:2]
@@ -49,9 +52,17 @@ def make_images(molecule, window, dim, tip: dict[str, Any] = CO_TIP, df_steps=1)
     )  # fmt: skip
 
 
+def join(*images: Images) -> Images:
+    """Return images one after the other; all have the same dim and n_out."""
+    names = set(Images.__dataclass_fields__) - {"dim", "n_out"}
+    return Images(
+        dim=images[0].dim, n_out=images[0].n_out, **{k: np.concatenate([getattr(i, k) for i in images]) for k in names}
+    )
+
+
 @dataclass(frozen=True)
 class Case:
-    """A reference case: one molecule, one image, and what it should be."""
+    """A reference case: one molecule, one image, and the exact results."""
 
     atoms: Atoms
     images: Images
@@ -59,7 +70,7 @@ class Case:
 
 
 def load(name: str) -> Case:
-    """The case of that name in tests/data/lj_pc."""
+    """Return the case of that name in tests/data/lj_pc."""
     with np.load(DATA / f"{name}.npz") as file:
         data = dict(file)
     case = json.loads(str(data["case"]))
@@ -68,7 +79,7 @@ def load(name: str) -> Case:
 
 
 def random_molecule(seed: int, n: int, spread: float = 2.5):
-    """n atoms in a box with its top at 0; the first two, where there are two, stand exactly above each other."""
+    """Return n atoms in a box with its top at 0; the first two, if there are two, are exactly above each other."""
     rng = np.random.default_rng(seed)
     xyz = rng.uniform([-spread, -spread, -2.0], [spread, spread, 0.0], (n, 3))
     if n > 1:
@@ -78,5 +89,5 @@ def random_molecule(seed: int, n: int, spread: float = 2.5):
 
 
 def window(z0: float = 6.0, z1: float = 7.6, half: float = 4.0):
-    """A scan window around the origin for a tip whose probe hangs 3 Å below."""
+    """Return a scan window around the origin for a tip whose probe is 3 Å below it."""
     return [[-half, -half, z0], [half, half, z1]]

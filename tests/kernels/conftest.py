@@ -1,6 +1,6 @@
 import pytest
 
-from kernels.device import Device, open_device
+from kernels.device.device import Device, open_device
 
 
 @pytest.fixture(scope="session")
@@ -10,5 +10,5 @@ def device() -> Device:
 
 @pytest.fixture(scope="session")
 def scalar_device(device: Device) -> Device:
-    """The same device with the program that GPUs run: one pixel a work-item, atoms staged in local memory."""
+    """Open the same device with the program that GPUs run: one pixel a work-item, atoms staged in local memory."""
     return Device(device.context.devices[0], lanes=1)

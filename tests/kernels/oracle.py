@@ -1,4 +1,4 @@
-"""Physics.md §2 and §7 and the changes of images (kernels.Noise) in float64 numpy, written from the formulas alone."""
+"""Physics.md §2 and §7 and the noise steps in float64 numpy, written from the formulas alone."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ COULOMB = 14.399644
 
 
 def pixels(window, nx, ny):
-    """Positions of the pixels of a window of two or three dimensions."""
+    """Return the positions of the pixels of a window of two or three dimensions."""
     (x0, y0, *_), (x1, y1, *_) = np.asarray(window, float)
     x = x0 + np.arange(nx) * (x1 - x0) / max(nx - 1, 1)
     y = y0 + np.arange(ny) * (y1 - y0) / max(ny - 1, 1)
@@ -30,7 +30,7 @@ def vdw_spheres(xyz, vdw, x, y, zmin=-1.5, r_pp=-0.5):
 
 
 def multimap_spheres(xyz, vdw, channel_of, channels, x, y, zmin=-1.5, r_pp=-0.5, occlusion=False):
-    """(channels, nx, ny), where atom i is in channel_of[i]."""
+    """Return maps (channels, nx, ny), where atom i is in channel_of[i]."""
     heights = sphere_heights(xyz, vdw, x, y, r_pp)
     inside = [np.where(np.asarray(channel_of) == c, heights, -np.inf).max(axis=-1) for c in range(channels)]
     maps = np.maximum(np.array(inside), zmin)
@@ -67,7 +67,7 @@ def exponential(r):
 
 
 def sampled(samples, step):
-    """The radial function of samples at 0, step, 2·step …"""
+    """Return the radial function of samples at 0, step, 2·step …"""
     at = step * np.arange(len(samples))
     return lambda r: np.interp(r, at, samples, right=0.0)
 
@@ -103,7 +103,7 @@ def atom_rfunc(xyz, vdw, x, y, zmin=-1.5, r_max=10.0, radial=exponential):
 
 
 def energy(point, xyz, charge, radius, depth, charges, charge_z):
-    """Sample energy of a probe at `point` (..., 3); radius and depth already combined with the probe's."""
+    """Return the energy of a probe at `point` (..., 3); radius and depth are already combined with the probe's."""
     d = np.asarray(point)[..., None, :] - xyz
     s = (radius**2 / (d**2).sum(axis=-1)) ** 3
     total = (depth * (s**2 - 2 * s)).sum(axis=-1)
@@ -119,7 +119,7 @@ def force_z(point, *sample, step=1e-4):
 
 
 def surface_z(x, y, top, dz, force, iso=0.1):
-    """Height of the surface, NaN where there is none; force(points) is F_z on a rigid probe, whose highest is top."""
+    """Return the height of the surface, NaN where there is none; force(points) is F_z on a rigid probe."""
     surface = np.full(x.shape, np.nan)
     before = None
     for k in range(101):
@@ -145,7 +145,7 @@ def height_map(x, y, top, dz, force, iso=0.1, zmin=-2.0):
 
 
 def es_map(x, y, top, dz, force, xyz, charge, iso=0.1, zmin=-2.0):
-    """Field and height, (2, nx, ny)."""
+    """Return field and height, (2, nx, ny)."""
     height = height_map(x, y, top, dz, force, iso, zmin)
     surface = surface_z(x, y, top, dz, force, iso)
     field = field_z(xyz, charge, x, y, np.where(np.isnan(surface), top, surface))
@@ -153,7 +153,7 @@ def es_map(x, y, top, dz, force, xyz, charge, iso=0.1, zmin=-2.0):
 
 
 def philox(key, counter):
-    """Philox4x32-10 of counters (..., 4) as its authors write it: the key is bumped between rounds."""
+    """Return Philox4x32-10 of counters (..., 4) as its authors write it: the key is bumped between rounds."""
     mask = (1 << 32) - 1
     multipliers, bumps = np.array([0xD2511F53, 0xCD9E8D57], np.uint64), (0x9E3779B9, 0xBB67AE85)
     x0, x1, x2, x3 = np.moveaxis(np.asarray(counter, np.uint64), -1, 0)
@@ -169,7 +169,7 @@ def philox(key, counter):
 
 
 def xi(shape, key, counter, distribution):
-    """ξ of an image (nx, ny, n_out): four slices of a pixel from the four words of one counter."""
+    """Return ξ of an image (nx, ny, n_out): four slices of a pixel from the four words of one counter."""
     nx, ny, n_out = shape
     blocks = -(-n_out // 4)
     number = np.arange(nx * ny * blocks).reshape(nx, ny, blocks)
@@ -184,7 +184,7 @@ def xi(shape, key, counter, distribution):
 
 
 def drifted(image, pixels):
-    """Each slice of (nx, ny, n_out) read `pixels` (n_out, 2) further, bilinearly, at most at the edge."""
+    """Return each slice of (nx, ny, n_out) read `pixels` (n_out, 2) further on, bilinearly, clamped to the edge."""
     out = np.empty_like(image)
     for k, shift in enumerate(pixels):
         at = [np.clip(np.arange(n) + s, 0, n - 1) for n, s in zip(image.shape, shift, strict=False)]
@@ -200,7 +200,7 @@ def drifted(image, pixels):
 
 
 def noisy(image, shift=None, normalise=False, gradient=None, noise=None, cutouts=()):
-    """The chain on one image (nx, ny, n_out): shift (n_out, 2) in pixels, noise = amplitude·ξ (nx, ny, n_out)."""
+    """Return one image (nx, ny, n_out) after the usual chain: shift (n_out, 2) in pixels, noise = amplitude·ξ."""
     image = image if shift is None else drifted(image, shift)
     mean, std = image.mean(axis=(0, 1)), image.std(axis=(0, 1))
     if normalise:

@@ -10,7 +10,7 @@ ATOMS = make_atoms(random_molecule(0, 4), random_molecule(1, 3))
 
 
 @pytest.mark.parametrize("offsets", [[0, 4], [1, 4, 7], [0, 5, 4, 7], [0, 7, 7], [0], [0.0, 4.0, 7.0]])
-def test_offsets_that_do_not_cut_molecules_are_refused(offsets: list[float]) -> None:
+def test_impossible_offsets_are_refused(offsets: list[float]) -> None:
     with pytest.raises(InvalidInput):
         replace(ATOMS, offsets=np.array(offsets))
 

@@ -8,20 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kernels.device import Device
+from kernels.device.device import Device
+from tests.kernels.describe import all_maps
 from tests.kernels.simulate_small import simulate
-from tests.kernels.test_simulator import drawn
 
 ROOT = Path(__file__).parents[2]
 CHECKS = {"OCLGRIND_DATA_RACES": "1", "OCLGRIND_UNINITIALIZED": "1"}
 RUN = """
 import numpy as np
-from kernels.device import open_device
+from kernels import open_device
 device = open_device("oclgrind")
 kernel = device.build('''
 {source}
 ''')
 import pyopencl as cl
+from tests.kernels.describe import all_maps
 buffer = cl.Buffer(device.context, cl.mem_flags.READ_WRITE, 4 * 7)
 device.launch(cl.Kernel(kernel, "broken"), (7,), (4,), buffer, np.int32(7))
 device.queue.finish()
@@ -29,7 +30,7 @@ device.queue.finish()
 
 
 def complaints(tmp_path: Path, *command: str) -> str:
-    """What Oclgrind has to say about a Python command."""
+    """Return the complaints of Oclgrind about a Python command."""
     log = tmp_path / "oclgrind.log"
     environment = {**os.environ, **CHECKS, "OCLGRIND_LOG": str(log), "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -38,13 +39,13 @@ def complaints(tmp_path: Path, *command: str) -> str:
 
 
 @pytest.mark.parametrize("lanes", [1, 8])
-def test_no_kernel_reads_or_writes_what_it_must_not(tmp_path: Path, device: Device, lanes: int) -> None:
+def test_no_kernel_accesses_memory_wrongly(tmp_path: Path, device: Device, lanes: int) -> None:
     out = tmp_path / "result.npz"
     assert complaints(tmp_path, "-m", "tests.kernels.simulate_small", "oclgrind", str(lanes), str(out)) == ""
     here = simulate(device)
     with np.load(out) as there:
         assert there["df"] == pytest.approx(here.df, abs=1e-4 * float(np.abs(here.df).max()))
-        for index, image in enumerate(drawn(here)):
+        for index, image in enumerate(all_maps(here)):
             assert there[f"arr_{index}"] == pytest.approx(image, abs=1e-4)
 
 

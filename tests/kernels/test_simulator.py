@@ -1,4 +1,4 @@
-"""What must hold of a batch whatever its molecules are."""
+"""Properties of batches that hold for any molecules."""
 
 from dataclasses import replace
 
@@ -7,52 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.atom_rfunc import AtomRfunc
-from kernels.atomic_disks import AtomicDisks
 from kernels.atoms import Atoms
-from kernels.bonds import Bonds
-from kernels.device import Device
-from kernels.es_map import EsMap
-from kernels.es_map_constant import EsMapConstant
-from kernels.height_map import HeightMap
-from kernels.maps import Map
-from kernels.multimap_spheres import MultimapSpheres, MultimapSpheresElements
-from kernels.radial import RadialFunction
-from kernels.scan import Images
+from kernels.device.device import Device
+from kernels.imaging.images import Images
 from kernels.simulator import Result, Simulator
-from kernels.vdw_spheres import VdwSpheres
-from tests.kernels.cases import CO_TIP, make_atoms, make_images, random_molecule, window
+from tests.kernels.cases import CO_TIP, LJ_PC, LONG_ROW, join, make_atoms, make_images, random_molecule, window
+from tests.kernels.describe import MAPS, all_maps
 
-COMMON = [Map(d) for d in (HeightMap(), VdwSpheres(), AtomicDisks(), Bonds(), AtomRfunc())]
-ROOF = RadialFunction((1.0, 0.6, 0.3, 0.0), 0.4)
-MIDDLE = [[-2.5, -3.0], [2.5, 3.0]]
-MAPS = [
-    *COMMON,
-    Map(EsMap()), Map(EsMapConstant()), Map(EsMapConstant(3.0, -1.0)), Map(MultimapSpheres()),
-    Map(MultimapSpheres(4, 1.5, 0.2, occlusion=True)), Map(MultimapSpheresElements(((1,), (7, 6), (), (8,)))),
-    Map(Bonds(zmin=-2.0, radial=ROOF)), Map(AtomRfunc(zmin=-2.0, radial=ROOF)),
-    Map(HeightMap(0.05, -3.0), MIDDLE), Map(VdwSpheres(-2.0), MIDDLE),
-    Map(EsMap(0.2, -1.0), MIDDLE, (3, 9)), Map(AtomicDisks(mode="center"), dim=(4, 3)), Map(HeightMap(), dim=(4, 3)),
-]  # fmt: skip
 DIM = (7, 5, 12)
-LONG_ROW = CO_TIP | {"charges": [-1, 2, -1, 0.5], "charge_z": [0.5, 0.1, -0.4, 0.9]}
 
 
 def run(device: Device, atoms: Atoms, images: Images) -> Result:
-    return Simulator(device).run(atoms, images, MAPS)
-
-
-def drawn(result: Result) -> list[np.ndarray]:
-    """All maps: (B, nx, ny) each."""
-    return [sheet[:, channel] for sheet in (result.descriptors, *result.own) for channel in range(sheet.shape[1])]
-
-
-def join(*images: Images) -> Images:
-    """Images one after the other; all of the same dim and n_out."""
-    names = set(Images.__dataclass_fields__) - {"dim", "n_out"}
-    return Images(
-        dim=images[0].dim, n_out=images[0].n_out, **{k: np.concatenate([getattr(i, k) for i in images]) for k in names}
-    )
+    return Simulator(device).run(atoms, images, LJ_PC, MAPS)
 
 
 def close(a: np.ndarray, b: np.ndarray) -> bool:
@@ -60,8 +26,8 @@ def close(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def all_close(a: Result, b: Result) -> bool:
-    """Of maps, each beside its own largest value."""
-    return all(close(one, other) for one, other in zip(drawn(a), drawn(b), strict=True))
+    """Tell if all maps agree, relative to the largest value of each."""
+    return all(close(one, other) for one, other in zip(all_maps(a), all_maps(b), strict=True))
 
 
 @pytest.mark.parametrize("lanes", ["device", "scalar_device"])
@@ -85,7 +51,7 @@ def test_images_are_the_same_bytes_whatever_else_is_in_the_batch(lanes: str, req
         batch = run(device, atoms, join(*(image(i, at) for at, i in enumerate(order))))
         for at, i in enumerate(order):
             assert batch.df[2 * at : 2 * at + 2].tobytes() == alone[i].df.tobytes()
-            for there, here in zip(drawn(batch), drawn(alone[i]), strict=True):
+            for there, here in zip(all_maps(batch), all_maps(alone[i]), strict=True):
                 assert there[at].tobytes() == here[0].tobytes()
             assert batch.quality[2 * at : 2 * at + 2].tobytes() == alone[i].quality.tobytes()
 
@@ -94,7 +60,7 @@ def test_the_same_batch_twice_is_the_same(device: Device) -> None:
     atoms, images = make_atoms(random_molecule(5, 20)), make_images([0], [window()], DIM, df_steps=4)
     first, second = run(device, atoms, images), run(device, atoms, images)
     assert first.df.tobytes() == second.df.tobytes()
-    for a, b in zip(drawn(first), drawn(second), strict=True):
+    for a, b in zip(all_maps(first), all_maps(second), strict=True):
         assert a.tobytes() == b.tobytes()
 
 
@@ -107,7 +73,7 @@ def test_moving_everything_changes_nothing(
     there = run(device, atoms, images)
     maps = [replace(m, window=m.window if m.window is None else np.add(m.window, shift[:2])) for m in MAPS]
     atoms, images = replace(atoms, xyz=atoms.xyz + shift), replace(images, window=images.window + np.array(shift))
-    moved = Simulator(device).run(atoms, images, maps)
+    moved = Simulator(device).run(atoms, images, LJ_PC, maps)
     assert close(moved.df, there.df)
     assert all_close(moved, there)
 
@@ -119,7 +85,7 @@ def test_a_mirrored_molecule_gives_a_mirrored_image(device: Device, seed: int, n
     there = run(device, atoms, images)
     mirrored = run(device, replace(atoms, xyz=atoms.xyz * [-1, 1, 1]), images)
     assert close(mirrored.df[:, ::-1], there.df)
-    assert all(close(a[:, ::-1], b) for a, b in zip(drawn(mirrored), drawn(there), strict=True))
+    assert all(close(a[:, ::-1], b) for a, b in zip(all_maps(mirrored), all_maps(there), strict=True))
 
 
 @settings(max_examples=15)
@@ -137,6 +103,6 @@ def test_the_order_of_atoms_does_not_matter(device: Device, seed: int, n: int) -
 
 def test_no_descriptors_no_maps(device: Device) -> None:
     atoms, images = make_atoms(random_molecule(5, 3)), make_images([0], [window()], DIM, df_steps=4)
-    result = Simulator(device).run(atoms, images)
+    result = Simulator(device).run(atoms, images, LJ_PC)
     assert result.descriptors.shape == (1, 0, 7, 5)
-    assert result.own == ()
+    assert result.separate == ()

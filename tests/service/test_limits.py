@@ -8,8 +8,8 @@ from afmbatch.sampling.plan import Plan
 from afmbatch.sampling.recipe import Recipe
 from afmbatch.settings import GROUPS, Settings
 from afmbatch.spec.job import JobSpec
-from afmbatch.storage.batch_file import file_bytes
-from service.admission.limits import exceeded_limits, host_bytes
+from afmbatch.storage.batch_file import file_bytes, planned_memory_bytes
+from service.admission.limits import exceeded_limits
 
 
 @given(
@@ -17,7 +17,7 @@ from service.admission.limits import exceeded_limits, host_bytes
     host=st.integers(GROUPS, 10**9),
     side=st.integers(2, 300),
     batch_size=st.integers(1, 2000),
-    atoms=st.floats(1, 1000),
+    atoms=st.integers(1, 1000),
 )
 def test_a_batch_fits_its_file_limit_and_the_memory_of_a_worker(limit, host, side, batch_size, atoms):
     """The batch size accepted instead of one that is too large is the largest that fits."""
@@ -25,9 +25,9 @@ def test_a_batch_fits_its_file_limit_and_the_memory_of_a_worker(limit, host, sid
 
     def errors(size):
         spec = {"dataset": "ds-0", "batch_size": size, "scan": {"dim": (side, side, 19)}}
-        plan = Plan(Recipe.of(JobSpec.model_validate(spec), 10**5, 10**6))  # each in 30 rotations
-        fits = file_bytes(plan.spec, size) <= limit and host_bytes(plan.spec, size, atoms) <= host // GROUPS
-        return exceeded_limits(plan, atoms, settings), fits
+        plan = Plan(Recipe.of(JobSpec.model_validate(spec), 10**5, 10**5 * atoms))  # each in 30 rotations
+        fits = file_bytes(plan.spec, size) <= limit and planned_memory_bytes(plan, size) <= host // GROUPS
+        return exceeded_limits(plan, settings), fits
 
     found, fits = errors(batch_size)
     assert bool(found) == (not fits)
@@ -40,11 +40,11 @@ def test_a_batch_fits_its_file_limit_and_the_memory_of_a_worker(limit, host, sid
         assert errors(1)[0]
 
 
-def fields(atoms=20.0, structures=1000, **spec):
+def fields(structures=1000, **spec):
     plan = Plan(
         Recipe.of(JobSpec.model_validate({"dataset": "ds-0", "samples": 10, **spec}), structures, 20 * structures)
     )
-    return [error.field for error in exceeded_limits(plan, atoms, Settings())]
+    return [error.field for error in exceeded_limits(plan, Settings())]
 
 
 def test_every_sample_can_be_numbered():
@@ -72,7 +72,7 @@ def test_a_periodic_dataset_fits_into_a_worker():
 def test_what_a_device_must_hold_whole(changes, field, size):
     spec = JobSpec.model_validate({"dataset": "ds-0", "batch_size": 1, "descriptors": [], **changes})
     plan = Plan(Recipe.of(spec, 1, 30))
-    assert not exceeded_limits(plan, 30, Settings(device_memory_bytes=2 * size))
-    (error,) = exceeded_limits(plan, 30, Settings(device_memory_bytes=2 * size - 1))
+    assert not exceeded_limits(plan, Settings(device_memory_bytes=2 * size))
+    (error,) = exceeded_limits(plan, Settings(device_memory_bytes=2 * size - 1))
     assert error.field == field
     assert f"{size} bytes on a device" in error.reason

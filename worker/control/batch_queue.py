@@ -5,16 +5,10 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import TypeAlias
 
-from afmbatch.sampling.plan import Plan
-from afmbatch.storage.batch_file import memory_bytes
+from afmbatch.storage.batch_file import planned_memory_bytes
 from worker.control.shard import Shard
 
 ShardBatch: TypeAlias = tuple[Shard, int]
-
-
-def group_bytes(plan: Plan, samples: int, mean_atoms: float) -> int:
-    """Return the estimated memory of so many samples in the engine, in bytes; the engine estimates it the same way."""
-    return memory_bytes(plan.spec, samples, samples * mean_atoms)
 
 
 class BatchQueue:
@@ -70,7 +64,7 @@ class BatchQueue:
             if (
                 next_shard.job_id != shard.job_id
                 or next_shard.must_be_alone(next_batch)
-                or group_bytes(next_shard.plan, total, next_shard.mean_atoms) > self._max_group_bytes
+                or planned_memory_bytes(next_shard.plan, total) > self._max_group_bytes
             ):
                 break
             group.append(self.pop())

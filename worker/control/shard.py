@@ -17,8 +17,6 @@ class Shard:
     plan: Plan
     #: JSON of the job's Recipe.
     recipe: str
-    #: Mean number of atoms per sample, periodic copies included.
-    mean_atoms: float
     #: Returns whether this worker still holds the lease.
     is_held: Callable[[], bool]
     #: Make one batch at a time, because a worker was lost over this shard before.

@@ -74,19 +74,10 @@ class Shards:
         if not missing:
             return None
         recipe = job.bare.model_dump_json()
-        shard = Shard(job_id, number, plan, recipe, self._mean_atoms(plan), is_held, one_by_one, set(missing))
+        shard = Shard(job_id, number, plan, recipe, is_held, one_by_one, set(missing))
         self._queue.append(shard, missing)
         _log.info("Job %s: opened shard %d with %d batches to make", job_id, number, len(missing))
         return shard
-
-    def _mean_atoms(self, plan: Plan) -> float:
-        """Return the mean number of atoms per sample, periodic copies included; 0 if the datasets are gone."""
-        try:
-            datasets = [self._ledger.datasets.get(source.dataset) for source in plan.recipe.sources]
-        except NotFound:  # the engine will refuse the batches
-            return 0.0
-        copies = 1 if plan.spec.periodic is None else plan.spec.periodic.copies
-        return copies * sum(d.atoms for d in datasets) / sum(d.structures for d in datasets)
 
     def close(self, shard: Shard) -> None:
         """Begin no further batch of a shard. Batches that the engine has are recorded when they are answered."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import kernels
 from afmbatch.errors import AfmbatchError, CannotStart, NotFound
-from afmbatch.sampling.noise import NoiseParameters
+from afmbatch.sampling.noise import StepParameters
 from afmbatch.sampling.parameters import SampleParameters
 from afmbatch.sampling.plan import Plan
 from afmbatch.sampling.recipe import ENGINE, Recipe, Source
@@ -25,7 +25,7 @@ from afmbatch.storage.batch_file import FORMAT, Batch, memory_bytes, npz_chunks
 from afmbatch.storage.object_store import ObjectStore, dataset_key
 from afmbatch.structures.structures import Structures
 from kernels.simulator import Pending, Prepared
-from worker.engine.binding import Bound, bind, bind_descriptor, bind_noise
+from worker.engine.binding import Bound, bind, bind_descriptor, bind_force_field, bind_noise
 from worker.engine.bond_cache import BondCache
 from worker.engine.orientations import Orientations
 from worker.messages import BatchMade, EngineReady, MakeBatches
@@ -102,19 +102,20 @@ class BatchMaker:
         plan, inputs = self._open_job(make)
         bounds = [0, *accumulate(map(plan.size, make.batches))]
         spec, numbers = plan.spec, plan.numbers(*make.batches)
-        draws = plan.draw(numbers)
+        draws = plan.sample_parameters(numbers)
         atoms = int(np.diff(inputs.structures.offsets)[draws.structure].sum())
         size = memory_bytes(spec, bounds[-1], atoms)
         if size > (limit := self._settings.group_bytes):
             raise AfmbatchError(f"batch_size: a batch needs {size} bytes of this worker's memory, it may use {limit}")
         bound = bind(spec, inputs.structures, inputs.rotations, inputs.bonds, draws)
-        noise = plan.draw_noise(numbers) if spec.noise.alters else None
+        noise = plan.sample_noise(numbers)
         prepared = self._simulator.prepare(
             bound.atoms,
             bound.images,
+            bind_force_field(spec),
             [bind_descriptor(d) for d in spec.descriptors],
-            pairs=bound.pairs,
-            noise=bind_noise(spec, noise) if noise else None,
+            per_image_atoms=bound.per_image_atoms,
+            noise=bind_noise(spec, noise),
         )
         known = self._known(plan.recipe, draws, noise, bound)
         return _Group(make, bounds, known, tuple(own_arrays(spec.descriptors)), prepared)
@@ -138,7 +139,7 @@ class BatchMaker:
         simulated: dict[str, NDArray[Any]] = {
             "afm": result.df.reshape(*shape, *result.df.shape[1:]),
             "desc": result.descriptors,
-            **dict(zip(group.own, result.own, strict=True)),
+            **dict(zip(group.own, result.separate, strict=True)),
             "quality": result.quality.astype(np.uint8).reshape(shape),
         }
         whole = replace(known, by_sample={**simulated, **known.by_sample})

@@ -11,7 +11,7 @@ import kernels
 from afmbatch.sampling.directions import rotate
 from afmbatch.sampling.noise import StepParameters
 from afmbatch.sampling.parameters import SampleParameters
-from afmbatch.spec import descriptors as asked
+from afmbatch.spec.descriptors import Descriptor
 from afmbatch.spec.job import JobSpec
 from afmbatch.structures.elements import elements
 from afmbatch.structures.structures import Structures
@@ -38,7 +38,7 @@ class Bound:
 
     atoms: kernels.Atoms
     images: kernels.Images
-    pairs: kernels.Pairs | None
+    per_image_atoms: kernels.PerImageAtoms | None
     rotation: Floats
     lattice: Floats
     window: Floats
@@ -104,7 +104,7 @@ def bind(
     return Bound(
         atoms=atoms,
         images=images,
-        pairs=_pairs(spec, draws, atoms, charge, of_atom),
+        per_image_atoms=_per_image_atoms(spec, draws, atoms, charge, of_atom),
         rotation=rotation,
         lattice=_turned(structures.lattice[draws.structure], rotation),
         window=window,
@@ -144,9 +144,9 @@ def _lennard_jones(draws: SampleParameters, number: Ints, sizes: Ints) -> tuple[
     ]
 
 
-def _pairs(
+def _per_image_atoms(
     spec: JobSpec, draws: SampleParameters, atoms: kernels.Atoms, charge: Floats, of_atom: Floats | None
-) -> kernels.Pairs | None:
+) -> kernels.PerImageAtoms | None:
     """Return the parameters of atoms per image; None unless they may differ between the images of a molecule."""
     drawn = spec.randomise.sample_charges
     if of_atom is None and (drawn is None or drawn.scope != "tip"):
@@ -157,7 +157,7 @@ def _pairs(
     ends = np.cumsum(sizes)
     atom = np.arange(ends[-1]) + np.repeat(np.repeat(atoms.offsets[:-1], tips) - (ends - sizes), sizes)
     tip = image % tips
-    return kernels.Pairs(
+    return kernels.PerImageAtoms(
         charge=charge[atom] * draws.sample_charges.reshape(-1)[image],
         lj_radius=atoms.lj_radius[atom] if of_atom is None else of_atom[atom, tip, 0],
         lj_epsilon=atoms.lj_epsilon[atom] if of_atom is None else of_atom[atom, tip, 1],
@@ -166,7 +166,7 @@ def _pairs(
 
 def _cropped(spec: JobSpec, window: Floats, crop: Ints) -> Floats:
     """Return the windows, f8 (B, T, 2, 3), of the part of the scan that begins at pixels crop, i8 (B, 2)."""
-    if spec.noise.crop is None:
+    if spec.scan.crop is None:
         return window
     low, high = window[:, :, 0, :2], window[:, :, 1, :2]
     step = (high - low) / (np.array(spec.scan.dim[:2]) - 1)
@@ -176,53 +176,27 @@ def _cropped(spec: JobSpec, window: Floats, crop: Ints) -> Floats:
     return out
 
 
-def bind_descriptor(descriptor: asked.Descriptor) -> kernels.Map:
-    """Return the kernel of a requested descriptor with its parameters, its window and its size."""
+def bind_force_field(spec: JobSpec) -> kernels.ForceField:
+    """Return the force field of a spec."""
+    return kernels.FORCE_FIELDS[spec.force_field.kind](**spec.force_field.kernel_parameters)
+
+
+def bind_descriptor(descriptor: Descriptor) -> kernels.Map:
+    """Return the map of a requested descriptor: its kernel with its parameters, its window and its size."""
+    parameters = descriptor.model_dump(exclude={"kind", "window", "dim"})
     window = None if descriptor.window is None else np.array(descriptor.window)
-    return kernels.Map(_kernel(descriptor), window, descriptor.dim)
+    return kernels.Map(kernels.DESCRIPTORS[descriptor.kind](**parameters), window, descriptor.dim)
 
 
-def _kernel(descriptor: asked.Descriptor) -> kernels.Descriptor:
-    parameters = descriptor.model_dump(exclude={"kind", "window", "dim", "function"})
-    match descriptor:
-        case asked.VdwSpheres():
-            return kernels.VdwSpheres(**parameters)
-        case asked.AtomicDisks():
-            return kernels.AtomicDisks(**parameters)
-        case asked.HeightMap():
-            return kernels.HeightMap(**parameters)
-        case asked.EsMap():
-            return kernels.EsMap(**parameters)
-        case asked.EsMapConstant():
-            return kernels.EsMapConstant(**parameters)
-        case asked.Bonds():
-            return kernels.Bonds(**parameters, radial=_radial(descriptor.function))
-        case asked.AtomRfunc():
-            return kernels.AtomRfunc(**parameters, radial=_radial(descriptor.function))
-        case asked.MultimapSpheres():
-            return kernels.MultimapSpheres(**parameters)
-        case asked.MultimapSpheresElements():
-            return kernels.MultimapSpheresElements(**parameters)
-        case _:
-            raise TypeError(f"there is no kernel for the descriptor {descriptor.kind!r}")
+def bind_noise(spec: JobSpec, sampled: Sequence[StepParameters]) -> list[kernels.NoiseStep]:
+    """Return the noise steps of a spec in order, with arrays of one row for each image.
 
-
-def _radial(function: asked.RadialFunction | None) -> kernels.RadialFunction | None:
-    return None if function is None else kernels.RadialFunction(function.samples, function.step)
-
-
-def bind_noise(spec: JobSpec, draws: NoiseParameters) -> kernels.Noise:
-    """Return the parameters of the noise steps, image by image."""
-    return kernels.Noise(
-        drift=_by_image(draws.drift),
-        normalise=spec.noise.normalise,
-        gradient=_by_image(draws.gradient),
-        amplitude=_by_image(draws.amplitude),
-        distribution="normal" if spec.noise.white is None else spec.noise.white.distribution,
-        cutouts=_by_image(draws.cutouts),
-        key=spec.seed,
-        counter=draws.counter.reshape(-1, 3),
-    )
+    sampled: the parameters of each step, arrays (samples, tips, …) and scalars.
+    """
+    return [
+        kernels.NOISE_STEPS[step.kind](**{name: _by_image(value) for name, value in parameters.items()})
+        for step, parameters in zip(spec.noise, sampled, strict=True)
+    ]
 
 
 def _by_image(value: Any) -> Any:

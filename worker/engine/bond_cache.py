@@ -37,7 +37,7 @@ class BondCache:
     def _find(self, new: NDArray[np.int64]) -> None:
         index, offsets = self._structures.gather(new)
         radius = elements().covalent_radius[self._structures.z[index]]
-        pairs = kernels.bonded(self._structures.xyz[index], radius, offsets)
+        pairs = kernels.find_bonds(self._structures.xyz[index], radius, offsets)
         of = np.searchsorted(offsets, pairs[:, 0], side="right") - 1
         end = self._end + len(pairs)
         if end > len(self._pairs):

@@ -25,14 +25,14 @@ SPEC = JobSpec.model_validate(
         "batch_size": 2,
     }
 )
-RECIPE = Recipe.of(SPEC, STRUCTURES)
+RECIPE = Recipe.of(SPEC, STRUCTURES, STRUCTURES * ATOMS)
 
 
-def shard(job_id="job-1", mean_atoms=1.0, **changes):
+def shard(job_id="job-1", **changes):
     plan = Plan(RECIPE)
     batches = set(range(plan.batches))
     arguments = {"one_by_one": False, "batches_left": batches} | changes
-    return Shard(job_id, 0, plan, RECIPE.model_dump_json(), mean_atoms, lambda: True, **arguments)
+    return Shard(job_id, 0, plan, RECIPE.model_dump_json(), lambda: True, **arguments)
 
 
 def groups(queue, samples):
@@ -93,7 +93,7 @@ def test_a_group_of_many_atoms_is_not_refused(tmp_path):
     ObjectStore(settings.store_url).put(dataset_key("ds-1"), structures.to_bytes())
     maker = open_batch_maker(settings)
     queue = BatchQueue(settings.group_bytes)
-    queue.append(shard(mean_atoms=ATOMS), range(10))
+    queue.append(shard(), range(10))
     found = groups(queue, 480)
     assert found == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
     for group in found:

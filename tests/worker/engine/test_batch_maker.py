@@ -102,10 +102,16 @@ def test_a_batch_beyond_the_memory_of_the_host_is_an_error(store):
         make(small, "job-j", spec(batch_size=6), 0)
 
 
-def test_a_scan_beyond_the_memory_of_the_device_is_an_error(store):
+def test_a_batch_beyond_the_memory_of_the_device_is_an_error(maker, store):
+    plain = spec(force_field=UNCHARGED)
     small = open_batch_maker(Settings(store_url=store, device_memory_bytes=2**9))
-    with pytest.raises(AfmbatchError, match=r"scan.dim: .* on the device, 256 are allowed"):
-        make(small, "job-k", spec(force_field=UNCHARGED), 0)
+    with pytest.raises(AfmbatchError, match=r"batch_size: the input arrays .* 256 are allowed"):
+        make(small, "job-k", plain, 0)
+    first = MakeBatches("job-k", Recipe.of(plain, 2, 9).model_dump_json(), (0,))
+    uploads = maker.prepare(first).prepared.upload_bytes
+    small = open_batch_maker(Settings(store_url=store, device_memory_bytes=2 * (uploads + 256)))
+    with pytest.raises(AfmbatchError, match=r"scan.dim: .* of device memory, 256 are left"):
+        make(small, "job-k", plain, 0)
 
 
 def test_charges_of_none_image_as_zero_charges(maker, store):
@@ -135,7 +141,7 @@ def test_tips_are_imaged_in_their_order(maker, store):
 
 
 def test_a_dataset_that_is_gone_is_an_error(maker):
-    with pytest.raises(NotFound, match="dataset 'ds-2' does not exist"):
+    with pytest.raises(NotFound, match="Dataset ds-2 does not exist"):
         make(maker, "job-g", spec(dataset="ds-2"), 0)
 
 

@@ -1,11 +1,12 @@
 """Compares a bound batch with the same samples and images bound one at a time."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import kernels
 from afmbatch.sampling.plan import Plan
 from afmbatch.sampling.recipe import Recipe
 from afmbatch.spec.job import JobSpec
@@ -113,7 +114,7 @@ def test_binds_as_one_at_a_time(spec, batch):
     rotations = Orientations(spec, STRUCTURES).of(draws)
     assert (images.dim, images.n_out) == (spec.scan.crop or (21, 13), 10)
     assert len(images) == len(draws.sample) * tips
-    pairs = iter(range(0 if bound.pairs is None else len(bound.pairs.charge)))
+    pairs = iter(range(0 if bound.per_image_atoms is None else len(bound.per_image_atoms.charge)))
     for b, structure in enumerate(draws.structure):
         mine, posted = slice(*atoms.offsets[b : b + 2]), STRUCTURES.atoms(structure)
         z = STRUCTURES.z[posted]
@@ -137,11 +138,11 @@ def test_binds_as_one_at_a_time(spec, batch):
                 radius, depth = (factor[b, t, z] for factor in draws.lj_factors)
                 own = [value * factor[b, t, element] for value, factor in zip(own, draws.lj_factors, strict=True)]
             radius, depth = radius * table.lj_radius[z], depth * table.lj_epsilon[z]
-            if bound.pairs is not None:
+            if bound.per_image_atoms is not None:
                 at = [next(pairs) for _ in z]
-                assert np.allclose(bound.pairs.charge[at], charge * draws.sample_charges[b, t])
-                assert np.allclose(bound.pairs.lj_radius[at], radius)
-                assert np.allclose(bound.pairs.lj_epsilon[at], depth)
+                assert np.allclose(bound.per_image_atoms.charge[at], charge * draws.sample_charges[b, t])
+                assert np.allclose(bound.per_image_atoms.lj_radius[at], radius)
+                assert np.allclose(bound.per_image_atoms.lj_epsilon[at], depth)
             else:
                 assert np.array_equal(radius, table.lj_radius[z])
                 assert (draws.sample_charges[b] == draws.sample_charges[b, 0]).all()
@@ -232,13 +233,13 @@ DESCRIPTORS = [
 ]
 
 
-def test_every_descriptor_of_the_spec_has_a_kernel_of_the_same_defaults():
+def test_every_descriptor_of_the_spec_has_a_kernel_with_its_parameters():
     spec = JobSpec.model_validate({"dataset": "ds-1", "descriptors": DESCRIPTORS})
     for asked in spec.descriptors:
         bound = bind_descriptor(asked)
         assert (bound.window, bound.dim) == (None, None)
-        assert bound.descriptor == type(bound.descriptor)()
-        assert asked.kind == bound.descriptor.NAME
+        assert asked.kind == bound.descriptor.KIND
+        assert dataclasses.asdict(bound.descriptor) == asked.model_dump(exclude={"kind", "window", "dim"})
         assert len(asked.channels) == bound.descriptor.channels
 
 
@@ -250,11 +251,11 @@ def test_descriptors_are_bound_with_what_was_asked():
     ]
     spec = JobSpec.model_validate({"dataset": "ds-1", "descriptors": asked})
     elements_, bonds, spheres = map(bind_descriptor, spec.descriptors)
-    assert isinstance(elements_.descriptor, kernels.MultimapSpheresElements)
+    assert elements_.descriptor.KIND == "multimap_spheres_elements"
     assert (elements_.dim, elements_.descriptor.channels, elements_.descriptor.occlusion) == ((9, 8), 2, True)
     assert np.array_equal(bonds.window, [[0, 1], [2, 4]])
-    assert np.array_equal(bonds.descriptor.radial.samples, [1, 0.25, 0])
-    assert bonds.descriptor.radial.step == 0.5
+    assert np.array_equal(bonds.descriptor.function.samples, [1, 0.25, 0])
+    assert bonds.descriptor.function.step == 0.5
     assert spheres.descriptor.channels == len(spec.descriptors[2].channels) == 5
 
 
@@ -281,11 +282,10 @@ def test_noise_is_bound_image_by_image():
         }
     )
     steps = plan_of(spec).sample_noise(np.array([5, 2]))
-    noise = bind_noise(spec, steps)
-    assert (noise.key, noise.distribution, noise.normalise) == (7, "uniform", False)
-    assert noise.gradient is None
-    assert noise.cutouts is None
-    assert noise.drift.shape == (4, 10, 2)
+    drift, noise = bind_noise(spec, steps)
+    assert (drift.KIND, noise.KIND) == ("drift", "white")
+    assert (noise.key, noise.distribution) == (7, "uniform")
+    assert drift.shift.shape == (4, 10, 2)
     assert noise.amplitude.tolist() == steps[1]["amplitude"].reshape(4).tolist()
     assert noise.counter[:, 0].tolist() == [5, 5, 2, 2]
     assert noise.counter[:, 2].tolist() == [0, 1, 0, 1]

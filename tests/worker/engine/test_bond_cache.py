@@ -26,7 +26,7 @@ def test_bonds_are_those_of_the_molecules_in_a_row(sizes: list[int], asked: list
     for numbers in asked:
         structure = np.array(numbers) % len(sizes)
         index, offsets = data.gather(structure)
-        want = kernels.bonded(data.xyz[index], elements().covalent_radius[data.z[index]], offsets)
+        want = kernels.find_bonds(data.xyz[index], elements().covalent_radius[data.z[index]], offsets)
         assert bonds.of(structure, offsets).tolist() == want.tolist()
 
 
@@ -35,7 +35,7 @@ def test_there_is_room_for_many_pairs() -> None:
     bonds = BondCache(crowd)
     for structure in ([0], [1], [1, 0, 1]):
         index, offsets = crowd.gather(np.array(structure))
-        want = kernels.bonded(crowd.xyz[index], elements().covalent_radius[crowd.z[index]], offsets)
+        want = kernels.find_bonds(crowd.xyz[index], elements().covalent_radius[crowd.z[index]], offsets)
         assert len(want) > 1024 / 3
         assert bonds.of(np.array(structure), offsets).tolist() == want.tolist()
 

@@ -1,0 +1,55 @@
+"""es_map_constant (physics.md §7): the vertical electric field of the atoms' charges on a plane above them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from kernels.atoms import Atoms, Floats
+from kernels.constants import COULOMB
+from kernels.descriptors.base import DESCRIPTORS, AtomMap, Records, pack, require_below_zero
+from kernels.descriptors.vdw_spheres import spheres
+from kernels.device.device import Define
+from kernels.errors import InvalidInput
+
+NEAREST = 1e-4  # Å: a plane nearer to an atom counts as this far above it, so that 1/r is finite everywhere
+
+
+@DESCRIPTORS.register
+@dataclass(frozen=True)
+class EsMapConstant(AtomMap):
+    """The field, V/Å, on a plane."""
+
+    KIND: ClassVar[str] = "es_map_constant"
+    file: ClassVar[Path] = Path(__file__).with_suffix(".cl")
+    #: The height of the plane above the highest atom's centre, Å.
+    height: float
+    #: The field is 0 where no van der Waals sphere reaches this height, Å, relative to the highest sphere's top. It is
+    #: below 0; None: the field is shown everywhere.
+    vdw_cutoff: float | None
+    #: A length added to every van der Waals radius, Å.
+    r_pp: float
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.height):
+            raise InvalidInput(f"height: must be finite (Å), got {self.height}")
+        if self.vdw_cutoff is not None:
+            require_below_zero("vdw_cutoff", self.vdw_cutoff)
+
+    def records(self, atoms: Atoms, xy: Floats) -> Records:
+        """Return x, y, squared height h² of the plane above the atom and C·q·h; with a cutoff the spheres as well."""
+        z = atoms.xyz[:, 2]
+        above = atoms.top(z)[atoms.molecule] + self.height - z
+        columns = [xy[:, 0], xy[:, 1], np.maximum(above**2, NEAREST**2), COULOMB * atoms.charge * above]
+        if self.vdw_cutoff is not None:
+            columns += [*spheres(atoms, self.r_pp), np.zeros_like(z), np.zeros_like(z)]
+        return pack(columns, atoms.molecule, atoms.molecules)
+
+    def defines(self) -> dict[str, Define]:
+        """Set CUTOFF."""
+        return {"CUTOFF": int(self.vdw_cutoff is not None)}
+
+    def parameters(self) -> tuple[np.float32, ...]:
+        """Return the cutoff if there is one."""
+        return () if self.vdw_cutoff is None else (np.float32(self.vdw_cutoff),)

@@ -1,0 +1,1 @@
+"""OpenCL devices: finding and opening them, building programs for them, and their memory."""

@@ -1,0 +1,1 @@
+"""Frequency-shift images: the probe particle is relaxed under the tip, and its forces are integrated."""

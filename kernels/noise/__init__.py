@@ -1,0 +1,8 @@
+"""Changes of simulated images, such as noise: each step is a module with its kernel, registered in NOISE_STEPS."""
+
+from kernels.noise.base import NOISE_STEPS
+from kernels.registry import import_modules
+
+import_modules(__name__, __path__)
+
+__all__ = ["NOISE_STEPS"]

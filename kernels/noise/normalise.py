@@ -1,0 +1,28 @@
+"""normalise: each slice less its mean, over its standard deviation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from kernels.force_fields.base import Arrays
+from kernels.imaging.images import Images
+from kernels.noise.base import NOISE_STEPS, Buffers, PointStep, Statistics
+
+
+@NOISE_STEPS.register
+@dataclass(frozen=True, eq=False)
+class Normalise(PointStep):
+    """Each slice becomes (v − mean)/std, where std is that of all its pixels; a constant slice becomes 0."""
+
+    KIND: ClassVar[str] = "normalise"
+    file: ClassVar[Path] = Path(__file__).with_suffix(".cl")
+    STATISTICS: ClassVar[Statistics] = Statistics.DEVIATION
+    CHANGES_SLICES: ClassVar[bool] = True
+
+    def arrays(self, images: Images) -> Arrays:
+        """Return no arrays."""
+        return {}
+
+    def arguments(self, buffers: Buffers) -> list[Any]:
+        """Return no arguments."""
+        return []
