@@ -9,7 +9,7 @@ from tests.redis_server import until
 from worker.control.engine_process import EngineLostError, EngineNotStartedError, EngineProcess, EngineState
 from worker.messages import BatchMade, MakeBatches
 
-RECIPE = Recipe.of(JobSpec(dataset="ds", rotations={"kind": "none"}, batch_size=10), 100).model_dump_json()
+RECIPE = Recipe.of(JobSpec(dataset="ds", rotations={"kind": "none"}, batch_size=10), 100, 300).model_dump_json()
 
 
 @pytest.fixture
