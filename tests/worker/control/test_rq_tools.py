@@ -20,6 +20,7 @@ from tests.redis_server import until
 
 from ..rig import LEASE
 
+UNCHARGED = {"kind": "lj_pc", "charges": "none"}
 WORKER = re.compile(r"^worker (\S+) \(\S+ \S+ (\d+)\) (\S+) (\S+)\. jobs: (\d+) finished, (\d+) failed$", re.MULTILINE)
 
 
@@ -148,7 +149,7 @@ def test_tasks_name_a_function():
 
 @pytest.mark.parametrize("stored", [True, False])
 def test_a_stock_worker_makes_shards(rig, stored):
-    """Uses the real engine for two shards. A job whose dataset is gone ends with named errors."""
+    """Uses the real engine for two shards. A job whose dataset was deleted ends with errors that name the dataset."""
     n = 200
     if stored:
         structures = Structures(
@@ -160,12 +161,12 @@ def test_a_stock_worker_makes_shards(rig, stored):
         )
         rig.store.put(dataset_key("ds"), structures.to_bytes())
     scan = {"window": [[0, 0, 5], [2, 2, 6.9]], "dim": [4, 4, 19]}
-    job = rig.post(batches=2, batches_per_shard=1, scan=scan, force_field={"charges": "none"})
+    job = rig.post(batches=2, batches_per_shard=1, scan=scan, force_field=UNCHARGED)
     rig.rq("worker", "--burst", "--serializer", "json", "afmbatch")
     status = rig.ledger.jobs.status(job)
     if stored:
         assert status.state is State.DONE
     else:
-        assert {f.error for f in status.errors} == {"dataset 'ds' does not exist"}
+        assert {f.error for f in status.errors} == {"Dataset ds does not exist."}
         assert status.counts.batches_failed == 2
     assert rig.idle()
