@@ -11,7 +11,7 @@
     └── CannotStart     a setting is invalid or names something unreachable  (the program ends)
 
 Each class carries its HTTP status, the slug by which programs recognise it and the title that people read.
-`service.transport.problems` translates them to HTTP answers, `worker.control.shards` to failures of batches.
+`service.transport.problems` translates them to HTTP answers, `worker.engine.pipeline` to refusals of batches.
 """
 
 from collections.abc import Mapping
@@ -74,7 +74,7 @@ class TooLarge(_InvalidFields):
 
 
 class NotFound(AfmbatchError):
-    """A dataset, job, batch, sample or preset is not known, or not any more.
+    """A dataset, job, batch, sample or preset does not exist, or no longer does.
 
     kind: the kind of thing, such as "job"; name: its id; reason: why it does not exist, if that is known.
     """

@@ -7,11 +7,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from afmbatch.errors import CannotStart
 
-GROUPS = 4  # groups of batches that a worker has in memory at most: prepared, computed, copied or written
+#: Largest number of groups of batches in a worker's memory: in preparation, on the device, copied back or written.
+MAX_GROUPS = 4
 
 
 class Settings(BaseSettings):
-    """The settings of an operator. `main` reads them and hands them down."""
+    """The settings of all processes. Each program reads them once and passes them on."""
 
     model_config = SettingsConfigDict(env_prefix="AFMBATCH_", env_file=".env", extra="ignore", frozen=True)
 
@@ -50,12 +51,13 @@ class Settings(BaseSettings):
 
     device: str = Field(default="auto", description="OpenCL device of a worker: 'auto' or a part of the device's name.")
     device_memory_bytes: int = Field(
-        default=512 << 20, gt=0, description="Largest memory of images on a device, in bytes."
+        default=512 << 20, gt=0, description="Memory that images may occupy on the device, in bytes."
     )
     host_memory_bytes: int = Field(
         default=8 << 30,
         gt=0,
-        description="Largest memory of images in a worker, in bytes; a batch may take a quarter of it.",
+        description="Host memory that the batches in progress may occupy in a worker, in bytes; a single batch may "
+        "occupy a quarter of it.",
     )
     lease_seconds: float = Field(
         default=15.0, gt=0, description="Time after which a worker without a heartbeat loses its shard, in seconds."
@@ -66,12 +68,14 @@ class Settings(BaseSettings):
     batch_seconds: float = Field(
         default=300.0, gt=0, description="Longest time that a batch may take in the engine, in seconds."
     )
-    shard_tries: int = Field(default=3, gt=0, description="Number of tries after which a shard has failed.")
+    shard_tries: int = Field(
+        default=3, gt=0, description="Number of lost engines or workers after which a batch is recorded as failed."
+    )
 
     @property
     def group_bytes(self) -> int:
-        """The largest memory of the batches that are made in one group, and of a single batch, in bytes."""
-        return self.host_memory_bytes // GROUPS
+        """The memory that one group of batches, or a single batch, may occupy, in bytes."""
+        return self.host_memory_bytes // MAX_GROUPS
 
 
 def read_settings() -> Settings:

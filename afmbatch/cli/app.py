@@ -75,7 +75,7 @@ def demo(
     output: Annotated[Path, typer.Option(help="Directory for the batches and the picture.")] = Path("demo-output"),
     samples: Annotated[int, typer.Option(min=1, max=840, help="Number of samples.")] = 280,
 ) -> None:
-    """Run the common job on the molecules shipped with afmbatch and draw a contact sheet of its batches."""
+    """Run the common job on the molecules shipped with afmbatch and render a contact sheet of its batches."""
     if find_spec("afmbatch_client") is None:
         _exit("the demo needs the package afmbatch_client: pip install ./client, or add client/ to PYTHONPATH")
     from afmbatch.cli.demo import run

@@ -1,4 +1,4 @@
-"""Child processes that end with their parent, even if the parent is killed."""
+"""Starts child processes that end with their parent, even if the parent is killed."""
 
 import ctypes
 import os
@@ -46,7 +46,7 @@ def _set_parent_death_signal(parent: int) -> Callable[[], None]:
     libc = ctypes.CDLL(None, use_errno=True)  # loaded before the fork
 
     def in_child() -> None:
-        # The parent may have died before the call: then no signal would come.
+        # If the parent died before this call, no signal would ever be sent.
         if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM) != 0 or os.getppid() != parent:
             os._exit(1)
 

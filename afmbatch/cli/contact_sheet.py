@@ -1,4 +1,4 @@
-"""A picture of batches: it shows Δf slices beside the image descriptors of the same samples."""
+"""Renders a picture of batches, with the Δf slices of each sample beside its image descriptors."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +12,11 @@ _SLICES = 4
 _CELL, _LEFT, _TOP = 1.5, 1.1, 0.55  # inches
 
 
-def draw(batches: Sequence[Path], names: Sequence[str], target: Path) -> None:
-    """Write a PNG of up to eight samples, each of another structure, in the order of their numbers of atoms.
+def render(batches: Sequence[Path], names: Sequence[str], target: Path) -> None:
+    """Write a PNG file of up to eight samples, each of a different structure, ordered by their numbers of atoms.
 
-    batches: npz files of one job; names: the names of the dataset's structures, in the dataset's order.
+    batches: npz files of one job; names: the names of the dataset's structures, in the dataset's order; target: the
+    PNG file.
     """
     rows = _choose_samples(batches)
     with np.load(rows[0][0], allow_pickle=False) as first:
@@ -49,9 +50,9 @@ def draw(batches: Sequence[Path], names: Sequence[str], target: Path) -> None:
 
 
 def _choose_samples(batches: Sequence[Path]) -> list[tuple[Path, int]]:
-    """Choose up to eight structures from the smallest to the largest, and the sample of each that shows most detail.
+    """Choose up to eight structures from the smallest to the largest, and the most detailed sample of each.
 
-    Returns the batch file of each sample and its index in it.
+    Returns the batch file of each sample and the sample's index in that file.
     """
     best: dict[int, tuple[float, int, Path, int]] = {}  # by structure: detail, atoms, file, index
     for path in batches:

@@ -1,4 +1,4 @@
-"""The command `afmbatch demo`: it runs the common job from molecules to batches and a picture."""
+"""Runs the command `afmbatch demo`: the common job, from molecules to batches and a picture of them."""
 
 import tempfile
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from rich.console import Console
 
-from afmbatch.cli.contact_sheet import draw
+from afmbatch.cli.contact_sheet import render
 from afmbatch.cli.molecules import shipped_molecules
 from afmbatch.cli.stack import Stack, free_port
 from afmbatch.errors import AfmbatchError
@@ -59,5 +59,5 @@ def run(output: Path, samples: int) -> None:
         except ClientError as e:
             raise DemoFailed(str(e)) from e
     picture = output / "contact-sheet.png"
-    draw(batches, [path.stem for path in molecules], picture)
+    render(batches, [path.stem for path in molecules], picture)
     console.print(f"{len(batches)} batches are in {output}, a picture of them is {picture}; all processes are stopped")

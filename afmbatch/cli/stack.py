@@ -1,4 +1,4 @@
-"""An embedded Redis, the HTTP service and workers on one machine, started and stopped together."""
+"""Starts and stops an embedded Redis, the HTTP service and workers on one machine."""
 
 import queue
 import socket
@@ -25,14 +25,17 @@ _RESTART_SECONDS = 1.0
 
 
 class StackError(AfmbatchError):
-    """A process of the stack did not start, or ended by itself."""
+    """A process of the stack did not start, or ended unexpectedly."""
 
 
 class Stack:
-    """Redis, the service and workers, reachable on loopback only, with their data under one directory.
+    """Runs Redis, the service and workers while the context is open; the service listens on loopback only.
 
-    A context manager: entering starts the processes and waits until they are ready, and raises StackError or
-    EmbeddedServerError; leaving stops them. log: the file for their output, None: the output of this process.
+    Entering the context starts the processes and waits until they are ready; leaving it stops them. Entering raises
+    StackError or EmbeddedServerError.
+
+    data: the directory for the data of Redis and of the store; port: the port of the service; log: the file for the
+    output of the processes, None: the output of this process.
     """
 
     def __init__(self, data: Path, port: int, workers: int, log: IO[bytes] | None = None) -> None:
@@ -66,12 +69,12 @@ class Stack:
         self._stopping.close()
 
     def supervise(self) -> None:
-        """Restart workers that end, for ever. Raises StackError when the service or Redis ends."""
+        """Restart every worker that ends. Never returns; raises StackError when the service or Redis ends."""
         while True:
             role, status = self._ended.get()
             if role != "worker":
                 redis_log = self._data / "redis" / "redis.log"
-                raise StackError(f"{role} ended by itself with exit status {status}; see its output, or {redis_log}")
+                raise StackError(f"{role} ended unexpectedly with status {status}; see its output, or {redis_log}")
             typer.echo(f"a worker ended with exit status {status}; a new one is started", err=True)
             time.sleep(_RESTART_SECONDS)  # a worker that ends at once must not be restarted in a busy loop
             self._start("worker")
@@ -114,6 +117,6 @@ class Stack:
 
 
 def free_port() -> int:
-    """Return a port of loopback on which nobody listens at the moment."""
+    """Return a port of the loopback interface on which no process listens at the moment."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])

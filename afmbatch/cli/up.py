@@ -1,4 +1,4 @@
-"""The command `afmbatch up`."""
+"""Runs the command `afmbatch up`: a stack until the user or the system stops it."""
 
 import signal
 import sys

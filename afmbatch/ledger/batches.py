@@ -1,4 +1,4 @@
-"""Records in Redis of the batches that were made, and of those that could not be made.
+"""Keeps records in Redis of the batches that were made and of those that could not be made.
 
 A batch is recorded once its file is in the store; recording it again is harmless.
 """
@@ -22,7 +22,7 @@ _RECORDS = TypeAdapter(list[BatchRecord])
 
 
 def decode_records(texts: Sequence[bytes]) -> list[BatchRecord]:
-    """Return the batch records in the answer of a script."""
+    """Return the batch records in the answer of a script, each given as JSON."""
     return _RECORDS.validate_json(b"[" + b",".join(texts) + b"]")
 
 
@@ -35,9 +35,10 @@ class BatchRepository:
         self._record_failure = redis.register_script(script("record_failure"))
 
     def record(self, job_id: str, records: Sequence[BatchRecord]) -> list[bool]:
-        """Record batches that are in the store and return, for each, whether its file is the one on record.
+        """Record batches that are in the store and return, for each, whether its record refers to this file.
 
-        False leaves the file without an owner: the job was deleted, or another file was recorded for the batch before.
+        False means that no record refers to the file, so that the caller has to delete it: the job was deleted, a
+        stream has no use for the batch, or another file was recorded for the batch earlier.
         """
         words = [word for r in records for word in (r.batch, r.model_dump_json(), r.samples, r.sha256, r.flagged)]
         answer = self._record(
@@ -65,7 +66,7 @@ class BatchRepository:
         return BatchFailure.model_validate_json(texts[0]) if texts else None
 
     def get(self, job_id: str, batch: int) -> BatchRecord:
-        """Return the record of a batch. Raises NotFound, which names the job if that does not exist."""
+        """Return the record of a batch. Raises NotFound, which names the job if the job does not exist."""
         text = self._redis.hget(keys.batches(job_id), str(batch))
         if text is None:
             if not self._redis.exists(keys.job(job_id)):
@@ -74,7 +75,7 @@ class BatchRepository:
         return BatchRecord.model_validate_json(text)
 
     def page(self, job_id: str, numbers: range) -> tuple[int, list[BatchRecord]]:
-        """Return the number of recorded batches of a job, and the records of those with these numbers, in order."""
+        """Return the number of recorded batches of a job, and the records among these batch numbers, in order."""
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.hlen(keys.batches(job_id))
             if numbers:
@@ -83,9 +84,9 @@ class BatchRepository:
         return recorded, _RECORDS.validate_json(f"[{','.join(text for page in pages for text in page if text)}]")
 
     def recorded_after(self, job_id: str, position: int, limit: int) -> list[tuple[int, BatchRecord]]:
-        """Return at most `limit` batches that were recorded after a position, each with its own position.
+        """Return at most `limit` batch records from behind a position, each with its own position.
 
-        Positions count recorded batches in the order of recording, from 1. Acknowledged batches are left out.
+        Positions number the recorded batches from 1, in the order of recording. Acknowledged batches are left out.
         """
         found = self._redis.zrangebyscore(
             keys.order(job_id), f"({position}", "+inf", start=0, num=limit, withscores=True
@@ -98,7 +99,10 @@ class BatchRepository:
         ]
 
     def missing(self, job_id: str, batches: range) -> list[int]:
-        """Return those of these successive batches that are neither recorded, nor failed, nor acknowledged."""
+        """Return the batches of a range that are neither recorded nor failed nor acknowledged.
+
+        Batches outside a stream's buffer are not missing.
+        """
         if self._redis.hexists(keys.issued(job_id), "floor"):
             return self._missing_of_stream(job_id, batches)
         first, last = batches.start // 8, (batches.stop - 1) // 8

@@ -1,4 +1,4 @@
-"""Records of datasets in Redis."""
+"""Keeps records of datasets in Redis."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ class DatasetRepository:
         self._redis: Any = redis  # redis-py types its answers as sync-or-async unions; each method states its own
 
     def add(self, record: DatasetRecord) -> DatasetRecord:
-        """Add a dataset and return its record; a known dataset stays as it is."""
+        """Add a dataset and return its record; the record of a known dataset is not changed."""
         with self._redis.pipeline() as pipe:
             pipe.set(keys.dataset(record.id), record.model_dump_json(), nx=True)
             pipe.zadd(keys.DATASETS, {record.id: record.created_at}, nx=True)

@@ -1,4 +1,4 @@
-"""Idempotency keys in Redis: a request that is sent again under its key creates no second job."""
+"""Keeps idempotency keys in Redis: a request that is repeated under its key creates no second job."""
 
 from typing import Any
 
@@ -14,7 +14,10 @@ class IdempotencyKeys:
         self._redis: Any = redis  # redis-py types its answers as sync-or-async unions; each method states its own
 
     def claim(self, key: str, digest: str, job_id: str, seconds: int) -> tuple[str, str]:
-        """Claim a key and return the (request digest, job id) it stands for: the given ones, unless it was taken."""
+        """Claim a key for `seconds` and return the request digest and the job id that it stands for.
+
+        They are the given ones, unless the key was claimed before.
+        """
         taken = self._redis.set(keys.idempotency(key), f"{digest} {job_id}", nx=True, get=True, ex=seconds)
         first, _, second = (taken or f"{digest} {job_id}").partition(" ")
         return first, second

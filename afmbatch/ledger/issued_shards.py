@@ -1,4 +1,4 @@
-"""Records in Redis which shards of a job have been put into the queue."""
+"""Keeps a record in Redis of the shards of each job that have been put into the queue."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _NUMBERS = ("shards", "end", "rewinds", "floor", "buffer_batches", "highest_end"
 
 @dataclass(frozen=True, slots=True)
 class IssuedShards:
-    """The shards of a job that have been put into the queue: those below `shards`, with the batches below `end`."""
+    """The shards of a job that were put into the queue: shards 0 to `shards` − 1, with batches 0 to `end` − 1."""
 
     #: Number of shards issued so far.
     shards: int = 0
@@ -43,7 +43,7 @@ class IssuedShards:
 
     @property
     def mapping(self) -> dict[Any, Any]:
-        """Return the fields that a transaction that issues a shard writes."""
+        """The fields of the Redis hash that are written whenever a shard is issued."""
         issued: dict[Any, Any] = {"shards": self.shards, "end": self.end, "queued_task": self.queued_task}
         if self.floor is not None:
             highest_end = max(self.highest_end, self.end)

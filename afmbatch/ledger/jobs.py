@@ -1,4 +1,4 @@
-"""Records of jobs in Redis. The state of a job is derived from its records and never stored.
+"""Keeps records of jobs in Redis. The state of a job is derived from its records and never stored.
 
 Each job has its own keys, so that a deleted job leaves nothing behind and a late worker cannot bring it back.
 """
@@ -29,7 +29,7 @@ class JobRepository:
         self._remove = redis.register_script(script("remove_job"))
 
     def find_by_recipe(self, recipe_id: str, parent: str | None, pipe: Pipeline | None = None) -> str | None:
-        """Return the id of the last job that was posted for a recipe; None if there is none.
+        """Return the id of the last job that was posted for a recipe; None if no job was.
 
         The transaction `pipe` fails if another job is posted for the recipe meanwhile.
         """
@@ -111,7 +111,7 @@ class JobRepository:
         return [derive_status(state, now) for state in states if state.job]
 
     def mark_started(self, job_id: str) -> None:
-        """Record that a worker has begun with a job. Calls count once after the job was posted or extended."""
+        """Record that a worker has begun with a job. Only the first call after a post or an extension counts."""
         self._mark_started(keys=[keys.job(job_id)], args=[time.time()])
 
     def cancel(self, job_id: str) -> None:

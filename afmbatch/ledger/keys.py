@@ -13,15 +13,22 @@ def dataset(dataset_id: str) -> str:
 
 
 def job(job_id: str) -> str:
-    """hash: record (JobRecord), recipe_keys (oldest first), siblings (the children set that the job is in), started,
-    resumed (when a worker began after the job was posted or extended), samples_before (samples recorded before it was
-    extended), changed (when a batch was last recorded), cancelled, samples, flagged, flag:<name>, recorded; Unix times.
+    """hash with these fields; times are Unix times in seconds:
+    record: JobRecord.
+    recipe_keys: the keys that `recipe` returned for the job's recipes, oldest first, separated by spaces.
+    siblings: the key of the set of children that the job belongs to; only in jobs that have a parent.
+    started, cancelled: the times at which a worker began with the job and at which the job was cancelled.
+    resumed: the time at which a worker began after the job was posted or extended.
+    changed: the time at which a batch was last recorded, as made or as failed.
+    samples, samples_before: numbers of samples recorded so far, and before the last extension.
+    recorded: number of batches recorded so far, made again or not.
+    flagged, flag:<name>: numbers of images that have any quality flag, and this one.
     """
     return f"afmbatch:job:{job_id}"
 
 
 def done(job_id: str) -> str:
-    """bitmap: one bit per recorded batch; not of streams."""
+    """bitmap: one bit per recorded batch; streams have none."""
     return f"{job(job_id)}:done"
 
 
@@ -56,7 +63,10 @@ def children(job_id: str) -> str:
 
 
 def recipe(recipe_id: str, parent: str | None) -> str:
-    """string: id of the job that makes a recipe. A single sample's belongs to its parent and is removed with it."""
+    """string: id of the job that makes a recipe.
+
+    The key of a recipe that makes single samples contains the parent job's id.
+    """
     return f"afmbatch:recipe:{recipe_id}" if parent is None else f"{job(parent)}:sample:{recipe_id}"
 
 

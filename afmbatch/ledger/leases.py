@@ -1,8 +1,9 @@
-"""Leases on tasks in progress: RQ's executions, renewed by heartbeats.
+"""Keeps leases on tasks in progress. A lease is an execution of RQ, renewed by heartbeats.
 
-A lease is a member of RQ's registry of started tasks, whose score is the time after which RQ may drop it. That time is
-LEAD_SECONDS after the end of the lease: workers sweep expired leases by the retry policy, while RQ's tools (`rq info`,
-rq-dashboard, a stock worker) drop them without it whenever they read the registry, and must come too late for that.
+Each lease is a member of RQ's registry of started tasks. Its score is the time after which RQ may drop it, which is
+LEAD_SECONDS after the end of the lease. Within these seconds a worker sweeps the expired lease and applies the retry
+policy. RQ's own tools (`rq info`, rq-dashboard, a stock worker) know no retry policy: they drop every lease whose score
+has passed, whenever they read the registry. The lead lets a worker come first.
 """
 
 from collections.abc import Callable
@@ -16,15 +17,15 @@ from rq.utils import now, utcformat
 
 from afmbatch.ledger.scripts import script
 
-#: Seconds between the end of a lease and the time after which RQ may drop it. Less than the 60 s that a stock RQ worker
-#: leaves between its last renewal of an execution and the end of it: its tasks must not be swept.
+#: Seconds between the end of a lease and the time after which RQ may drop it. It must be less than 60 s: a stock RQ
+#: worker keeps the scores of its tasks at least that far ahead, and they must not be swept while it lives.
 LEAD_SECONDS = 30
 
 
 class Leases:
     """Creates, renews and sweeps leases on tasks of one queue.
 
-    seconds: time that a lease lasts without renewal; RQ counts in whole seconds.
+    seconds: duration of a lease without renewal; an integer, because RQ counts in whole seconds.
     """
 
     def __init__(self, queue: Queue, seconds: int) -> None:
@@ -62,9 +63,9 @@ class Leases:
         return self._redis.zscore(self._registry.key, lease.composite_key) is not None
 
     def sweep(self, on_loss: Callable[..., None]) -> None:
-        """Enqueue the tasks whose leases have expired again. Raises redis.RedisError.
+        """Put the tasks of expired leases back into the queue. Raises redis.RedisError.
 
-        on_loss: RQ's exception handler, called for each such task before it is enqueued.
+        on_loss: an exception handler as RQ defines it, called for each such task before it is enqueued.
         """
         seconds, _ = self._redis.time()
         self._registry.cleanup(seconds + LEAD_SECONDS, exception_handlers=[on_loss])

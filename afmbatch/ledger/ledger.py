@@ -42,5 +42,5 @@ class Ledger:
         )
 
     def ping(self) -> None:
-        """Ask the server for an answer. Raises redis.RedisError if there is none."""
+        """Check that the server answers. Raises redis.RedisError if it does not."""
         self.redis.ping()

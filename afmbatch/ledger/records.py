@@ -82,7 +82,7 @@ class JobRecord(Recipe):
     created_at: float = Field(description="Time at which the job was posted, Unix time in seconds.")
     parent: str | None = Field(
         default=None,
-        description="Id of the job of which this job makes single samples; null for a job that was posted.",
+        description="Id of the job whose single samples this job makes; null for a job that was posted.",
     )
 
 
@@ -173,5 +173,5 @@ class DatasetRecord(DatasetSummary):
 
     @property
     def summary(self) -> DatasetSummary:
-        """Return the dataset without its kinds, of which there may be thousands."""
+        """The dataset without its kinds, which may be thousands."""
         return DatasetSummary(**{name: getattr(self, name) for name in DatasetSummary.model_fields})

@@ -29,14 +29,20 @@ class ShardScheduler:
         self._ledger = ledger
 
     def begin(self, job: JobRecord, pipe: Pipeline, *, at_front: bool = False) -> None:
-        """Issue the first shard of a new job within the transaction `pipe`; at_front: before all other tasks."""
+        """Issue the first shard of a new job within the transaction `pipe`.
+
+        at_front: put its task before all other tasks, whatever the job's priority.
+        """
         issued = IssuedShards()
         if job.stream is not None:
             issued = replace(issued, floor=0, buffer_batches=job.stream.buffer_batches)
         self._issue(job, issued, pipe, FRONT_PRIORITY if at_front else job.spec.priority)
 
     def extend(self, job: JobRecord, before: Plan, pipe: Pipeline) -> None:
-        """Issue the first additional shard of an extended job; before: the plan that was done."""
+        """Issue the first additional shard of an extended job within the transaction `pipe`.
+
+        before: the job's plan before it was extended, all batches of which are accounted for.
+        """
         self._issue(job, IssuedShards(before.shards, before.batches), pipe, job.spec.priority)
 
     def take(self, job_id: str, task: str, pipe: Pipeline) -> None:
@@ -49,7 +55,7 @@ class ShardScheduler:
             pipe.multi()
             return
         if issued.queued_task != task:
-            pipe.multi()  # the task was handed back or is tried again: its successor was issued before
+            pipe.multi()  # the task was handed back or is tried again: the next shard has been issued already
             return
         self._issue_next(job_id, replace(issued, queued_task=""), pipe)
 
@@ -84,7 +90,7 @@ class ShardScheduler:
                 return decode_records(pipe.execute()[0])
 
     def _issue_next(self, job_id: str, issued: IssuedShards, pipe: Pipeline) -> bool:
-        """Begin a transaction that issues the next shard of a job, if there is one; return whether there is."""
+        """Begin a transaction that issues the next shard of a job, if it may be issued; return whether it does."""
         try:
             job = self._ledger.jobs.get(job_id)
         except NotFound:

@@ -1,4 +1,4 @@
-"""The buffers of streams in Redis: their readers acknowledge batches, and may rewind to have them again.
+"""Keeps the buffers of streams in Redis. Readers acknowledge batches, and may rewind to receive them again.
 
 Batches below a stream's floor are acknowledged or could not be made; acknowledged batches above it are in a sorted set.
 A stream has no bitmap of recorded batches: it may have no end, and only the batches in its buffer are kept.
@@ -25,7 +25,7 @@ class StreamBuffer:
         self._raise_floor = redis.register_script(script("raise_floor"))
 
     def raise_floor(self, job_id: str) -> None:
-        """Raise a stream's floor past batches that could not be made. Jobs that are no streams are not changed."""
+        """Raise a stream's floor past batches that could not be made. Other jobs are not changed."""
         self._raise_floor(keys=_keys(job_id))
 
     def acknowledge(self, job_id: str, batches: Sequence[int]) -> list[BatchRecord]:

@@ -1,4 +1,4 @@
-"""The RQ queue between service and workers: its name, its tasks and their options.
+"""Defines the RQ queue between service and workers: its name, its tasks and their options.
 
 A task is a shard: its arguments are (job id, shard number) and nothing else. It is enqueued by name, so that the
 service needs no worker to be installed. `afmbatch.ledger.shard_scheduler` decides when a shard is enqueued,
@@ -19,14 +19,15 @@ from afmbatch.settings import Settings
 QUEUE = "afmbatch"
 RUN_SHARD = "worker.control.tasks.run_shard"
 FRONT_PRIORITY = 11  # above every priority a job may have
-#: RQ must never give a task up: the retry policy does, and resets the count at each loss.
+#: Number of retries left to each task. RQ must never give up a task, because the retry policy decides that; it sets the
+#: number back to this value after each loss.
 RETRIES = 1_000_000
 _NO_TIMEOUT = -1  # RQ's alarm cannot interrupt a kernel; the worker watches every batch instead
 _TASK_PREFIX = Job.key_for("")
 
 
 def open_queue(settings: Settings, **connection: Any) -> Queue:
-    """Open the queue on a Redis connection of its own: RQ's must not decode responses.
+    """Open the queue on a Redis connection of its own, because RQ needs one that does not decode responses.
 
     connection: further options of redis.Redis.
     """
@@ -35,13 +36,19 @@ def open_queue(settings: Settings, **connection: Any) -> Queue:
     return Queue(QUEUE, connection=redis, serializer="json", default_timeout=_NO_TIMEOUT)
 
 
-def task_id(job_id: str, shard: int, rewound: int = 0) -> str:
-    """Return RQ's id of a task: letters, digits, dashes and underscores. `rewound` counts a stream's rewinds."""
-    return f"{job_id}-{shard}" if rewound == 0 else f"{job_id}-{shard}-{rewound}"
+def task_id(job_id: str, shard: int, rewinds: int = 0) -> str:
+    """Return RQ's id of a task, which consists of letters, digits, dashes and underscores.
+
+    rewinds: the number of times that the stream was rewound.
+    """
+    return f"{job_id}-{shard}" if rewinds == 0 else f"{job_id}-{shard}-{rewinds}"
 
 
 def enqueue_shard(queue: Queue, job_id: str, shard: int, task: str, priority: int, pipe: Pipeline) -> None:
-    """Enqueue a shard under this task id, within the transaction `pipe`, behind all tasks of at least its priority."""
+    """Enqueue a shard within the transaction `pipe`, behind all tasks of the same or a higher priority.
+
+    task: the id of the new task, as `task_id` returns it.
+    """
     data = Queue.prepare_data(
         RUN_SHARD,
         args=(job_id, shard),
@@ -67,6 +74,6 @@ def remove_task(queue: Queue, task: str, pipe: Pipeline) -> None:
 
 
 def requeue_popped_task(queue: Queue, task: str) -> None:
-    """Put a task back whose worker died between popping it and holding a lease on it. Raises redis.RedisError."""
+    """Put back a task whose worker died between popping it and holding a lease on it. Raises redis.RedisError."""
     keys = queue.intermediate_queue_key, queue.key, Job.key_for(task)
     queue.connection.eval(script("requeue_popped_task"), len(keys), *keys, task)

@@ -1,4 +1,4 @@
-"""Records of live workers in Redis."""
+"""Keeps records of live workers in Redis."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ class WorkerRepository:
         self._redis.srem(keys.WORKERS, name)
 
     def live(self) -> list[WorkerRecord]:
-        """Return the records of the live workers by name."""
+        """Return the records of the live workers, sorted by name."""
         names = sorted(self._redis.smembers(keys.WORKERS))
         texts = self._redis.mget([keys.worker(name) for name in names]) if names else []
         expired = [name for name, text in zip(names, texts, strict=True) if text is None]

@@ -1,1 +1,1 @@
-"""From a spec to its samples: which samples a job has, and the parameters of each."""
+"""Derives the samples of a job and the parameters of each sample from the job's spec."""

@@ -1,7 +1,7 @@
-"""Directions on the sphere and the choice of the best ones for a structure (physics.md §6), in float64.
+"""Generates directions on the sphere and chooses the best ones for a structure (physics.md §6), in float64.
 
-There are no matrix products, only elementwise arithmetic: the order of summation, and with it every bit of a score,
-must not depend on the linear-algebra library of the machine, nor on the structures that are scored in the same call.
+The arithmetic is elementwise, without matrix products: the order of summation, and with it every bit of a score, must
+not depend on the linear-algebra library of the machine, nor on the structures that are scored in the same call.
 """
 
 import numpy as np
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from afmbatch.structures.structures import Structures
 
 BETA_PER_ANGSTROM = 1.0
-_WORK = 1 << 16  # numbers in each of two work arrays, which are reused and should stay in a core's cache
+_WORK_SIZE = 1 << 16  # length of each of two work arrays, which are reused and should stay in a core's cache
 
 
 def directions(n: int) -> NDArray[np.float64]:
-    """Return n rotations R whose third rows are spread evenly over the sphere by the golden angle: (n, 3, 3) float64.
+    """Return n rotation matrices R, (n, 3, 3) float64, whose third rows are spread evenly over the sphere.
 
-    Positions become x' = R x.
+    The third rows follow each other by the golden angle (physics.md §6). Positions become x' = R x.
     """
     i = np.arange(n)
     phi = i * (np.pi * (3.0 - np.sqrt(5.0)))
@@ -29,7 +29,10 @@ def directions(n: int) -> NDArray[np.float64]:
 
 
 def rotate(xyz: NDArray[np.float64], rotation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return rotated positions, (N, 3). xyz: (N, 3); rotation: (3, 3) for all, or (N, 3, 3), one for each position."""
+    """Return rotated positions: (N, 3) float64, in the unit of xyz.
+
+    xyz: (N, 3) float64; rotation: (3, 3) float64 for all positions, or (N, 3, 3) float64, one for each position.
+    """
     x, y, z = xyz[:, :1], xyz[:, 1:2], xyz[:, 2:]
     return rotation[..., 0] * x + rotation[..., 1] * y + rotation[..., 2] * z
 
@@ -47,13 +50,13 @@ def best_directions(
     """
     row = BETA_PER_ANGSTROM * rotations[:, 2]
     first, sizes = structures.offsets[chosen], np.diff(structures.offsets)[chosen]
-    work = np.empty((2, max(_WORK, sizes.max())))
+    work = np.empty((2, max(_WORK_SIZE, sizes.max())))
     out = np.empty((len(chosen), n), dtype=np.int64)
     remaining = np.argsort(-sizes, kind="stable")
     while len(remaining):
         # Structures of nearly equal size are scored in one call; the smaller ones repeat their last atom.
         largest = sizes[remaining[0]]
-        group, remaining = np.split(remaining, [max(1, _WORK // (largest * len(row)))])
+        group, remaining = np.split(remaining, [max(1, _WORK_SIZE // (largest * len(row)))])
         number = np.arange(largest)[:, None]
         xyz = structures.xyz[first[group] + np.minimum(number, sizes[group] - 1)]
         score = scores(xyz, number >= sizes[group], row, work)

@@ -1,6 +1,7 @@
-"""Values of the distributions in `afmbatch.spec.distributions`, from pairs of uniform numbers.
+"""Samples the distributions of `afmbatch.spec.distributions`, from pairs of uniform numbers on [0, 1).
 
-Logarithms, sines and cosines are rounded to nine digits: their last bit differs from machine to machine.
+Values that depend on logarithms, sines or cosines are rounded to nine decimals, because the last bit of these functions
+differs from machine to machine.
 """
 
 from collections.abc import Sequence
@@ -23,9 +24,9 @@ from afmbatch.spec.distributions import (
 _DIGITS = 9
 
 
-def sample_number(distribution: Uniform | Normal | Choice, units: Floats) -> Floats:
+def sample_number(distribution: Uniform | Normal | Choice, uniforms: Floats) -> Floats:
     """Return numbers of a distribution, (…) float64, from uniform numbers (2, …)."""
-    u, v = units
+    u, v = uniforms
     match distribution:
         case Uniform():
             return np.asarray(distribution.low + (distribution.high - distribution.low) * u)
@@ -35,13 +36,13 @@ def sample_number(distribution: Uniform | Normal | Choice, units: Floats) -> Flo
             return np.array(distribution.values)[choose_index(len(distribution.values), distribution.weights, u)]
 
 
-def sample_pair(distribution: Disk | Uniform | Normal | PairChoice, units: Floats) -> Floats:
+def sample_pair(distribution: Disk | Uniform | Normal | PairChoice, uniforms: Floats) -> Floats:
     """Return pairs of a distribution, (…, 2) float64, from uniform numbers (2, …)."""
-    u, v = units
+    u, v = uniforms
     angle = 2.0 * np.pi * v
     match distribution:
         case Disk():
-            return sample_disk(distribution.radius, units)
+            return sample_disk(distribution.radius, uniforms)
         case Uniform():
             return np.asarray(distribution.low + (distribution.high - distribution.low) * np.stack([u, v], axis=-1))
         case Normal():
@@ -51,26 +52,28 @@ def sample_pair(distribution: Disk | Uniform | Normal | PairChoice, units: Float
             return np.array(distribution.values)[choose_index(len(distribution.values), distribution.weights, u)]
 
 
-def sample_disk(radius: float, units: Floats) -> Floats:
+def sample_disk(radius: float, uniforms: Floats) -> Floats:
     """Return pairs that are uniform on a disk around 0, (…, 2) float64, from uniform numbers (2, …)."""
-    u, v = units
+    u, v = uniforms
     angle = 2.0 * np.pi * v
     out = radius * np.sqrt(u)[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
     return np.asarray(np.round(out, _DIGITS))
 
 
-def sample_integer(distribution: Integers | IntegerChoice, units: Floats) -> Ints:
+def sample_integer(distribution: Integers | IntegerChoice, uniforms: Floats) -> Ints:
     """Return integers of a distribution, (…) int64, from uniform numbers (2, …)."""
     match distribution:
         case Integers():
-            return uniform_integer(distribution.low, distribution.high, units[0])
+            return uniform_integer(distribution.low, distribution.high, uniforms[0])
         case IntegerChoice():
-            return np.array(distribution.values)[choose_index(len(distribution.values), distribution.weights, units[0])]
+            return np.array(distribution.values)[
+                choose_index(len(distribution.values), distribution.weights, uniforms[0])
+            ]
 
 
-def sample_chance(distribution: Chance, units: Floats) -> NDArray[np.bool_]:
+def sample_chance(distribution: Chance, uniforms: Floats) -> NDArray[np.bool_]:
     """Return true with the probability of the distribution, (…) bool, from uniform numbers (2, …)."""
-    return np.asarray(units[0] < distribution.probability)
+    return np.asarray(uniforms[0] < distribution.probability)
 
 
 def uniform_integer(low: int, high: int, u: Floats) -> Ints:
@@ -87,12 +90,12 @@ def choose_index(n: int, weights: Sequence[float] | None, u: Floats) -> Ints:
     return np.asarray(np.minimum(np.searchsorted(ends, u, side="right"), last))
 
 
-def sample_rotation(units: Floats) -> Floats:
+def sample_rotation(uniforms: Floats) -> Floats:
     """Return rotations that are uniform on SO(3), (n, 3, 3) float64, from uniform numbers (2, n, 2).
 
     The algorithm is Shoemake's (Graphics Gems III, 1992).
     """
-    u, a, b = units[0, :, 0], 2.0 * np.pi * units[1, :, 0], 2.0 * np.pi * units[0, :, 1]
+    u, a, b = uniforms[0, :, 0], 2.0 * np.pi * uniforms[1, :, 0], 2.0 * np.pi * uniforms[0, :, 1]
     low, high = np.sqrt(1.0 - u), np.sqrt(u)
     x, y, z, w = np.round([low * np.sin(a), low * np.cos(a), high * np.sin(b), high * np.cos(b)], _DIGITS)
     norm = x * x + y * y + z * z + w * w
@@ -105,13 +108,13 @@ def sample_rotation(units: Floats) -> Floats:
 
 
 def cosine_and_sine(degrees: Floats) -> tuple[Floats, Floats]:
-    """Return the cosines and the sines of angles in degrees."""
+    """Return the cosines and the sines, float64 like the angles. degrees: (…) float64, angles in degrees."""
     angle = np.radians(degrees)
     return np.asarray(np.cos(angle).round(_DIGITS)), np.asarray(np.sin(angle).round(_DIGITS))
 
 
 def _normal_radius(u: Floats) -> Floats:
-    """Return the radius of pairs of independent normal numbers (Box and Muller), from uniform numbers."""
+    """Return the lengths of pairs of independent normal numbers (Box and Muller), from uniform numbers; all (…)."""
     return np.sqrt(-2.0 * np.log1p(-u))
 
 

@@ -1,6 +1,6 @@
-"""Parameters of the noise steps: one sampler for each model of `afmbatch.spec.noise`.
+"""Samples the parameters of noise steps, with one sampler for each model of `afmbatch.spec.noise`.
 
-Each image gets noise of its own: other than its geometry, it is not shared by the combinations of a sweep.
+Each image has its own noise. Unlike the geometry of a sample, noise is not shared by the combinations of a sweep.
 """
 
 from collections.abc import Mapping
@@ -20,13 +20,14 @@ from afmbatch.spec.noise import Cutouts, Drift, Gradient, NoiseStep, Normalise, 
 #: Parameters of a step's kernel by name: arrays whose first axes are n samples and T tips, or scalars.
 StepParameters: TypeAlias = Mapping[str, NDArray[Any] | int | str]
 
-_PER_VALUE = 1 << 31  # set in the second counter word of numbers generated in the kernel, which keeps them apart
+# Set in the second counter word of numbers that the kernel generates: no number generated on the host has this bit.
+_IN_KERNEL = 1 << 31
 
 
 class NoiseStream(IntEnum):
     """The uses of random numbers in noise steps, numbered after those of RandomStream.
 
-    A number once given is never used for anything else.
+    The number of a use must never be given to another use.
     """
 
     DRIFT = 17
@@ -35,7 +36,7 @@ class NoiseStream(IntEnum):
     WHITE_AMPLITUDE = 20
     CUTOUT_SIZE = 21
     CUTOUT_PLACE = 22
-    WHITE = 23  # in the kernel, for each value
+    WHITE = 23  # generated in the kernel, one for each value of an image
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,14 +64,14 @@ def _(step: Drift, images: NoisyImages) -> StepParameters:
     """Return shift: (n, T, n_out, 2) float64, displacement of each slice against the first, Å."""
     shift = np.zeros((*images.shape, images.n_out, 2))
     if images.n_out > 1:
-        [units] = images.keys.uniform([UniformRequest(NoiseStream.DRIFT, "tip", images.n_out - 1)])
-        shift[:, :, 1:] = np.cumsum(sample_disk(step.radius, units), axis=2)
+        [uniforms] = images.keys.uniform([UniformRequest(NoiseStream.DRIFT, "tip", images.n_out - 1)])
+        shift[:, :, 1:] = np.cumsum(sample_disk(step.radius, uniforms), axis=2)
     return {"shift": shift}
 
 
 @sample_step.register
 def _(step: Normalise, images: NoisyImages) -> StepParameters:
-    """Return nothing: normalising has no parameters."""
+    """Return an empty mapping, because normalising has no parameters."""
     return {}
 
 
@@ -91,17 +92,19 @@ def _(step: Gradient, images: NoisyImages) -> StepParameters:
 def _(step: WhiteNoise, images: NoisyImages) -> StepParameters:
     """Return the parameters of white noise.
 
-    amplitude: (n, T) float64, as a share of a slice's range; distribution: that of the model; key: the seed;
+    amplitude: (n, T) float64, as a share of a slice's range.
+    distribution: "uniform" or "normal".
+    key: the seed of the job, which is the key of the random numbers.
     counter: (n, T, 3) uint32, the first three counter words of each image.
     """
     keys = images.keys
-    [units] = keys.uniform([UniformRequest(NoiseStream.WHITE_AMPLITUDE, step.amplitude.scope)])
+    [uniforms] = keys.uniform([UniformRequest(NoiseStream.WHITE_AMPLITUDE, step.amplitude.scope)])
     counter = np.empty((*images.shape, 3), dtype=np.uint32)
     counter[..., 0] = (keys.sample & 0xFFFFFFFF)[:, None]
-    counter[..., 1] = (keys.sample >> 32)[:, None] | _PER_VALUE
+    counter[..., 1] = (keys.sample >> 32)[:, None] | _IN_KERNEL
     counter[..., 2] = np.arange(keys.tips)
     return {
-        "amplitude": np.broadcast_to(sample_number(step.amplitude, units[..., 0]), images.shape),
+        "amplitude": np.broadcast_to(sample_number(step.amplitude, uniforms[..., 0]), images.shape),
         "distribution": step.distribution,
         "key": keys.seed,
         "counter": counter,
@@ -110,7 +113,7 @@ def _(step: WhiteNoise, images: NoisyImages) -> StepParameters:
 
 @sample_step.register
 def _(step: Cutouts, images: NoisyImages) -> StepParameters:
-    """Return rectangles: (n, T, step.n, 4) int64, pixels x0, y0, x1, y1, of which x1 and y1 are outside."""
+    """Return rectangles: (n, T, step.n, 4) int64, pixels x0, y0, x1, y1; x1 and y1 are the first outside."""
     requests = [UniformRequest(stream, "tip", step.n) for stream in (NoiseStream.CUTOUT_SIZE, NoiseStream.CUTOUT_PLACE)]
     sizes, places = images.keys.uniform(requests)
     low, high = [], []
@@ -123,9 +126,9 @@ def _(step: Cutouts, images: NoisyImages) -> StepParameters:
 
 
 def sample_noise(spec: JobSpec, keys: SampleKeys) -> list[StepParameters]:
-    """Return the parameters of each noise step of a spec, in order.
+    """Return the parameters of each noise step of a spec, in the order of the steps.
 
-    keys.sample: sample numbers with their place in the sweep, since each combination has noise of its own.
+    keys: their `sample` must be the full sample numbers, which differ between the combinations of a sweep.
     """
     images = NoisyImages(keys, spec.image_dim, spec.scan.n_out)
     return [sample_step(step, images) for step in spec.noise]

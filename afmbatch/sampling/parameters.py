@@ -1,4 +1,4 @@
-"""Parameters of samples without their noise: given, swept or randomised, as they are used."""
+"""Samples the parameters of samples, except those of noise. Each parameter is given, swept or randomised."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ from afmbatch.spec.rotations import RandomRotations
 from afmbatch.spec.tips import CHARGES
 from afmbatch.structures.elements import elements
 
-_STREAMS = {  # by the name of the field in Randomise
+_STREAMS = {  # by the name of the field of Randomise
     "distance": RandomStream.DISTANCE,
     "df_steps": RandomStream.DF_STEPS,
     "r0": RandomStream.R0,
@@ -40,27 +40,28 @@ _STREAMS = {  # by the name of the field in Randomise
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SampleParameters:
-    """The parameters of n samples under T tips."""
+    """The parameters of n samples under T tips, as they are used in the simulation."""
 
     sample: Ints  #: (n,) int64, number of the sample in its job
     structure: Ints  #: (n,) int64, number of the structure
-    epoch: Ints  #: (n,) int64
-    rank: Ints  #: (n,) int64, which of the structure's rotations
-    sweep: Ints  #: (n,) int64, which combination of the sweep
+    epoch: Ints  #: (n,) int64, number of the epoch
+    rank: Ints  #: (n,) int64, number of the rotation among those of the structure
+    sweep: Ints  #: (n,) int64, number of the combination of the sweep
     tip: Ints  #: (n, T) int64, index in spec.tip_pool
     element: Ints  #: (n, T) int64, atomic number of the probe particle
-    charges: Floats  #: (n, T, 4) float64, e
-    charge_z: Floats  #: (n, T, 4) float64, Å
+    charges: Floats  #: (n, T, 4) float64, charges of the probe particle, e
+    charge_z: Floats  #: (n, T, 4) float64, heights of these charges above the probe particle's centre, Å
     tilt: Floats  #: (n, T, 2) float64, Å
-    r0: Floats  #: (n, T) float64, Å
-    stiffness: Floats  #: (n, T, 4) float64, N/m
-    distance: Floats  #: (n, T) float64, Å
-    df_steps: Ints  #: (n, T) int64
-    sample_charges: Floats  #: (n, T) float64, a factor
-    lj_factors: tuple[Floats, Floats] | None  #: (n, T, elements) float64, of radius and depth; None: not randomised
-    offset: Floats  #: (n, 2) float64, Å
-    rotation: Floats | None  #: (n, 3, 3) float64, sampled rotation; None: the spec says it
-    turn: Floats | None  #: (n, 3, 3) float64, in-plane rotation and mirror, after the rotation; None: neither
+    r0: Floats  #: (n, T) float64, bond length, Å
+    stiffness: Floats  #: (n, T, 4) float64, k_x, k_y, k_z, k_r, N/m
+    distance: Floats  #: (n, T) float64, tip-sample distance, Å
+    df_steps: Ints  #: (n, T) int64, oscillation amplitude in vertical steps
+    sample_charges: Floats  #: (n, T) float64, factor of the sample's charges
+    #: (n, T, last element + 1) float64 each, factors of Lennard-Jones radius and depth; None: not randomised
+    lj_factors: tuple[Floats, Floats] | None
+    offset: Floats  #: (n, 2) float64, lateral displacement of the molecule, Å
+    rotation: Floats | None  #: (n, 3, 3) float64, sampled rotation; None: it follows from the spec and the rank
+    turn: Floats | None  #: (n, 3, 3) float64, in-plane rotation and mirror, applied after the rotation; None: neither
     crop: Ints  #: (n, 2) int64, first pixel of the image in the scan
 
 
@@ -79,15 +80,15 @@ class ParameterSampler:
     """Samples the parameters of some samples of a job."""
 
     def __init__(self, spec: JobSpec, places: SamplePlaces, batch: Ints) -> None:
-        """Sample for these places. batch: (n,) int64, the batches they are in, for quantities of scope 'batch'."""
+        """Sample for these places. batch: (n,) int64, batch of each sample, for quantities of scope 'batch'."""
         self._spec, self._places = spec, places
         self._shape = (len(places.sample), len(spec.tips))
         self._keys = SampleKeys(spec.seed, places.sample // spec.sweep.n, batch, self._shape[1])
         self._randomised = {name: d for name in _STREAMS if (d := getattr(spec.randomise, name)) is not None}
-        self._units = self._uniform()
+        self._uniforms = self._uniform()
 
     def _uniform(self) -> dict[str, Floats]:
-        """Return the uniform numbers of each randomised quantity."""
+        """Return the uniform numbers for each randomised quantity, (2, n, 1 or T, indexes) float64, by its name."""
         spec = self._spec
         requests = {name: UniformRequest(_STREAMS[name], d.scope) for name, d in self._randomised.items()}
         if isinstance(spec.rotations, RandomRotations):
@@ -97,7 +98,7 @@ class ParameterSampler:
         return dict(zip(requests, self._keys.uniform(list(requests.values())), strict=True))
 
     def result(self) -> SampleParameters:
-        """Return all parameters."""
+        """Return the parameters of all samples."""
         swept = self._swept()
         return SampleParameters(
             sample=self._places.sample,
@@ -111,7 +112,7 @@ class ParameterSampler:
             sample_charges=self._broadcast(swept.get("sample_charges", 1.0)) * self._number("sample_charges", 1.0),
             lj_factors=self._lj_factors(),
             offset=self._offset(),
-            rotation=sample_rotation(self._units["rotation"][:, :, 0]) if "rotation" in self._units else None,
+            rotation=sample_rotation(self._uniforms["rotation"][:, :, 0]) if "rotation" in self._uniforms else None,
             turn=self._turn(),
             crop=self._crop(),
         )
@@ -119,14 +120,14 @@ class ParameterSampler:
     def _offset(self) -> Floats:
         if (distribution := self._spec.randomise.offset) is None:
             return np.zeros((self._shape[0], 2))
-        return sample_pair(distribution, self._units["offset"][..., 0])[:, 0]
+        return sample_pair(distribution, self._uniforms["offset"][..., 0])[:, 0]
 
     def _crop(self) -> Ints:
         if (dim := self._spec.scan.crop) is None:
             return np.zeros((self._shape[0], 2), dtype=np.int64)
         last = [whole - part for whole, part in zip(self._spec.scan.dim, dim, strict=False)]
-        units = self._units["crop"][:, :, 0, 0]
-        return np.stack([uniform_integer(0, high, u) for high, u in zip(last, units, strict=True)], axis=-1)
+        uniforms = self._uniforms["crop"][:, :, 0, 0]
+        return np.stack([uniform_integer(0, high, u) for high, u in zip(last, uniforms, strict=True)], axis=-1)
 
     def _swept(self) -> dict[str, Any]:
         """Return the values of the sweep's axes for each sample, (n, …)."""
@@ -144,13 +145,13 @@ class ParameterSampler:
         if "tip" in swept:
             tip = np.broadcast_to(swept["tip"][:, None], self._shape)
         elif (choice := self._spec.randomise.tip) is not None:
-            index = choose_index(len(choice.values), choice.weights, self._units["tip"][0, ..., 0])
+            index = choose_index(len(choice.values), choice.weights, self._uniforms["tip"][0, ..., 0])
             tip = np.broadcast_to(index, self._shape)
         charges, charge_z = (_padded([getattr(t, name) for t in pool])[tip] for name in ("charges", "charge_z"))
         charges *= (self._broadcast(swept.get("tip_charges", 1.0)) * self._number("tip_charges", 1.0))[..., None]
         tilt = np.array([t.tilt for t in pool])[tip] if "tilt" not in swept else self._broadcast(swept["tilt"], 2)
         if (added := self._spec.randomise.tilt) is not None:
-            tilt = tilt + sample_pair(added, self._units["tilt"][..., 0])
+            tilt = tilt + sample_pair(added, self._uniforms["tilt"][..., 0])
         r0 = np.array([t.r0 for t in pool])[tip] if "r0" not in swept else self._broadcast(swept["r0"])
         stiffness = np.array([t.stiffness for t in pool])[tip]
         for name, columns in (("lateral_stiffness", [0, 1]), ("radial_stiffness", [3])):
@@ -170,11 +171,11 @@ class ParameterSampler:
 
     def _df_steps(self, swept: dict[str, Any]) -> Ints:
         if (distribution := self._spec.randomise.df_steps) is not None:
-            return np.broadcast_to(sample_integer(distribution, self._units["df_steps"][..., 0]), self._shape)
+            return np.broadcast_to(sample_integer(distribution, self._uniforms["df_steps"][..., 0]), self._shape)
         return self._broadcast(swept.get("df_steps", self._spec.scan.df_steps)).astype(np.int64)
 
     def _turn(self) -> Floats | None:
-        """Return the rotation about the vertical axis followed by the mirror, None if neither is randomised."""
+        """Return the rotation about the z axis followed by the mirror, (n, 3, 3); None if neither is randomised."""
         n = self._shape[0]
         if not {"in_plane_rotation", "mirror"} & self._randomised.keys():
             return None
@@ -183,7 +184,7 @@ class ParameterSampler:
             cosine, sine = cosine_and_sine(self._number("in_plane_rotation")[:, 0])
         side = np.ones(n)
         if (chance := self._spec.randomise.mirror) is not None:
-            side = np.where(sample_chance(chance, self._units["mirror"][..., 0])[:, 0], -1.0, 1.0)
+            side = np.where(sample_chance(chance, self._uniforms["mirror"][..., 0])[:, 0], -1.0, 1.0)
         turn = np.zeros((n, 3, 3))
         turn[:, 0, 0], turn[:, 0, 1], turn[:, 1, 0], turn[:, 1, 1] = side * cosine, -side * sine, sine, cosine
         turn[:, 2, 2] = 1.0
@@ -206,7 +207,7 @@ class ParameterSampler:
     def _number(self, name: str, default: float = 0.0) -> Any:
         """Return the numbers sampled for a quantity, (n, 1 or T), or the default if it is not randomised."""
         distribution = self._randomised.get(name)
-        return default if distribution is None else sample_number(distribution, self._units[name][..., 0])
+        return default if distribution is None else sample_number(distribution, self._uniforms[name][..., 0])
 
     def _broadcast(self, value: Any, components: int = 0) -> NDArray[Any]:
         """Return a value, or one value for each sample, for every sample and tip."""
@@ -216,7 +217,7 @@ class ParameterSampler:
 
 
 def _padded(rows: list[tuple[float, ...]]) -> Floats:
-    """Return rows of different lengths as an array, filled up with zeros: (rows, CHARGES)."""
+    """Return rows of different lengths as an array padded with zeros: (rows, CHARGES) float64."""
     out = np.zeros((len(rows), CHARGES))
     for row, values in zip(out, rows, strict=True):
         row[: len(values)] = values

@@ -1,8 +1,9 @@
-"""A random permutation of 0 … n−1. Any element can be computed alone, in both directions, in constant memory.
+"""Computes a random permutation of 0 … n−1, element by element, in both directions and in constant memory.
 
-It is a Feistel network over a rectangle just large enough for n, applied until the result is below n ("generalized
-Feistel" and cycle walking: Black and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002). A network over
-whole bits would cover up to four times n, and the slowest sample of a batch would take a dozen more steps.
+The permutation is a Feistel network over a rectangle just large enough for n, applied until the result is below n
+("generalized Feistel" and cycle walking: Black and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002).
+A network over whole bits would cover up to four times n, and the slowest sample of a batch would take a dozen more
+steps.
 """
 
 import math
@@ -19,7 +20,7 @@ _ROUNDS = 6  # an even number: after it both halves are back in their places
 
 @dataclass(frozen=True, slots=True)
 class Permutation:
-    """A permutation of n elements, which is a pure function of (n, key, stream, variant)."""
+    """A permutation of n elements. It is a pure function of (n, key, stream, variant)."""
 
     n: int
     key: int

@@ -23,7 +23,7 @@ def philox(key: int, counter: Words) -> Words:
     counter: (4, n) uint64, values below 2³².
     """
     keys = (np.array([[key & 0xFFFFFFFF], [key >> 32]], dtype=np.uint64) + _BUMPS) & _LOW
-    # Words 0 and 2, and 1 and 3, are treated alike: for few samples it is the number of numpy calls that costs.
+    # Words 0 and 2 are processed together, as are 1 and 3: for few samples the number of numpy calls sets the time.
     even, odd = counter[::2], counter[1::2]
     for bump in keys:
         product = (_MULTIPLIERS * even)[::-1]
@@ -33,6 +33,6 @@ def philox(key: int, counter: Words) -> Words:
     return words
 
 
-def unit(high: Words, low: Words) -> NDArray[np.float64]:
+def to_unit_interval(high: Words, low: Words) -> NDArray[np.float64]:
     """Return numbers that are uniform on [0, 1), (n,) float64 with 53 random bits, from two words each."""
     return ((high << np.uint64(21)) | (low >> np.uint64(11))).astype(np.float64) * 2.0**-53

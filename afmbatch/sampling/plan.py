@@ -1,7 +1,7 @@
-"""The plan of a job: its samples, batches and shards, and the parameters of each sample, from its recipe.
+"""Plans a job: derives its samples, batches and shards, and the parameters of each sample, from its recipe.
 
-Samples are numbered by, from the slowest to the fastest: extent, epoch, structure, rotation, combination of the sweep.
-Their numbers do not depend on the order in which they are made. Any sample can be made alone and is the same.
+Samples are numbered by extent, epoch, structure, rotation and combination of the sweep, from the slowest to the
+fastest. Their numbers do not depend on the order in which they are made. A sample that is made alone is the same.
 """
 
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ class _PlacedExtent:
 
     extent: Extent
     per_structure: int  #: samples of a structure in an epoch
-    samples: int  #: samples that are made, which a limit may make fewer than there are
+    samples: int  #: samples that are made: fewer than the extent has if spec.samples ends the job earlier
     first_number: int
     first_batch: int
     first_shard: int
-    first_pass: int  #: number of epochs of all extents before, which makes the order of each epoch another
+    first_pass: int  #: number of epochs in all earlier extents; it gives each epoch an order of its own
     batches: int
     batches_per_shard: int
 
@@ -72,20 +72,23 @@ class Plan:
         return placed
 
     def _batches_per_shard(self, samples: int) -> int:
-        """Return the size of a shard: jobs take turns by shards, so the largest take a worker on a CPU some seconds."""
+        """Return the number of batches in a shard.
+
+        Jobs take turns shard by shard, so even the largest shards should take a worker on a CPU only some seconds.
+        """
         if (stream := self.recipe.stream) is not None:
             return stream.shard_batches
         return -(-min(max(100, samples // 256), 500) // self.spec.batch_size)
 
     @property
     def mean_atoms(self) -> float:
-        """The mean number of atoms of a structure, at most, with its periodic images."""
+        """An upper bound of the mean number of atoms of a structure, its periodic images included."""
         copies = self.spec.periodic.copies if self.spec.periodic else 1
         return copies * self.recipe.atoms / self.recipe.structures
 
     @property
     def available(self) -> int:
-        """The number of different samples there are; all sample numbers are below it."""
+        """The number of samples that the recipe defines, made or not; all sample numbers are below it."""
         last = self._extents[-1]
         return last.first_number + last.per_epoch * last.extent.epochs
 
@@ -136,7 +139,7 @@ class Plan:
         return next(placed for placed in reversed(self._extents) if placed.first_batch <= batch)
 
     def numbers(self, *batches: int) -> Ints:
-        """Return the sample numbers of batches, one batch after the other, each in its order: (Σ size,) int64."""
+        """Return the sample numbers of batches, concatenated in the order of the samples: (Σ size,) int64."""
         size, only = self.spec.batch_size, self.recipe.only
         if only is not None:
             return np.array([number for b in batches for number in only[b * size : (b + 1) * size]], dtype=np.int64)
@@ -161,9 +164,10 @@ class Plan:
         return Permutation(placed.per_epoch, self.spec.seed, RandomStream.ORDER, placed.first_pass + epoch)
 
     def batch_of(self, sample: Ints) -> Ints:
-        """Return the batch of the whole job that each sample is in, or would be in if spec.samples did not end the job.
+        """Return the number of the batch that each sample belongs to in the whole job: (n,) int64.
 
-        sample, result: (n,) int64.
+        A sample beyond spec.samples has the batch that it would belong to without that limit.
+        sample: (n,) int64, sample numbers.
         """
         out = np.empty(len(sample), dtype=np.int64)
         for placed, selected, local in self._by_extent(sample):
@@ -175,7 +179,10 @@ class Plan:
         return out
 
     def _by_extent(self, sample: Ints) -> list[tuple[_PlacedExtent, NDArray[np.bool_] | slice, Ints]]:
-        """Return the extents that samples are in: which of the samples those are, and their numbers in the extent."""
+        """Return each extent that samples belong to, the selection of these samples, and their numbers in the extent.
+
+        sample: (n,) int64, sample numbers.
+        """
         if len(self._extents) == 1:
             return [(self._extents[0], slice(None), sample.copy())]
         starts = [placed.first_number for placed in self._extents]
@@ -187,7 +194,7 @@ class Plan:
         ]
 
     def sample_parameters(self, sample: Ints) -> SampleParameters:
-        """Return the parameters of the samples with these numbers, without their noise. sample: (n,) int64."""
+        """Return the parameters of samples, except those of noise. sample: (n,) int64, sample numbers."""
         batch = self.batch_of(sample) if self.spec.randomise.by_batch else sample
         return ParameterSampler(self.spec, self._places(sample), batch).result()
 
@@ -203,6 +210,6 @@ class Plan:
         return SamplePlaces(sample, *out)
 
     def sample_noise(self, sample: Ints) -> list[StepParameters]:
-        """Return the parameters of each noise step, in order, for samples with these numbers. sample: (n,) int64."""
+        """Return the parameters of each noise step in order, for n samples. sample: (n,) int64, sample numbers."""
         batch = self.batch_of(sample) if any(step.by_batch for step in self.spec.noise) else sample
         return sample_noise(self.spec, SampleKeys(self.spec.seed, sample, batch, len(self.spec.tips)))

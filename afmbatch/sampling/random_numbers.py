@@ -1,7 +1,7 @@
-"""Random numbers as a pure function of (seed, sample, tip, quantity), by the counter-based generator Philox4x32-10.
+"""Generates random numbers as a pure function of (seed, sample, tip, quantity), by the generator Philox4x32-10.
 
-All combinations of a sweep get the same numbers: they are keyed by the sample's number without its place in the sweep.
-Numbers of scope 'batch' are keyed by the number of the batch instead.
+All combinations of a sweep get the same numbers, because these are keyed by the sample's number without its place in
+the sweep. Numbers of scope 'batch' are keyed by the number of the batch instead.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from afmbatch.sampling.philox import philox, unit
+from afmbatch.sampling.philox import philox, to_unit_interval
 from afmbatch.spec.distributions import Scope
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -24,7 +24,7 @@ WHOLE_BATCH = 0xFFFFFFFE  # the tip word of numbers that all samples of a batch 
 class RandomStream(IntEnum):
     """The uses of random numbers: the low byte of the last counter word.
 
-    A number once given is never used for anything else. 17 to 127 are those of `afmbatch.sampling.noise.NoiseStream`,
+    The number of a use must never be given to another use. 17 to 127 belong to `afmbatch.sampling.noise.NoiseStream`;
     128 to 255 are free for noise steps from outside this package.
     """
 
@@ -69,7 +69,7 @@ class SampleKeys:
         """Return uniform numbers on [0, 1) for each request, (2, n, tips, indexes) float64.
 
         The third axis has length 1 unless the scope is 'tip'. All requests share one call of the generator: for few
-        samples it is the number of calls that costs.
+        samples the number of calls sets the time.
         """
         if not requests:
             return []
@@ -79,7 +79,7 @@ class SampleKeys:
         out = []
         for part, block in zip(np.split(words, ends[:-1], axis=1), blocks, strict=True):
             a, b, c, d = part.reshape(block.shape)
-            out.append(np.stack([unit(a, b), unit(c, d)]))
+            out.append(np.stack([to_unit_interval(a, b), to_unit_interval(c, d)]))
         return out
 
     def _counters(self, request: UniformRequest) -> NDArray[np.uint64]:

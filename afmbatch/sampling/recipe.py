@@ -1,4 +1,4 @@
-"""The recipe of a job: its spec, its datasets, and the passes through their structures. All samples follow from it.
+"""Defines the recipe of a job, from which all its samples follow: its spec, datasets, and passes through structures.
 
 A job begins with one extent: its dataset, passed through spec.epochs times. Extending the job appends extents; existing
 samples keep their numbers and their batches.
@@ -59,7 +59,7 @@ class Recipe(Model):
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """The ids of the datasets, each once."""
+        """The ids of the datasets in the order of the sources, without repetitions."""
         return tuple(dict.fromkeys(source.dataset for source in self.sources))
 
     @property
@@ -99,7 +99,7 @@ class Recipe(Model):
         return self.model_copy(update={"extents": (*self.extents, extent)})
 
     def of_samples(self, *numbers: int) -> "Recipe":
-        """Return the recipe that makes these samples alone."""
+        """Return the recipe that makes only the samples with these numbers."""
         return self.model_copy(update={"only": numbers})
 
     @property

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from afmbatch.sampling.plan import Plan
 from afmbatch.sampling.recipe import Recipe
-from afmbatch.settings import GROUPS, Settings
+from afmbatch.settings import MAX_GROUPS, Settings
 from afmbatch.spec.job import JobSpec
 from afmbatch.storage.batch_file import file_bytes, planned_memory_bytes
 from service.admission.limits import exceeded_limits
@@ -14,7 +14,7 @@ from service.admission.limits import exceeded_limits
 
 @given(
     limit=st.integers(1, 10**9),
-    host=st.integers(GROUPS, 10**9),
+    host=st.integers(MAX_GROUPS, 10**9),
     side=st.integers(2, 300),
     batch_size=st.integers(1, 2000),
     atoms=st.integers(1, 1000),
@@ -26,7 +26,7 @@ def test_a_batch_fits_its_file_limit_and_the_memory_of_a_worker(limit, host, sid
     def errors(size):
         spec = {"dataset": "ds-0", "batch_size": size, "scan": {"dim": (side, side, 19)}}
         plan = Plan(Recipe.of(JobSpec.model_validate(spec), 10**5, 10**5 * atoms))  # each in 30 rotations
-        fits = file_bytes(plan.spec, size) <= limit and planned_memory_bytes(plan, size) <= host // GROUPS
+        fits = file_bytes(plan.spec, size) <= limit and planned_memory_bytes(plan, size) <= host // MAX_GROUPS
         return exceeded_limits(plan, settings), fits
 
     found, fits = errors(batch_size)

@@ -1,7 +1,7 @@
 import matplotlib.image
 import numpy as np
 
-from afmbatch.cli.contact_sheet import draw
+from afmbatch.cli.contact_sheet import render
 from afmbatch.storage.batch_file import npz_chunks
 
 
@@ -17,7 +17,7 @@ def test_shows_a_row_a_structure_and_a_column_an_image(tmp_path):
         "distance": np.full((3, 1), 4.5),
     }
     (tmp_path / "b.npz").write_bytes(b"".join(npz_chunks(arrays)))
-    draw([tmp_path / "b.npz"], ["benzene", "furan"], tmp_path / "sheet.png")
+    render([tmp_path / "b.npz"], ["benzene", "furan"], tmp_path / "sheet.png")
     image = matplotlib.image.imread(tmp_path / "sheet.png")
     assert image.shape[1] > 600
     assert image[..., :3].std() > 0.1

@@ -18,7 +18,7 @@ from afmbatch.sampling.noise import StepParameters
 from afmbatch.sampling.parameters import SampleParameters
 from afmbatch.sampling.plan import Plan
 from afmbatch.sampling.recipe import ENGINE, Recipe, Source
-from afmbatch.settings import GROUPS, Settings
+from afmbatch.settings import MAX_GROUPS, Settings
 from afmbatch.spec.descriptors import channel_names, own_arrays
 from afmbatch.spec.job import JobSpec
 from afmbatch.storage.batch_file import FORMAT, Batch, memory_bytes, npz_chunks
@@ -33,7 +33,7 @@ from worker.messages import BatchMade, EngineReady, MakeBatches
 _JOBS_KEPT = 4  # jobs whose structures and rotations stay in memory
 # EngineReady.prefetch and EngineReady.group_samples. 120 samples fill a GPU; preparing 480 at once costs half as much a
 # sample, and while they are hashed, each file by one core, sixteen cores are busy.
-_PREFETCH_AND_GROUP_SAMPLES = {"gpu": (GROUPS, 480), "cpu": (GROUPS - 1, 16), "other": (2, 1)}
+_PREFETCH_AND_GROUP_SAMPLES = {"gpu": (MAX_GROUPS, 480), "cpu": (MAX_GROUPS - 1, 16), "other": (2, 1)}
 _FLAGS = {  # by the names in afmbatch.ledger.records.Flags
     "not_converged": kernels.Quality.NOT_CONVERGED,
     "left": kernels.Quality.LEFT,

@@ -1,6 +1,6 @@
--- Renew a lease, if it is still held, together with everything that RQ keeps of it. The server's clock counts, since
--- the clocks of hosts may differ. ARGV: the lease, its id, the seconds until RQ may drop it, the time of the heartbeat
--- as RQ writes it into a task, and the fields and values of the lease's hash.
+-- Renew a lease, if it is still held, together with everything that RQ keeps about it. The deadline is set by the
+-- server's clock, since the clocks of hosts may differ. ARGV: the lease, its id, the seconds until RQ may drop it, the
+-- time of the heartbeat as RQ writes it into a task, and the fields and values of the lease's hash.
 local started, execution, executions, task, of_worker = unpack(KEYS)
 local lease, id, seconds, heartbeat = unpack(ARGV)
 if not redis.call('ZSCORE', started, lease) then return end

@@ -1,5 +1,5 @@
--- Make all batches of a stream from a given one on available again. Recorded batches stay as far as the buffer has room
--- for them, since they would be made again with the same content. ARGV: the batch, its shard, that shard's first batch.
+-- Make all batches of a stream from a given one on available again. Recorded batches for which the buffer has room are
+-- kept, since they would be made again with the same content. ARGV: the batch, its shard, that shard's first batch.
 -- Returns the records whose files are to be deleted.
 local issued, acknowledged, batches, failed, order = unpack(KEYS)
 local batch, dropped = tonumber(ARGV[1]), {}

@@ -1,6 +1,6 @@
 import numpy as np
 
-from afmbatch.sampling.philox import philox, unit
+from afmbatch.sampling.philox import philox, to_unit_interval
 
 
 def words(*values):
@@ -26,7 +26,7 @@ def test_a_block_is_the_same_alone_and_among_others():
     assert np.array_equal(philox(7, counter)[:, 42], philox(7, words(42, 0, 0, 0))[:, 0])
 
 
-def test_unit_covers_the_interval_without_its_end():
+def test_unit_interval_covers_the_interval_without_its_end():
     low, high = words(0, 0xFFFFFFFF)
-    assert unit(low, low)[0] == 0.0
-    assert unit(high, high)[0] == 1.0 - 2.0**-53
+    assert to_unit_interval(low, low)[0] == 0.0
+    assert to_unit_interval(high, high)[0] == 1.0 - 2.0**-53
