@@ -1,4 +1,4 @@
-"""The delivery of batches: kept until the job is deleted, or streamed through a bounded buffer."""
+"""Describes the delivery of batches: they are kept until the job is deleted, or streamed through a bounded buffer."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -23,13 +23,13 @@ class StreamDelivery(Model):
         default=64,
         ge=2,
         le=100_000,
-        description="Size of the buffer: how many batches are made ahead, counted from the first one that is not "
-        "acknowledged.",
+        description="Size of the buffer: largest number of batches that are made ahead, counted from the first batch "
+        "that is not acknowledged.",
     )
 
     @property
     def shard_batches(self) -> int:
-        """The number of batches in a shard. Whole shards fill the buffer, so a shard is a small part of it."""
+        """The number of batches in a shard: a small part of the buffer, because only whole shards fill it."""
         return max(1, self.buffer_batches // 8)
 
 

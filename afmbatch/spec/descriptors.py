@@ -1,4 +1,4 @@
-"""Image descriptors a job can ask for: one model for each, with the parameters and defaults of physics.md §7.
+"""Defines the image descriptors that a job can request: a model for each, with the defaults of physics.md §7.
 
 A descriptor maps the atoms of a sample to one or more channels of pixels. Lengths are in Å.
 """
@@ -36,7 +36,7 @@ class Descriptor(Model):
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """The names of the descriptor's channels, which follow its own name; '' for an only channel."""
+        """The suffixes that distinguish the channels behind the descriptor's name; '' for a single channel."""
         return ("",)
 
     @model_validator(mode="after")
@@ -231,8 +231,11 @@ DESCRIPTORS = ModelFamily(
 AnyDescriptor: TypeAlias = Annotated[Descriptor, DESCRIPTORS]
 
 
-def names(descriptors: Sequence[Descriptor]) -> tuple[str, ...]:
-    """Return a name for each descriptor: its kind, with a number from the second of a kind on (`bonds`, `bonds_2`)."""
+def descriptor_names(descriptors: Sequence[Descriptor]) -> tuple[str, ...]:
+    """Return a unique name for each descriptor.
+
+    It is the descriptor's kind, followed by a number if another one of the kind comes before it (`bonds`, `bonds_2`).
+    """
     kinds = [descriptor.kind for descriptor in descriptors]
     numbers = [kinds[: i + 1].count(kind) for i, kind in enumerate(kinds)]
     return tuple(kind if n == 1 else f"{kind}_{n}" for kind, n in zip(kinds, numbers, strict=True))
@@ -242,7 +245,7 @@ def channel_names(descriptors: Sequence[Descriptor]) -> tuple[str, ...]:
     """Return the names of the channels of the array `desc`: those of all descriptors without a `dim` of their own."""
     return tuple(
         f"{name}_{channel}" if channel else name
-        for name, descriptor in zip(names(descriptors), descriptors, strict=True)
+        for name, descriptor in zip(descriptor_names(descriptors), descriptors, strict=True)
         if descriptor.dim is None
         for channel in descriptor.channels
     )
@@ -250,5 +253,5 @@ def channel_names(descriptors: Sequence[Descriptor]) -> tuple[str, ...]:
 
 def own_arrays(descriptors: Sequence[Descriptor]) -> dict[str, Descriptor]:
     """Return the descriptors that have an array of their own in the batch file, by the name of that array."""
-    named = zip(names(descriptors), descriptors, strict=True)
+    named = zip(descriptor_names(descriptors), descriptors, strict=True)
     return {f"desc_{name}": descriptor for name, descriptor in named if descriptor.dim is not None}

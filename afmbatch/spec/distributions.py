@@ -1,6 +1,6 @@
-"""Probability distributions of randomised values, and their scope: the batch, the sample or the tip.
+"""Defines the probability distributions of randomised values, and their scope: the batch, the sample or the tip.
 
-The distributions are closed unions: `afmbatch.sampling.distributions` samples each of them.
+The distributions form closed unions; `afmbatch.sampling.distributions` has a sampler for each of them.
 """
 
 import math
@@ -174,7 +174,7 @@ Integer: TypeAlias = Annotated[Integers | IntegerChoice, Field(discriminator="ki
 
 
 def max_length(vector: Vector | None) -> float:
-    """Return the largest possible length of a sampled pair, 0 without a distribution."""
+    """Return the largest possible length of a sampled pair, in its unit; 0 if there is no distribution."""
     match vector:
         case None:
             return 0.0

@@ -1,4 +1,4 @@
-"""Families of models that are told apart by their field `kind`: descriptors, noise steps, force fields."""
+"""Defines families of models that differ in their field `kind`: descriptors, noise steps, force fields."""
 
 from collections.abc import Iterable
 from typing import Any, Literal, get_args, get_origin

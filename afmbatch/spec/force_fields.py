@@ -1,4 +1,4 @@
-"""Force fields a job can be simulated with: one model for each."""
+"""Defines the force fields that a job can be simulated with: a model for each."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
@@ -16,7 +16,7 @@ class ForceField(Model):
 
     @property
     def kernel_parameters(self) -> Mapping[str, Any]:
-        """The parameters with which the force field of this kind is made in `kernels.FORCE_FIELDS`."""
+        """The constructor arguments of this kind's class in `kernels.FORCE_FIELDS`."""
         return {}
 
     @property

@@ -1,4 +1,4 @@
-"""The job spec. Its defaults are the common job of the field; they are filled in and returned to the user.
+"""Defines the job spec. Its defaults are the common job of the field; they are filled in and returned to the user.
 
 Lengths are in Å, charges in e, stiffness in N/m, as in physics.md.
 """
@@ -40,7 +40,9 @@ class JobSpec(Model):
     dataset: str = Field(
         max_length=100, description="Id of the dataset whose structures are imaged.", examples=["ds-0"]
     )
-    scan: Scan = Field(default=Scan(), description="The scan window and how it is sampled.")
+    scan: Scan = Field(
+        default=Scan(), description="Scan window, numbers of pixels and heights, and oscillation amplitude."
+    )
     force_field: AnyForceField = Field(
         default=LennardJonesPointCharges(kind="lj_pc"), description="Force field between probe particle and sample."
     )
@@ -67,15 +69,17 @@ class JobSpec(Model):
     rotations: Rotation = Field(
         default=BestDirections(kind="directions"), description="Orientations in which each structure is imaged."
     )
-    randomise: Randomise = Field(default=Randomise(), description="Randomised quantities; by default there are none.")
+    randomise: Randomise = Field(
+        default=Randomise(), description="Randomised quantities; by default nothing is randomised."
+    )
     sweep: Sweep = Field(
         default=Sweep(), description="Lists of values; each sample is simulated with all combinations of them."
     )
     noise: Annotated[tuple[AnyNoiseStep, ...], Field(max_length=64)] = Field(
         default=(),
-        description="Steps that change the simulated images, applied in this order; each kind at most once. By default "
-        "there are none and images are in Hz. Shares of a slice's range refer to the slice as the drift and normalise "
-        "steps before left it.",
+        description="Noise steps that change the simulated images, applied in this order; each kind at most once. By "
+        "default the list is empty and images are in Hz. Shares of a slice's range refer to the slice as the preceding "
+        "drift and normalise steps left it.",
     )
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         default=1,
@@ -84,7 +88,7 @@ class JobSpec(Model):
     )
     shuffle: bool = Field(
         default=True,
-        description="Order of the samples in an epoch. true: random, following from the seed; false: by their numbers.",
+        description="Order of the samples in an epoch. true: random, determined by the seed; false: by sample number.",
     )
     seed: int = Field(default=0, ge=0, le=MAX_INT, description="Seed from which all random numbers of the job follow.")
     batch_size: int = Field(
@@ -102,13 +106,13 @@ class JobSpec(Model):
         default=0,
         ge=-10,
         le=10,
-        description="Priority of the job's tasks: workers take those of a higher priority first. It is no part of the "
+        description="Priority of the job's tasks: workers take tasks of a higher priority first. It is not part of the "
         "recipe and does not change the samples.",
     )
 
     @property
     def tip_pool(self) -> tuple[Tip, ...]:
-        """The tips that a sample can be imaged with: the randomised, the swept or the given ones."""
+        """All tips that a sample can be imaged with: the randomised tips, else the swept ones, else `tips`."""
         randomised = self.randomise.tip
         return self.sweep.tip or self.tips if randomised is None else randomised.values
 
@@ -139,7 +143,7 @@ class JobSpec(Model):
             if r0 <= 0:
                 reason = f"a tip's bond could be {r0:g} Å long"
                 raise refusal("randomise.r0", r0_added, reason, "bonds that stay longer than 0 Å")
-            # The tip alone has been checked: one of these fields makes its tilt too long.
+            # Each tip was validated by itself, so one of these fields makes its tilt too long.
             fields = {
                 "randomise.tilt": (randomise.tilt, tilt_added),
                 "randomise.r0": (randomise.r0, r0_added),

@@ -1,4 +1,4 @@
-"""The base class of all pydantic models, and the error that a model's own check raises."""
+"""Defines the base class of all pydantic models, and the error that a model's own check raises."""
 
 from typing import Annotated, Any, TypeAlias
 

@@ -1,8 +1,8 @@
-"""Noise: a list of steps that change the simulated Δf images, in the order given. By default images stay in Hz.
+"""Defines noise steps, which change the simulated Δf images in the given order. By default images stay in Hz.
 
-The steps that refer to the range of a slice (its highest less its lowest value) or to its mean take these from the
-slice as the drift and normalise steps before them left it: gradient, white noise and cut-outs do not change what a
-later step refers to. Each combination of a sweep has noise of its own.
+Some steps refer to the range of a slice (its highest minus its lowest value) or to its mean. They take both from the
+slice as the preceding drift and normalise steps left it; gradient, white noise and cut-outs do not change the range and
+the mean that later steps refer to. Each combination of a sweep has its own noise.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ class NoiseStep(Model):
 
     kind: str
 
-    #: Sampled parameters that the batch file records: their name in the step's kernel → the array's name in the file.
+    #: Sampled parameters that the batch file records: name of the kernel's parameter → name of the array in the file.
     recorded: ClassVar[Mapping[str, str]] = {}
 
     @property

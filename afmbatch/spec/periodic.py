@@ -1,4 +1,4 @@
-"""Periodic images of a sample (physics.md §2)."""
+"""Describes the periodic images of a sample (physics.md §2)."""
 
 import math
 from typing import Annotated, Self, TypeAlias
@@ -11,7 +11,7 @@ from afmbatch.spec.scan import Point
 from afmbatch.structures.overlap import TOO_CLOSE, nearest_image
 
 Images: TypeAlias = Annotated[int, Field(ge=0, le=20)]
-_FLAT = 1e-6  # a cell with a smaller part of its box's volume counts as flat
+_FLAT = 1e-6  # a cell whose volume is a smaller share of |a||b||c| counts as flat
 
 
 class Periodic(Model):
@@ -35,7 +35,7 @@ class Periodic(Model):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.lattice is not None:
-            box = math.prod(math.hypot(*vector) for vector in self.lattice)  # the volume if they were at right angles
+            box = math.prod(math.hypot(*vector) for vector in self.lattice)  # |a||b||c|
             if abs(np.linalg.det(np.array(self.lattice))) <= _FLAT * box:
                 raise refusal("lattice", self.lattice, "the vectors span no volume", "three independent vectors")
             if nearest_image(np.array(self.lattice), self.npbc) < TOO_CLOSE:

@@ -1,6 +1,7 @@
-"""Specs of published training sets, which users fetch, edit and post. Only the dataset has to be filled in.
+"""Defines specs of published training sets, which users fetch, edit and post. Only the dataset has to be filled in.
 
-Lengths are in Å, charges in e, stiffness in N/m. Each preset says what its source leaves open and is assumed here.
+Lengths are in Å, charges in e, stiffness in N/m. Each preset names the values that its source does not give and that
+are assumed here.
 """
 
 from collections.abc import Mapping
@@ -22,9 +23,9 @@ class Preset(Model):
     """The name, the summary and the source of a preset spec."""
 
     name: str = Field(description="Name of the preset.", examples=["asd-afm"])
-    summary: str = Field(description="The spec in a line.")
+    summary: str = Field(description="Summary of the spec in one line.")
     source: str = Field(
-        description="Publication and scripts the spec is taken from, and which of its values are assumed."
+        description="Publication and scripts from which the spec is taken, and the values that are assumed."
     )
 
 
@@ -153,5 +154,5 @@ def presets() -> tuple[Preset, ...]:
 
 
 def preset_spec(name: str, dataset: str) -> JobSpec:
-    """Return the spec of a preset, for a dataset. Raises KeyError."""
+    """Return the spec of a preset for a dataset. Raises KeyError for an unknown name."""
     return _PRESETS[name][1].model_copy(update={"dataset": dataset})

@@ -1,4 +1,6 @@
-"""Randomised quantities: added to the given value, a factor of it, or in place of it, as each field says."""
+"""Defines the randomised quantities. Each field says if its value is added to the given one, or is a factor of it, or
+replaces it.
+"""
 
 from typing import Self
 
@@ -7,7 +9,7 @@ from pydantic import Field, model_validator
 from afmbatch.spec.distributions import Chance, Distribution, Integer, Number, TipChoice, Vector, check_bounds
 from afmbatch.spec.model import Model, refusal
 
-_SAME_FOR_ALL_TIPS = ("offset", "in_plane_rotation", "mirror")  # all tips image the molecule in one place
+_SAME_FOR_ALL_TIPS = ("offset", "in_plane_rotation", "mirror")  # all tips image the molecule in the same place
 _BOUNDS = {
     "lateral_stiffness": (1e-3, 1e4),
     "radial_stiffness": (1e-3, 1e4),

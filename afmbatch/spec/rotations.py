@@ -1,4 +1,4 @@
-"""The orientations in which a structure is imaged (physics.md §6)."""
+"""Defines the orientations in which a structure is imaged (physics.md §6)."""
 
 from typing import Annotated, Literal, Self, TypeAlias
 

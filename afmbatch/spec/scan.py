@@ -1,4 +1,4 @@
-"""The scan: the positions of the tip and how they are sampled (physics.md §1 and §4)."""
+"""Defines the scan: the positions of the tip and the oscillation amplitude (physics.md §1 and §4)."""
 
 from typing import Annotated, Self, TypeAlias
 
@@ -14,7 +14,7 @@ DfSteps: TypeAlias = Annotated[int, Field(ge=1, le=4096)]
 
 
 class Scan(Model):
-    """The scan window and how it is sampled (physics.md §1)."""
+    """The scan window, its pixels and heights (physics.md §1), and the oscillation amplitude (physics.md §4)."""
 
     window: tuple[Point, Point] = Field(
         default=((2.0, 2.0, 5.0), (18.0, 18.0, 6.9)),
@@ -22,13 +22,13 @@ class Scan(Model):
     )
     dim: tuple[Pixels, Pixels, Annotated[int, Field(ge=2, le=4096)]] = Field(
         default=(128, 128, 19),
-        description="Number of pixels along x and y, the first and the last of them on the edges of the window; and "
-        "number of tip heights, the highest at z1 and the others (z1 − z0) / dim[2] apart.",
+        description="Number of pixels along x and y, and number of tip heights. The first and the last pixel are on "
+        "the edges of the window; the highest height is z1, and successive heights are (z1 − z0) / dim[2] apart.",
     )
     crop: tuple[Pixels, Pixels] | None = Field(
         default=None,
-        description="Number of pixels along x and y of a part of the scan, at a random place for each sample. Images "
-        "and descriptors show this part only, and nothing else is simulated; null: the whole scan.",
+        description="Number of pixels along x and y of a part of the scan, at a random place for each sample. Only "
+        "this part is simulated and shown by images and descriptors; null: the whole scan.",
     )
     df_steps: DfSteps = Field(
         default=10, description="Oscillation amplitude, peak to peak, in vertical steps of the scan; 1 acts as 2."

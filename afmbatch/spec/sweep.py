@@ -1,4 +1,4 @@
-"""Sweeps: lists of values, all combinations of which are simulated for each sample."""
+"""Defines sweeps: lists of values. Each sample is simulated with all combinations of them."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ Stiffness: TypeAlias = Annotated[float, Field(ge=1e-3, le=1e4)]
 
 
 class Sweep(Model):
-    """Values that replace the given ones; an empty list is no axis of the sweep. The last axis varies fastest.
+    """Values that replace the given ones. Each list that is not empty is an axis; the last axis varies fastest.
 
     All combinations of a sample share its molecule and its randomised quantities, which are applied to the swept
     values. Quantities that are randomised once for a batch are the same for all combinations within that batch.

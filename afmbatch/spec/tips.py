@@ -1,4 +1,4 @@
-"""The tip: a probe particle on its spring (physics.md §2 and §3)."""
+"""Defines the tip: a probe particle on its spring (physics.md §2 and §3)."""
 
 import math
 from typing import Annotated, Self, TypeAlias

@@ -1,1 +1,1 @@
-"""The files of datasets and batches, and the store that keeps them."""
+"""Writes and reads the files of datasets and batches, and keeps them in a store."""

@@ -1,4 +1,4 @@
-"""The batch file, format 1: an uncompressed npz file whose bytes follow from its arrays alone."""
+"""Defines the batch file, format 1: an uncompressed npz file whose bytes depend only on its arrays."""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ class Batch:
     stiffness: (T, 4) f4, N/m.
     structure, epoch, sample: () i8.
 
-    Arrays that only some specs make differ between samples are in their files only:
+    The following arrays are only in files of jobs whose spec lets them differ between samples:
     tip: (T,) i4, index in the swept or randomised tips. tip_element: (T,) i4. tip_charges: (T, 4) f4, e.
     tip_charge_z: (T, 4) f4, Å. tip_lj: (T, 2) f4, radius in Å and depth in eV.
     sample_charges: (T,) f4, the factor by which the charges in mols were multiplied.
@@ -46,7 +46,7 @@ class Batch:
     mols: (5,) f4, x, y, z in Å, charge in e and atomic number, as the last tip images them.
     lj: (T, 2) f4, radius in Å and depth in eV under each tip, if these are randomised.
 
-    whole has desc_names: (D,) text, and meta: () JSON text.
+    whole has arrays about the batch as a whole: desc_names: (D,) text; meta: () JSON text.
     """
 
     by_sample: Mapping[str, NDArray[Any]]
@@ -70,7 +70,10 @@ class Batch:
 
 
 def npz_chunks(arrays: Mapping[str, NDArray[Any]]) -> Iterator[Chunk]:
-    """Yield the npz file of these arrays in chunks, which are views of large arrays. Raises ValueError for objects."""
+    """Yield the npz file of these arrays in chunks; chunks of large arrays are views.
+
+    Raises ValueError for an array of Python objects.
+    """
     return zip_chunks((f"{name}.npy", _npy(array)) for name, array in arrays.items())
 
 
@@ -82,7 +85,7 @@ def _npy(array: NDArray[Any]) -> Iterator[Chunk]:
 
 @lru_cache(maxsize=1024)
 def npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
-    """Return the bytes before an array's data in an npy file. Raises ValueError for objects."""
+    """Return the bytes before an array's data in an npy file. Raises ValueError for a dtype with Python objects."""
     if dtype.hasobject:
         raise ValueError("object arrays can't be in a batch file")
     f = io.BytesIO()
@@ -92,7 +95,10 @@ def npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
 
 
 def file_bytes(spec: JobSpec, samples: int) -> int:
-    """Return the approximate size of a batch file of so many samples, in bytes: that of its images and descriptors."""
+    """Return the approximate size of a batch file with this number of samples, in bytes.
+
+    Only images and descriptors are counted.
+    """
     nx, ny = spec.image_dim
     images = nx * ny * (len(spec.tips) * spec.scan.n_out + len(channel_names(spec.descriptors)))
     own = sum(len(d.channels) * d.dim[0] * d.dim[1] for d in own_arrays(spec.descriptors).values() if d.dim)
@@ -100,10 +106,10 @@ def file_bytes(spec: JobSpec, samples: int) -> int:
 
 
 def memory_bytes(spec: JobSpec, samples: int, atoms: float) -> int:
-    """Return the approximate memory that samples with so many atoms in all take in a worker, in bytes."""
+    """Return the approximate memory that samples occupy in a worker, in bytes. atoms: their total number of atoms."""
     return file_bytes(spec, samples) + round(atoms * len(spec.tips) * _ATOM_BYTES)
 
 
 def planned_memory_bytes(plan: Plan, samples: int) -> int:
-    """Return `memory_bytes` of so many samples of a plan, with the mean number of atoms of its structures."""
+    """Return `memory_bytes` of this number of samples, whose structures have the plan's mean number of atoms."""
     return memory_bytes(plan.spec, samples, samples * plan.mean_atoms)

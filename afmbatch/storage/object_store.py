@@ -1,4 +1,4 @@
-"""The store of datasets and batches: a local directory or any S3-compatible bucket, through obstore.
+"""Keeps datasets and batches in a store, which is a local directory or any S3-compatible bucket, through obstore.
 
 Objects are immutable. All keys of the store are made in this module.
 """
@@ -44,9 +44,9 @@ def batch_key(job_id: str, batch: int, sha256: str) -> str:
 
 @dataclass
 class Content:
-    """The size and the hash of data, taken in the pass that writes it."""
+    """The size and the hash of data, computed in the same pass that writes the data."""
 
-    bytes: int = 0  #: size
+    bytes: int = 0  #: size of the data, in bytes
     _hash: Any = field(default_factory=hashlib.sha256, repr=False)
 
     @property
@@ -78,13 +78,13 @@ class ObjectStore:
             raise CannotStart(f"the store {url} can't be opened ({reason}); file:///… or s3://… is accepted") from None
 
     def ping(self) -> None:
-        """Check that the store answers. Raises OSError, among them FileNotFoundError, or BaseError of obstore."""
+        """Check that the store answers. Raises OSError (or its subclass FileNotFoundError) or obstore's BaseError."""
         if self._directory is not None and not self._directory.is_dir():
             raise FileNotFoundError(f"{self._directory} is not a directory")
         next(iter(obstore.list(self._store, "ping/")), None)
 
     def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
-        """Write an object. Readers see all of it or nothing."""
+        """Write an object atomically: readers see the whole object or none."""
         obstore.put(self._store, key, data)
 
     def put_batch(self, job_id: str, batch: int, chunks: Iterable[Chunk]) -> Content:
@@ -129,7 +129,7 @@ class ObjectStore:
             await asyncio.to_thread((self._directory / key).stat)
 
     async def link(self, key: str, seconds: float) -> str | None:
-        """Return a link by which anyone can GET an object for so many seconds; None if the store is a directory.
+        """Return a link by which anyone can GET an object for `seconds`; None if the store is a directory.
 
         Raises FileNotFoundError.
         """

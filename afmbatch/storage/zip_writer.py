@@ -1,4 +1,4 @@
-"""A zip file of stored members as a stream of chunks, made in one pass over the data.
+"""Writes a zip file of stored members as a stream of chunks, in one pass over the data.
 
 Size and checksum follow each member (APPNOTE 4.3.9), so that nothing has to be known before it is written: a chunk is
 hashed and written while it is in the processor's cache. Every file is a zip64 file, whatever its size.
@@ -13,7 +13,7 @@ from isal.isal_zlib import crc32  # eight times as fast as zlib's
 Chunk: TypeAlias = bytes | memoryview  # a memoryview of single bytes
 ALIGNMENT = 64  # of members in the file: arrays can be used in place once the file is in memory
 CHUNK_BYTES = 1 << 20  # fits into a core's cache: on two cores 4 MiB cost 4 % of a worker's rate
-_SMALL_BYTES = 1 << 16  # shorter chunks are joined: each costs its consumer a few calls
+_SMALL_BYTES = 1 << 16  # shorter chunks are joined, because every chunk costs its consumer a few calls
 
 _LOCAL, _LOCAL_SIZES = struct.Struct("<4s5H3I2H"), struct.Struct("<2H2Q")
 _PADDING, _PADDED = struct.Struct("<2H"), 0xD935  # an extra field that Android's zipalign uses for the same purpose

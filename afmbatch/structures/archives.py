@@ -1,8 +1,8 @@
-"""The structure files in an upload: the upload itself, or the members of a zip or tar archive.
+"""Finds the structure files in an upload, which is such a file itself or a zip or tar archive of them.
 
-Archives are read as streams and never unpacked to disk. What an archive says about itself is not trusted: sizes are
-measured while bytes come out of the decompressor, the kind of archive is recognised by its content, and every error of
-zipfile, tarfile and zlib is an error of the upload.
+Archives are read as streams and never unpacked to disk. Their headers are not trusted: sizes are measured while bytes
+come out of the decompressor, the kind of archive is recognised by its content, and every error of zipfile, tarfile and
+zlib is reported as an error of the upload.
 """
 
 import gzip
@@ -31,7 +31,8 @@ ZIP_ENTRY = b"PK\x01\x02"
 MAX_NAME = 200  # characters; every structure is stored with the name of its file
 MAX_HEADER_BYTES = 1 << 16  # of a tar member's long name or extended header
 
-# Errors of zipfile, tarfile, gzip and zlib for broken content; RuntimeError is that of unknown methods, nested headers.
+# Errors that zipfile, tarfile, gzip and zlib raise for broken content. RuntimeError is raised for unknown compression
+# methods and for deeply nested headers.
 BROKEN_CONTENT = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -53,7 +54,7 @@ class Upload:
 
 
 def accepted_uploads() -> str:
-    """Return what can be uploaded, for error messages."""
+    """Return the accepted kinds of upload, for error messages."""
     return f"{accepted_formats()}, or a .zip, .tar, .tar.gz or .tgz of {named_suffixes('and')} files"
 
 
@@ -85,11 +86,11 @@ def broken_content_refused(where: str) -> Iterator[None]:
 
 
 def members(upload: Upload, name: str, budget: Budget) -> Iterator[tuple[str, Readable] | FieldError]:
-    """Yield the structure files in an upload with their names in it, or the error of a member that is refused.
+    """Yield the name and content of each structure file in an upload, or the error of a member that is refused.
 
-    Members come in the order of the archive; the name is "" for an upload that is no archive. Each file must be read
-    before the next one is requested. Directories, hidden files and those of operating systems are skipped. Raises
-    InvalidInput for an upload that can't be read on, TooLarge beyond the limits.
+    Members come in the order of the archive; the name is "" for an upload that is not an archive. Each file must be
+    read before the next one is requested. Directories, hidden files and files added by operating systems are skipped.
+    Raises InvalidInput for an upload that is damaged or unsupported, and TooLarge beyond the limits.
     """
     upload.file.seek(0)
     head = upload.file.read(HEAD_BYTES)
@@ -156,9 +157,10 @@ def _tar(file: Readable, name: str, budget: Budget) -> Iterator[tuple[str, Reada
 
 
 def _member_name(archive: str, name: str, reason: str, seen: set[str]) -> str | FieldError:
-    """Return a member's name with plain slashes, "" if it is skipped, an error if its name or `reason` refuses it.
+    """Return a member's name with forward slashes, "" if the member is skipped, or the error if it is refused.
 
-    `seen`: names of the members before, to which this one is added.
+    reason: why the member is refused whatever its name; "" if nothing but the name is left to check.
+    seen: names of the earlier members; the name of this member is added.
     """
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     plain = "/".join(parts)
@@ -190,7 +192,7 @@ def _member_name(archive: str, name: str, reason: str, seen: set[str]) -> str | 
 
 
 class _Header(tarfile.TarInfo):
-    """A strict tar header: tarfile takes a damaged or missing one for the end of the archive."""
+    """A tar header that refuses damage; tarfile's own takes a damaged or missing header for the end of the archive."""
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> Self:

@@ -1,4 +1,4 @@
-"""The limits of what is unpacked from the uploads of a dataset."""
+"""Limits the bytes and files that are unpacked from the uploads of a dataset."""
 
 from afmbatch.errors import FieldError, TooLarge
 from afmbatch.settings import Settings

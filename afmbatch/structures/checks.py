@@ -1,4 +1,4 @@
-"""Checks of the values in a structure that was read, whatever its format."""
+"""Checks the values of a structure that was read, whatever its format."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ MAX_CHARGE = 100.0  # e
 
 
 def check_frame(frame: Frame) -> FieldError | None:
-    """Return the first error in the values of a structure, None if there is none."""
+    """Return the first error in the values of a structure; None if they are valid."""
     largest = np.abs(frame.xyz).max()
     if not largest <= MAX_COORDINATE:  # true also for NaN
         i, k = np.argwhere(~(np.abs(frame.xyz) <= MAX_COORDINATE))[0]

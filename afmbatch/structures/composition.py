@@ -1,4 +1,7 @@
-"""The kinds of structures in a dataset, which decide whether a job on it is accepted and fit into its record."""
+"""Groups the structures of a dataset into kinds.
+
+The record of a dataset holds its kinds. They decide whether a job on the dataset is accepted.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,17 +10,17 @@ from afmbatch.errors import FieldError, TooLarge
 from afmbatch.ledger.records import StructureKind
 from afmbatch.structures.structures import Structures
 
-MAX_KINDS = 10_000  # a record of some megabytes; merging kinds would hide or invent reasons to refuse a job
+MAX_KINDS = 10_000  # their record takes some megabytes; merging kinds would hide or invent reasons to refuse a job
 MAX_EXAMPLES = 3  # structures of a kind that are named
 _BITS = 64
-_CHARGED, _LATTICE = np.uint64(1 << 62), np.uint64(1 << 63)  # in the high word; its elements end far below
-_BLOCK = 1 << 18  # structures handled in one go, which take 16 bytes for each atom
+_CHARGED, _LATTICE = np.uint64(1 << 62), np.uint64(1 << 63)  # bits of the high word, far above those of elements
+_BLOCK = 1 << 18  # structures that are processed at once; they take 16 bytes for each atom
 
 
 def kinds_of(structures: Structures) -> tuple[StructureKind, ...]:
-    """Return the kinds of structures, the most frequent first, equally frequent ones in the order of the structures.
+    """Return the kinds of structures, the most frequent first; equally frequent kinds in the order of the structures.
 
-    Raises TooLarge beyond MAX_KINDS.
+    Raises TooLarge for more than MAX_KINDS kinds.
     """
     low, high = _words(structures)
     first, order, count = _groups(low, high)
@@ -39,7 +42,10 @@ def kinds_of(structures: Structures) -> tuple[StructureKind, ...]:
 
 
 def _words(structures: Structures) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Return two words for each structure: a bit for each element (1 to 63 in the low word), charges and lattice."""
+    """Return two words that describe each structure, low and high: (n,) uint64 each.
+
+    They have a bit for each element that occurs, 1 to 63 in the low word, and the bits _CHARGED and _LATTICE.
+    """
     number = np.arange(2 * _BITS, dtype=np.uint64)
     bit = np.uint64(1) << number % np.uint64(_BITS)
     tables = np.where(number < _BITS, bit, 0).astype(np.uint64), np.where(number < _BITS, 0, bit).astype(np.uint64)
@@ -58,7 +64,10 @@ def _words(structures: Structures) -> tuple[NDArray[np.uint64], NDArray[np.uint6
 def _groups(
     low: NDArray[np.uint64], high: NDArray[np.uint64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return, for groups of equal words, the first index of each, all indexes group by group, and the group sizes."""
+    """Group structures with equal words.
+
+    Returns the first index of each group, all indexes group by group, and the sizes of the groups, int64 each.
+    """
     order = np.lexsort((low, high))
     new = np.ones(len(order), dtype=bool)
     new[1:] = (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)

@@ -1,4 +1,4 @@
-"""Parameters of the elements, from `elements.csv` (physics.md §2 and §7)."""
+"""Reads the parameters of the elements from `elements.csv` (physics.md §2 and §7)."""
 
 import csv
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Elements:
-    """The table of the elements: columns that are indexed by atomic number, with an unused entry 0."""
+    """The table of the elements. Its columns are indexed by atomic number; entry 0 is unused."""
 
     symbols: tuple[str, ...]
-    lj_radius: NDArray[np.float64]  #: (last + 1,), Å
-    lj_epsilon: NDArray[np.float64]  #: (last + 1,), eV
+    lj_radius: NDArray[np.float64]  #: (last + 1,), Lennard-Jones radius, Å
+    lj_epsilon: NDArray[np.float64]  #: (last + 1,), depth of the Lennard-Jones potential, eV
     covalent_radius: NDArray[np.float64]  #: (last + 1,), Å
-    vdw_radius: NDArray[np.float64]  #: (last + 1,), Å
+    vdw_radius: NDArray[np.float64]  #: (last + 1,), van der Waals radius, Å
 
     @property
     def last(self) -> int:
@@ -31,7 +31,7 @@ class Elements:
 
 @cache
 def elements() -> Elements:
-    """Return the table, which is read once."""
+    """Return the table of the elements. The file is read once."""
     with (files(__package__) / "elements.csv").open(encoding="ascii") as f:
         rows = sorted(csv.DictReader(f), key=lambda r: int(r["z"]))
 

@@ -1,7 +1,7 @@
-"""Datasets: uploaded files become structures, and every error in them is reported with its place.
+"""Turns uploaded files into the structures of a dataset, and reports every error in them with its place.
 
-Structures come in the order of the uploads, of the members of an archive by name, and of their file. The same files are
-therefore the same dataset however an archive of them was packed.
+Structures are ordered by upload, then by the name of the archive's member, then by their place in the file. The same
+files therefore make the same dataset however an archive of them was packed.
 """
 
 from collections.abc import Sequence
@@ -95,7 +95,7 @@ class _DatasetReading:
                 self.refuse(frame)
             elif error := check_frame(frame):
                 self.refuse(error)
-            elif not self._errors:  # with an error nothing will be returned
+            elif not self._errors:  # after an error no structures are returned
                 packed.add(frame)
         if self._structures == before:
             self.refuse(FieldError(where, "", "there is no structure in the file", accepted_uploads()))

@@ -1,4 +1,4 @@
-"""Pairs of atoms that are on top of each other, which broken structures have."""
+"""Finds pairs of atoms that are on top of each other, as in broken structures."""
 
 from itertools import product
 
@@ -11,15 +11,18 @@ CELL = TOO_CLOSE / 2  # its diagonal is shorter than TOO_CLOSE: two atoms in a c
 
 
 def too_close(xyz: NDArray[np.float64]) -> tuple[int, int] | None:
-    """Return a pair of atoms (i < j) that are nearer than TOO_CLOSE, None if there is none. xyz: (n, 3), Å, finite."""
+    """Return a pair of atoms (i < j) that are nearer than TOO_CLOSE; None if all are further apart.
+
+    xyz: (n, 3) float64, finite, Å.
+    """
     return _by_pairs(xyz) if len(xyz) <= SMALL else _by_cells(xyz)
 
 
 def nearest_image(lattice: NDArray[np.float64], npbc: tuple[int, int, int]) -> float:
-    """Return the smallest distance between images of an atom, in Å, infinity if there are none.
+    """Return the smallest distance between two images of an atom, in Å; infinity if the atom has no other image.
 
-    lattice: (3, 3), Å, rows a, b, c; npbc: the number of images each way along them. There are none along a vector of
-    zeros.
+    lattice: (3, 3) float64, rows a, b, c, Å; a row of zeros: no images in this direction.
+    npbc: the number of images forwards and backwards along each vector.
     """
     last = [2 * n if vector.any() else 0 for n, vector in zip(npbc, lattice, strict=True)]
     steps = np.array(list(product(range(last[0] + 1), *(range(-n, n + 1) for n in last[1:]))))

@@ -1,4 +1,4 @@
-"""Structures of uploaded files packed into flat arrays."""
+"""Packs the structures of uploaded files into flat arrays."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ _NO_LATTICE = np.full((3, 3), np.nan).tobytes()
 
 
 class PackedFile:
-    """The structures of a file as bytes: with 10⁶ molecules, the overhead of three arrays for each would dominate."""
+    """The structures of one file as bytes. For 10⁶ molecules, three separate arrays each would cost more memory."""
 
     def __init__(self) -> None:
         self.counts: list[int] = []  #: atoms of each structure

@@ -1,4 +1,4 @@
-"""Text from users made fit to be shown in error messages and names."""
+"""Makes text from users safe to show in error messages and names."""
 
 MAX_CHARS = 80
 

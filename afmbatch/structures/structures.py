@@ -1,4 +1,4 @@
-"""Structures: the molecules of a dataset in flat arrays, their file, and their periodic images."""
+"""Holds the structures of a dataset in flat arrays, writes and reads their file, and adds periodic images."""
 
 import hashlib
 import io
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_DEFAULT: Any = None  # replaced when the object is made
+_DEFAULT: Any = None  # replaced in __post_init__
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,9 +21,9 @@ class Structures:
     xyz: NDArray[np.float64]  #: (N, 3), Å
     q: NDArray[np.float64]  #: (N,) point charges, e; NaN for all atoms of a structure without charges
     z: NDArray[np.int64]  #: (N,) atomic numbers
-    offsets: NDArray[np.int64]  #: (n+1,)
-    names: NDArray[np.str_]  #: (n,) file each structure came from
-    #: (n, 3, 3) rows a, b, c, Å; a row of zeros: not periodic; NaN: a structure without lattice. Default: NaN
+    offsets: NDArray[np.int64]  #: (n+1,) index of each structure's first atom, and N
+    names: NDArray[np.str_]  #: (n,) file that each structure was read from
+    #: (n, 3, 3) rows a, b, c, Å; a row of zeros: not periodic in this direction; NaN: no lattice. Default: NaN
     lattice: NDArray[np.float64] = _DEFAULT
     #: (n,) number of each structure's own atoms, which come before their periodic images. Default: all atoms
     originals: NDArray[np.int64] = _DEFAULT
@@ -38,7 +38,7 @@ class Structures:
         return len(self.offsets) - 1
 
     def atoms(self, s: int) -> slice:
-        """Return the place of structure s in the flat arrays."""
+        """Return the slice of the flat arrays that holds the atoms of structure s."""
         return slice(int(self.offsets[s]), int(self.offsets[s + 1]))
 
     def gather(self, structures: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -70,7 +70,7 @@ class Structures:
 
     @classmethod
     def concatenated(cls, parts: Sequence["Structures"]) -> "Structures":
-        """Return the structures of all parts, of which there is at least one, one part after the other."""
+        """Return the structures of all parts, one part after the other. parts: at least one."""
         if len(parts) == 1:
             return parts[0]
         before = np.cumsum([0, *(len(part.z) for part in parts)])
@@ -91,9 +91,12 @@ class Structures:
     ) -> "Structures":
         """Return each structure with its periodic images (physics.md §2).
 
-        npbc: the number of images each way along the lattice vectors a, b and c; there are none along a vector of
-        zeros. lattice: (3, 3), Å, in place of the structures' own. The images come after the original atoms, with the
-        index along c varying fastest. Raises ValueError if a structure has no lattice.
+        npbc: the number of images forwards and backwards along the lattice vectors a, b and c; no images are added
+        along a vector of zeros.
+        lattice: (3, 3), rows a, b, c, Å, in place of the structures' own; None: the structures' own.
+
+        The images come after the original atoms; the index along c varies fastest. Raises ValueError if a structure has
+        no lattice.
         """
         if not any(npbc):
             return self
@@ -144,6 +147,6 @@ class Structures:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Structures":
-        """Return the structures in a file that `to_bytes` made."""
+        """Return the structures in a file that was written by `to_bytes`."""
         with np.load(io.BytesIO(data), allow_pickle=False) as f:
             return cls(**{name: f[name] for name in f.files})

@@ -10,9 +10,10 @@ READERS: list[Reader] = [XyzReader()]
 
 
 def find_reader(name: str, head: bytes) -> Reader | None:
-    """Return the reader for a file of this name that begins with these bytes, None if no reader fits.
+    """Return the reader for a file of this name that begins with these bytes; None if no reader fits.
 
-    The suffix decides if exactly one format has it. Otherwise it is the first format that recognises the content.
+    If exactly one format has the file's suffix, its reader is returned. Otherwise it is the first reader that
+    recognises the content: of the formats with this suffix, or of all formats if none has it.
     """
     suffix = PurePosixPath(name).suffix.lower()
     by_suffix = [reader for reader in READERS if suffix in reader.suffixes]

@@ -1,4 +1,4 @@
-"""The interface of a reader of structure files, and what it reads from and returns."""
+"""Defines the interface of the readers of structure files: their input, their output and their methods."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ class Readable(Protocol):
     """A stream of bytes that is read once, from its start."""
 
     def read(self, n: int, /) -> bytes:
-        """Return up to n bytes, none at the end of the file."""
+        """Return up to n bytes; b"" at the end of the file."""
 
 
 class PeekableFile:
-    """A stream of bytes whose head can be looked at before it is read."""
+    """A stream of bytes whose first bytes can be inspected before it is read."""
 
     def __init__(self, file: Readable) -> None:
         """Read the head of a file. Raises the errors of `file.read`."""
@@ -30,7 +30,7 @@ class PeekableFile:
         self._unread = self.head
 
     def read(self, n: int, /) -> bytes:
-        """Return up to n bytes, none at the end of the file."""
+        """Return up to n bytes; b"" at the end of the file."""
         begin, self._unread = self._unread[:n], self._unread[n:]
         return begin + self._file.read(n - len(begin)) if n > len(begin) else begin
 
@@ -42,17 +42,16 @@ class Frame:
     z: NDArray[np.int64]  #: (n,) atomic numbers
     xyz: NDArray[np.float64]  #: (n, 3), Å
     q: NDArray[np.float64] | None  #: (n,) point charges, e; None: the file has none
-    lattice: (
-        NDArray[np.float64] | None
-    )  #: (3, 3) rows a, b, c, Å, zeros along which there is no period; None: no lattice
-    where: str  #: names file and structure in errors
+    #: (3, 3) rows a, b, c, Å; a row of zeros: not periodic in this direction; None: no lattice
+    lattice: NDArray[np.float64] | None
+    where: str  #: the file and the structure, as error messages name them
 
     def locate_atom(self, atom: int) -> str:
-        """Return the place of an atom in the structure, for errors. A reader of lines says "line 7" instead."""
+        """Return the place of an atom in the structure, for error messages, such as "atom 3" or "line 7"."""
         return f"atom {atom + 1}"
 
     def locate_lattice(self) -> str:
-        """Return the place of the lattice vectors in the structure, for errors."""
+        """Return the place of the lattice vectors in the structure, for error messages."""
         return "lattice"
 
 
@@ -71,8 +70,8 @@ class Reader(Protocol):
         """Return whether a file that begins with these bytes, up to HEAD_BYTES, may be of this format."""
 
     def frames(self, file: Readable, name: str) -> Iterator[Frame | FieldError]:
-        """Yield the structures of a file in order, or an error in place of one that can't be read.
+        """Yield the structures of a file in order, or an error in place of a structure that can't be read.
 
-        `name` is that of the file, for errors. Raises InvalidInput for a file that can't be read on, and the errors of
-        `file.read`.
+        name: the name of the file, for error messages. Raises InvalidInput if the rest of the file can't be read, and
+        the errors of `file.read`.
         """

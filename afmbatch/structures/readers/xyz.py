@@ -1,8 +1,8 @@
-"""The reader of xyz and extended xyz text: it refuses everything that is doubtful.
+"""Reads xyz and extended xyz text, and refuses everything that is ambiguous.
 
-ASE's reader drops a fifth column, takes forces for any numbers, stops without an error at a blank line, fills missing
-positions with zeros, loops for hours over a header of 10¹² and reads 3,000 molecules a second. To check a file before
-it is trusted, all of it has to be read; so it is read here, once. The tests compare this reader with ASE's.
+ASE's reader drops a fifth column, accepts any numbers as forces, stops without an error at a blank line, fills missing
+positions with zeros, loops for hours over a header of 10¹² and reads 3,000 molecules a second. Checking a file for all
+this before ASE reads it would mean to read it twice; this reader does both in one pass. The tests compare it with ASE.
 
 Plain xyz may have a fifth column, the charge in e. Extended xyz names its columns, and may give a lattice.
 """
@@ -20,8 +20,8 @@ from afmbatch.structures.printable import printable
 from afmbatch.structures.readers.base import BLOCK_BYTES, Frame, Readable
 from afmbatch.structures.readers.xyz_comment import NAMED, Columns, named_columns, named_lattice
 
-MAX_ATOMS = 100_000  # in one structure: limits the lines that a header makes the reader hold
-MAX_FRAME_BYTES = 32 << 20  # of the atom lines of a structure: split into words they take many times that
+MAX_ATOMS = 100_000  # in one structure; it limits the lines that the reader holds in memory
+MAX_FRAME_BYTES = 32 << 20  # in the atom lines of one structure; split into words they take many times that memory
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 PLAIN = "'element x y z' or 'element x y z charge' in every line; name other columns by Properties=… (extended xyz)"
@@ -31,7 +31,7 @@ NUMBER = "a decimal number such as -1.25 or 3e-4"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class XyzFrame(Frame):
-    """A structure of an xyz file, whose atoms stand in successive lines."""
+    """A structure of an xyz file, whose atoms are in successive lines."""
 
     first_line: int  #: number of the first atom's line, counted from 1
 
@@ -58,10 +58,10 @@ class XyzReader:
     def frames(self, file: Readable, name: str) -> Iterator[Frame | FieldError]:
         """Yield the structures of an xyz file in order, or the first error of one that can't be read.
 
-        Ends early where an error leaves it unclear where the next structure begins. Blank lines between structures are
-        skipped. Values of atoms are not checked: NaN and 1e300 are numbers here. `pbc` is ignored: as in ASE's repeat,
-        the number of periodic images is given by the job.
-        Raises InvalidInput for a line without end, and the errors of `file.read`.
+        Ends after an error that leaves it unclear where the next structure begins. Blank lines between structures are
+        skipped. Values of atoms are not checked: NaN and 1e300 are accepted here. `pbc` is ignored, because the job
+        gives the number of periodic images.
+        Raises InvalidInput for a line that does not end within a block, and the errors of `file.read`.
         """
         lines = _lines(file, name)
         number = structure = 0
@@ -94,14 +94,14 @@ class XyzReader:
                 frame = _frame(comment, rows, where, first)
             except InvalidInput as error:
                 yield error.field_errors[0]
-                if any(len(row) < 4 for row in rows):  # these are no atom lines: the header has a wrong number
+                if any(len(row) < 4 for row in rows):  # not an atom line: the header's number must be wrong
                     return
             else:
                 yield frame
 
 
 def _header_reason(text: bytes, last_header: str) -> str:
-    """Return why a line is no header, "" if it is one. `last_header` says how many atoms the header before gave."""
+    """Return why a line is not a header; "" if it is one. last_header: a text about the header before it."""
     if not text.isdigit():
         looks_like_atom = last_header and len(text.split()) > 3
         return "the number of atoms is expected here" + (f"; {last_header}" if looks_like_atom else "")
@@ -109,7 +109,10 @@ def _header_reason(text: bytes, last_header: str) -> str:
 
 
 def _lines(file: Readable, name: str) -> Iterator[bytes]:
-    """Yield the lines without their ends and without a byte order mark. Raises InvalidInput for one beyond a block."""
+    """Yield the lines without line ends and without a byte order mark.
+
+    Raises InvalidInput for a line longer than BLOCK_BYTES.
+    """
     tail = file.read(BLOCK_BYTES).removeprefix(BYTE_ORDER_MARK)
     number = 0
     while block := file.read(BLOCK_BYTES):

@@ -1,4 +1,4 @@
-"""The comment line of an extended xyz structure, which names its columns and may give its lattice."""
+"""Parses the comment line of an extended xyz structure, which names its columns and may give its lattice."""
 
 import math
 import re
@@ -31,7 +31,7 @@ class Columns:
 
     element: int  #: index of the column with the symbol or the atomic number
     xyz: int  #: index of the first of three columns with the position
-    charge: int | None  #: index of the column with the charge; None: there is none
+    charge: int | None  #: index of the column with the charge; None: no column has it
     width: int  #: number of columns
 
 
@@ -107,7 +107,7 @@ def _vectors(lattice: bytes) -> NDArray[np.float64] | None:
 
 
 def _lattice_number(word: str) -> float:
-    """Return a finite number. Raises ValueError with the word that is none."""
+    """Return the finite number that a word gives. Raises ValueError, which names the word, if it gives none."""
     try:
         number = float(word.replace("_", "?"))  # Python alone takes 1_0 for a number
     except ValueError:

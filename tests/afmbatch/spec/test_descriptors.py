@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from afmbatch.spec.descriptors import AnyDescriptor, channel_names, names, own_arrays
+from afmbatch.spec.descriptors import AnyDescriptor, channel_names, descriptor_names, own_arrays
 from tests.afmbatch.field_errors import field_error_of
 from tests.afmbatch.specs import spec
 
@@ -46,7 +46,7 @@ def test_channels_and_arrays_are_named():
         {"kind": "multimap_spheres_elements", **ELEMENTS},
         {"kind": "multimap_spheres", "n_channels": 2, "dim": [64, 32]},
     )
-    assert names(some) == (
+    assert descriptor_names(some) == (
         "bonds",
         "es_map",
         "bonds_2",
@@ -74,7 +74,7 @@ def test_channels_and_arrays_have_unique_names(some):
     """Each descriptor is in `desc` or in an array of its own."""
     job = described(*some)
     channels, own = channel_names(job), own_arrays(job)
-    assert len(set(names(job))) == len(job)
+    assert len(set(descriptor_names(job))) == len(job)
     assert len(set(channels)) == len(channels) == sum(len(d.channels) for d in job if d.dim is None)
     assert list(own.values()) == [d for d in job if d.dim is not None]
 
