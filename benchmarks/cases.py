@@ -19,7 +19,7 @@ from afmbatch.spec.randomise import Randomise
 from afmbatch.spec.tips import Tip
 from afmbatch.structures.ingest import Upload, read_structures
 from afmbatch.structures.structures import Structures
-from worker.engine.binding import Bound, bind
+from worker.engine.binding import BoundBatch, bind
 from worker.engine.bond_cache import BondCache
 from worker.engine.orientations import Orientations
 
@@ -47,7 +47,7 @@ class Case:
     spec: JobSpec
     structures: Structures
 
-    def batch(self, size: int, number: int = 0) -> Bound:
+    def batch(self, size: int, number: int = 0) -> BoundBatch:
         """Return batch `number` of the job with `size` samples a batch, as the worker gives it to the kernels."""
         spec = self.spec.model_copy(update={"batch_size": size})
         plan = Plan(Recipe.of(spec, len(self.structures), len(self.structures.z)))
@@ -63,7 +63,7 @@ class Case:
         return Orientations(self.spec, self.structures)
 
 
-def samples(bound: Bound) -> list[Sample]:
+def samples(bound: BoundBatch) -> list[Sample]:
     """Return the samples of a batch, for an engine without batches."""
     atoms, tips = bound.atoms, bound.window.shape[1]
     spans = [slice(*ends) for ends in zip(atoms.offsets[:-1], atoms.offsets[1:], strict=True)]

@@ -26,13 +26,13 @@ from benchmarks.cases import Case, cases, samples
 from benchmarks.peer import Peer
 from kernels import Atoms, Device, Images, Result, Simulator
 from kernels.simulator import Prepared
-from worker.engine.binding import Bound, bind_descriptor, bind_force_field
+from worker.engine.binding import BoundBatch, bind_descriptor, bind_force_field
 
 SIZES = (120, 20)  # samples of a batch
 BATCHES = {"gpu": 16, "cpu": 3}  # batches of a run, which overlap
 
 
-def repeated(bound: Bound, times: int) -> tuple[Atoms, Images]:
+def repeated(bound: BoundBatch, times: int) -> tuple[Atoms, Images]:
     """Return the samples of a batch `times` over."""
     atoms, images, n = bound.atoms, bound.images, bound.atoms.molecules
     plain = [name for name in Atoms.__dataclass_fields__ if name not in ("offsets", "bonds", "number")]
@@ -49,7 +49,9 @@ def repeated(bound: Bound, times: int) -> tuple[Atoms, Images]:
 class Batches:
     """Runs batches of one size: the next is prepared and the last one is read while one is computed."""
 
-    def __init__(self, simulator: Simulator, preparing: ThreadPoolExecutor, spec: JobSpec, bound: Bound, size: int):
+    def __init__(
+        self, simulator: Simulator, preparing: ThreadPoolExecutor, spec: JobSpec, bound: BoundBatch, size: int
+    ):
         self._simulator = simulator
         self._preparing = preparing
         self._force_field = bind_force_field(spec)

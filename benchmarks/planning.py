@@ -88,11 +88,13 @@ def measure_host(table: Table) -> None:
     table.add_row("120 samples: their numbers", timed(lambda: plan.numbers(3), 200), "≪ 1 ms")
     sample = plan.numbers(3)
     table.add_row("120 samples: all random parameters", timed(lambda: plan.sample_parameters(sample), 200), "≪ 1 ms")
-    draws = plan.sample_parameters(sample)
-    unseen = timed(lambda: Orientations(spec, structures).of(draws), 50)
+    parameters = plan.sample_parameters(sample)
+    unseen = timed(lambda: Orientations(spec, structures).rotation_matrices(parameters), 50)
     table.add_row("120 samples: rotations, structures not seen before", unseen, "")
-    table.add_row("120 samples: rotations", timed(lambda: rotations.of(draws), 200), "≪ 1 ms")
-    table.add_row("120 samples: bind", timed(lambda: bind(spec, structures, rotations, bonding, draws), 200), "≤ 1 ms")
+    table.add_row("120 samples: rotations", timed(lambda: rotations.rotation_matrices(parameters), 200), "≪ 1 ms")
+    table.add_row(
+        "120 samples: bind", timed(lambda: bind(spec, structures, rotations, bonding, parameters), 200), "≤ 1 ms"
+    )
 
 
 # Measured over HTTP: posting and polling

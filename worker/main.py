@@ -1,4 +1,4 @@
-"""The program of a worker. It launches the engine first, which opens its device while Redis and RQ are imported."""
+"""Runs a worker. It launches the engine first, so that the device is opened while Redis and RQ are imported."""
 
 from afmbatch.settings import Settings
 from worker.control.engine_process import ENGINE_FACTORY, EngineProcess
@@ -7,7 +7,7 @@ from worker.control.engine_process import ENGINE_FACTORY, EngineProcess
 def run(settings: Settings, factory: str = ENGINE_FACTORY) -> None:
     """Work until SIGTERM or SIGINT. Raises the errors of `worker.control.run.work`.
 
-    factory: the engine's steps, see `worker.engine.main.serve`.
+    factory: name of the function that returns the engine's steps, see `worker.engine.main.serve`.
     """
     engine = EngineProcess(settings, factory)
     engine.launch()

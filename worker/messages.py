@@ -1,6 +1,6 @@
-"""The messages between a worker's two processes: the parent knows Redis, the engine process knows the device.
+"""Defines the messages between a worker's two processes: its parent, which uses Redis, and its engine.
 
-On the pipe a message is JSON: its class name and its fields.
+The engine is the process that uses the device. On the pipe a message is JSON: a list of its class name and its fields.
 """
 
 import json
@@ -22,7 +22,7 @@ class MakeBatches:
 
 @dataclass(frozen=True, slots=True)
 class SkipJob:
-    """Parent to engine: begin no further batch of this job, unless another MakeBatches comes for it."""
+    """Parent to engine: begin no further batch of this job, until another MakeBatches arrives for it."""
 
     job_id: str
 
@@ -62,7 +62,7 @@ class BatchMade:
 
 @dataclass(frozen=True, slots=True)
 class BatchRefused:
-    """Engine to parent: the batch can never be made. The engine itself is well."""
+    """Engine to parent: the batch can never be made. The engine goes on with other batches."""
 
     job_id: str
     batch: int
@@ -79,7 +79,7 @@ class BatchSkipped:
 
 @dataclass(frozen=True, slots=True)
 class EngineFailed:
-    """Engine to parent: an error occurred that may not occur in a fresh engine. This engine ends."""
+    """Engine to parent: an error occurred that may not occur in a new engine. This engine ends."""
 
     error: str
 

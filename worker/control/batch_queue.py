@@ -1,4 +1,4 @@
-"""The batches of the open shards that the engine was not given yet."""
+"""Keeps the batches of the open shards that have not been sent to the engine yet."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -12,9 +12,9 @@ ShardBatch: TypeAlias = tuple[Shard, int]
 
 
 class BatchQueue:
-    """Batches in the order in which the engine gets them, cut into groups that fit into its memory.
+    """Keeps batches in the order in which they are sent to the engine, and forms groups that fit into its memory.
 
-    max_group_bytes: estimated memory above which batches are not grouped.
+    max_group_bytes: largest estimated memory of a group of several batches, in bytes.
     """
 
     def __init__(self, max_group_bytes: int) -> None:
@@ -23,7 +23,7 @@ class BatchQueue:
 
     @property
     def first(self) -> ShardBatch | None:
-        """Return the next batch; None if there is none."""
+        """The next batch; None if the queue is empty."""
         return self._batches[0] if self._batches else None
 
     def append(self, shard: Shard, batches: Iterable[int]) -> None:
@@ -31,7 +31,7 @@ class BatchQueue:
         self._batches.extend((shard, batch) for batch in batches)
 
     def prepend(self, batches: Sequence[ShardBatch]) -> None:
-        """Put batches before all others, in this order."""
+        """Put batches in front of all others, in this order."""
         self._batches.extendleft(reversed(batches))
 
     def remove(self, shard: Shard) -> set[int]:
@@ -45,7 +45,7 @@ class BatchQueue:
         return self._batches.popleft()
 
     def has_samples(self, samples: int) -> bool:
-        """Return whether the batches have at least so many samples."""
+        """Return whether the queued batches have at least this number of samples together."""
         sizes = accumulate(shard.plan.size(batch) for shard, batch in self._batches)
         return any(total >= samples for total in sizes)
 

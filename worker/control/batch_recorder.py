@@ -45,7 +45,7 @@ class BatchRecorder:
                 self._store.delete(batch_key(job_id, record.batch, record.sha256))
 
     def record_failures(self, shard: Shard, batches: Iterable[int], error: str) -> None:
-        """Give up batches of a shard, and record why if the shard is still held."""
+        """Give up batches of a shard, and record `error` as the reason if the shard is still held."""
         is_held = shard.is_held()
         for batch in batches:
             shard.batches_left.discard(batch)

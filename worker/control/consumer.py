@@ -1,4 +1,4 @@
-"""The main loop of a worker: takes tasks off the queue, makes their shards, and ends the tasks."""
+"""Runs the main loop of a worker: takes tasks off the queue, makes their shards, and ends the tasks."""
 
 import logging
 import time
@@ -27,7 +27,7 @@ class _OpenTask:
     task: Job
     lease: Execution
     shard: Shard
-    #: Whether a worker was lost over the task before.
+    #: True if an earlier worker was lost while it held the task.
     was_lost: bool
     #: time.monotonic() when the task was taken.
     taken_at: float = field(default_factory=time.monotonic)
@@ -53,8 +53,9 @@ class Consumer:
     def serve(self, shutdown: Shutdown) -> None:
         """Work on tasks until a shutdown is requested.
 
-        A task over which a worker was lost is worked on with no other, so that a second loss is clearly due to it.
-        Raises EngineNotStartedError, and redis.RedisError if Redis stays away for longer than the connection retries.
+        A task that was held by a lost worker is worked on alone, so that a second loss is clearly due to this task.
+        Raises EngineNotStartedError, and redis.RedisError if Redis does not answer for longer than the connection
+        retries.
         """
         try:
             while not (shutdown.requested and (self._shards.idle or shutdown.overdue)):
@@ -64,11 +65,11 @@ class Consumer:
                 for entry in [entry for entry in self._open if not entry.shard.batches_left]:
                     self._close(entry)
         except RedisError:
-            raise  # nothing can be recorded about the tasks: their leases expire
+            raise  # nothing can be recorded about the tasks; other workers get them once their leases expire
         except Exception as error:
             self._hand_back_after(error)
             raise
-        for entry in reversed(self._open):  # each of them comes to the front of the queue
+        for entry in reversed(self._open):  # each is put at the front of the queue, so that their order is kept
             self._close(entry)
 
     @property
@@ -90,7 +91,7 @@ class Consumer:
         lease = self._worker.hold(task)
         was_lost = RetryPolicy.was_lost(task)
         if was_lost and self._open:
-            self._worker.hand_back(task, lease)  # until the open tasks are finished
+            self._worker.hand_back(task, lease)  # it is worked on alone, once the open tasks are finished
             return False
         job_id, number = task.args
         shard = self._shards.open(job_id, number, lambda: self._worker.is_held(lease), one_by_one=was_lost)

@@ -1,4 +1,4 @@
-"""The parent's side of the engine: starts the process, sends it batches, notices when it dies or hangs."""
+"""Controls the engine from the parent: starts its process, sends it batches, detects that it died or hangs."""
 
 import contextlib
 import os
@@ -37,7 +37,7 @@ class EngineNotStartedError(AfmbatchError):
 
 
 class EngineLostError(AfmbatchError):
-    """The engine died, hung or gave up: another engine has to make the batches that it had not answered."""
+    """The engine died, hung or gave up. Another engine has to make the batches that it had not answered."""
 
 
 class EngineState(Enum):
@@ -61,13 +61,13 @@ class EngineProcess:
         self._settings = settings
         self._factory = factory
         self.state = EngineState.NOT_STARTED
-        #: What the engine said of its device. Set once it was READY.
+        #: The engine's description of its device. It is set when the state becomes READY for the first time.
         self.ready: EngineReady
         self._process: subprocess.Popen[bytes]
         self._pipe: Connection
-        self._groups: deque[set[tuple[str, int]]] = deque()  # per unanswered group: job and number of its batches
-        self._progress_at = 0.0  # when the first of these groups became the first, or one of its batches was answered
-        self._failure = ""  # why it gave up, in the state FAILED
+        self._groups: deque[set[tuple[str, int]]] = deque()  # unanswered batches (job, number) of each group, in order
+        self._progress_at = 0.0  # time.monotonic() when a batch of the first group was answered or the group came first
+        self._failure = ""  # in the state FAILED: why the engine gave up
 
     @property
     def unanswered_groups(self) -> int:
@@ -127,7 +127,7 @@ class EngineProcess:
         self._send(encode(SkipJob(job_id)))
 
     def receive(self, seconds: float) -> list[Answer]:
-        """Return the answers that are there, waiting for the first one for at most `seconds`.
+        """Return the answers that have arrived; wait for the first one for at most `seconds`.
 
         Raises EngineLostError if the engine died, gave up, or took longer over a batch than the settings allow.
         """
@@ -140,12 +140,12 @@ class EngineProcess:
         while isinstance(message, BatchMade | BatchRefused | BatchSkipped):
             answers.append(message)
             self._note_answer(message)
-            message = self._read_if_there()
+            message = self._read_available()
         if isinstance(message, EngineFailed):
             if self._groups:
                 self._failure = message.error
                 self.state = EngineState.FAILED
-            else:  # nothing is lost
+            else:  # every group has been answered, so nothing has to be made again
                 self._end(message.error)
         if not answers and seconds_left <= seconds:
             raise self._end(f"no batch within {self._settings.batch_seconds:g} s")
@@ -194,14 +194,17 @@ class EngineProcess:
             raise self._end(message.error)
         return message
 
-    def _read_if_there(self) -> Message | None:
-        """Return the next message if it is there. The end of the engine is left to the next `_read`."""
+    def _read_available(self) -> Message | None:
+        """Return the next message if one has arrived, else None. If the engine has ended, the next `_read` raises."""
         with contextlib.suppress(EOFError, OSError):
             return decode(self._pipe.recv_bytes()) if self._pipe.poll() else None
         return None
 
     def _end(self, reason: str | None) -> EngineLostError:
-        """Make sure that the process is dead and return the error that says why; None: it ended by itself."""
+        """Make sure that the process has ended and return the error to raise.
+
+        reason: why the engine is lost; None: the process ended by itself, and its exit status gives the reason.
+        """
         try:
             status = self._process.wait(_END_SECONDS if reason is None else 0)
         except subprocess.TimeoutExpired:
@@ -214,7 +217,7 @@ class EngineProcess:
 
 
 def _exit_reason(status: int) -> str:
-    """Return what the exit status of an engine process says: its code, or the negative number of a signal."""
+    """Return why an engine process ended. status: its exit code, or the negative number of the signal."""
     if status >= 0:
         return f"the engine ended with status {status}"
     name = signal.Signals(-status).name

@@ -1,4 +1,4 @@
-"""The second thread of a worker: it sends heartbeats whatever the main thread is waiting for."""
+"""Sends heartbeats from a second thread of a worker, whatever the main thread is waiting for."""
 
 import logging
 import threading

@@ -1,8 +1,8 @@
-"""A worker as RQ knows it: it takes tasks off the queue and holds them by leases.
+"""Extends RQ's worker: it takes tasks off the queue and holds them by leases.
 
-RQ's own work loop renews no lease while a task runs in its process, looks for abandoned tasks every ten minutes, and
-is stopped by exceptions that signal handlers raise. This class keeps RQ's keys and formats, so that RQ's tools show
-what is going on, and leaves the loop to `worker.control.consumer`.
+RQ's own work loop renews no lease while a task runs in its process, looks for abandoned tasks only every ten minutes,
+and is stopped by exceptions that signal handlers raise. QueueWorker keeps RQ's keys and formats, so that RQ's tools
+show workers and tasks as they are, and leaves the loop to `worker.control.consumer`.
 """
 
 import contextlib
@@ -29,11 +29,12 @@ from afmbatch.ledger.shard_scheduler import ShardScheduler
 class QueueWorker(SimpleWorker):
     """An RQ worker on one queue that may hold several tasks at a time. RQ lists it while the context is open.
 
-    A second thread has to call `send_heartbeat`. lease_seconds: time for which a silent worker keeps its tasks.
+    A second thread has to call `send_heartbeat`. lease_seconds: time after the last heartbeat at which a worker loses
+    its tasks.
     """
 
     def __init__(self, queue: Queue, scheduler: ShardScheduler, lease_seconds: float) -> None:
-        # A name is never used again: RQ refuses a name whose last owner was killed.
+        # Every worker has a new name, because RQ refuses a name whose last worker was killed.
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         super().__init__([queue], name=name, connection=queue.connection, serializer="json")
         self._queue = queue
@@ -43,7 +44,7 @@ class QueueWorker(SimpleWorker):
 
     @property
     def connection_timeout(self) -> int:
-        """Longest silence of the server, in s, before a command is tried again."""
+        """Time without an answer from the server after which a command is tried again, in seconds."""
         return 10
 
     def __enter__(self) -> Self:
@@ -57,9 +58,9 @@ class QueueWorker(SimpleWorker):
         cast(Any, self).register_death()
 
     def pop(self, wait_seconds: int | None) -> Job | None:
-        """Pop the next task off the queue, waiting for it; None: do not wait. Returns None if there is no task.
+        """Pop the next task off the queue. Returns None if the queue is empty.
 
-        The task stays on RQ's intermediate list until `hold`.
+        wait_seconds: longest wait for a task; None: do not wait. The task stays on RQ's intermediate list until `hold`.
         """
         try:
             found = Queue.dequeue_any([self._queue], wait_seconds, self.connection, serializer=self.serializer)
@@ -90,7 +91,7 @@ class QueueWorker(SimpleWorker):
         return self._leases.is_held(lease)
 
     def finish(self, task: Job, lease: Execution) -> None:
-        """Remove a finished task."""
+        """Remove a finished task and its lease."""
         with self.connection.pipeline() as pipe:
             # Not Job.delete: it reads the executions of dead workers, which may have expired, and fails.
             pipe.delete(task.key, task.execution_registry.key)
@@ -110,7 +111,7 @@ class QueueWorker(SimpleWorker):
             pipe.execute()
 
     def drop(self, lease: Execution) -> None:
-        """Forget a lease that was lost."""
+        """Stop renewing a lease that was lost."""
         self.executions.pop(lease.id, None)
         self._set_state_by_executions(None)
 

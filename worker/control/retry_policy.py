@@ -1,8 +1,9 @@
 """Decides whether a shard whose worker was lost is tried again.
 
-A worker may be lost for reasons of its own (a spot instance, an operator) or because of a batch (memory, a driver).
-Therefore a loss counts against a shard only if no batch was finished since the last one. After settings.shard_tries
-such losses the next batch is recorded as failed; if that brings no progress either, the rest of the shard is.
+A worker may be lost for reasons that have nothing to do with its task (a spot instance, an operator) or because of a
+batch (memory, a driver). Therefore a loss counts against a shard only if no batch was finished since the last loss.
+After settings.shard_tries such losses the next batch is recorded as failed. If the shard makes no progress after that
+either, all its missing batches are recorded as failed.
 """
 
 import logging
@@ -22,10 +23,12 @@ _log = logging.getLogger("worker")
 
 
 class RetryPolicy:
-    """RQ's exception handler: called for each task whose worker was lost, before the task is enqueued again.
+    """An exception handler for RQ. It is called for each task whose worker was lost, before the task is enqueued again.
 
-    The task's `meta` keeps `missing`, the number of missing batches at the last loss; `losses`, the number of losses
-    without progress before the last one; and `gave_up`, whether a batch was given up since the last progress.
+    The task's `meta` keeps
+    missing: the number of missing batches at the last loss,
+    losses: the number of losses without progress, at most shard_tries − 1,
+    gave_up: True if a batch was given up since the last progress.
     """
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
@@ -34,11 +37,11 @@ class RetryPolicy:
 
     @staticmethod
     def was_lost(task: Job) -> bool:
-        """Return whether a worker was lost over the task before."""
+        """Return whether an earlier worker was lost while it held the task."""
         return "missing" in task.meta
 
     def __call__(self, task: Job, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        """Count the loss of a task; give up the batch that comes next, or the whole shard, if there were too many."""
+        """Count the loss of a task's worker. After too many, give up the next batch or all missing batches."""
         job_id, shard = task.args
         reason = "its lease ran out" if isinstance(error, AbandonedJobError) else str(error) or kind.__name__
         missing = self._missing(job_id, shard, task)
@@ -47,7 +50,7 @@ class RetryPolicy:
         if missing and losses >= self._tries:
             missing = self._give_up(job_id, missing, reason, everything=task.meta.get("gave_up", False))
             task.meta["gave_up"] = True
-        task.meta["losses"] = min(losses, self._tries - 1)  # the next loss without progress is one too many again
+        task.meta["losses"] = min(losses, self._tries - 1)  # the next loss without progress reaches the limit again
         task.meta["missing"] = len(missing)
         task.retries_left = RETRIES
 
@@ -65,7 +68,7 @@ class RetryPolicy:
     def _give_up(self, job_id: str, missing: list[int], reason: str, *, everything: bool) -> list[int]:
         """Record the first missing batch, or every one, as failed and return the others."""
         given_up = missing if everything else missing[:1]
-        error = f"the worker was lost over it {self._tries} times, the last time so: {reason}"
+        error = f"the worker was lost {self._tries} times while making it; last reason: {reason}"
         for batch in given_up:
             self._ledger.batches.record_failure(job_id, BatchFailure(batch=batch, error=error))
             _log.error("Job %s: batch %d failed: %s", job_id, batch, error)

@@ -1,4 +1,4 @@
-"""A worker's parent process: opens Redis and the store, and makes shards in its engine. It does not load OpenCL."""
+"""Runs a worker's parent process: opens Redis and the store, and makes shards in the engine. It never loads OpenCL."""
 
 import logging
 import os
@@ -31,16 +31,17 @@ _log = logging.getLogger("worker")
 
 
 def work(settings: Settings, engine: EngineProcess) -> None:
-    """Make shards in an engine that was launched, until SIGTERM or SIGINT.
+    """Make shards in an engine that has been launched, until SIGTERM or SIGINT.
 
-    Raises CannotStart, EngineNotStartedError, and redis.RedisError if Redis is not there or stays away for minutes.
+    Raises CannotStart, EngineNotStartedError, and redis.RedisError if Redis cannot be reached at the start or does not
+    answer for minutes later on.
     """
     _log_to_stderr()
     shutdown = Shutdown()
     shutdown.listen()
     with Redis.from_url(settings.redis_url, socket_connect_timeout=2) as redis:
-        redis.ping()  # a wrong address has to be reported at once
-    # From here on Redis may be restarted: every command waits for it, about three minutes in all.
+        redis.ping()  # without retries, so that a wrong address is reported at once
+    # From here on Redis may be restarted: every command is tried again for about three minutes.
     options = {"retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), 180), "socket_timeout": 10}
     store = ObjectStore(settings.store_url)
     with Redis.from_url(settings.redis_url, decode_responses=True, **options) as redis:
@@ -92,5 +93,5 @@ def _log_to_stderr() -> None:
     handler.setFormatter(logging.Formatter("%(asctime)s worker %(levelname)s: %(message)s"))
     _log.addHandler(handler)
     _log.setLevel(logging.INFO)
-    for name in ("rq", "rq.worker"):  # the second has a level of its own
+    for name in ("rq", "rq.worker"):  # RQ sets a level for the second one as well
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""A shard in progress: a run of batches of one job, held by a lease on its task."""
+"""Describes a shard in progress: a contiguous range of batches of one job, held by a lease on its task."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -19,20 +19,20 @@ class Shard:
     recipe: str
     #: Returns whether this worker still holds the lease.
     is_held: Callable[[], bool]
-    #: Make one batch at a time, because a worker was lost over this shard before.
+    #: True if batches are made one at a time, because an earlier worker was lost while it held the shard.
     one_by_one: bool
     #: Batches that are neither recorded nor given up.
     batches_left: set[int]
-    #: Number of engines that were lost over each batch.
+    #: Number of engines that were lost while they had each batch.
     attempts: Counter[int] = field(default_factory=Counter)
     #: Number of successive batches that were given up after their last attempt.
     failures_in_a_row: int = 0
 
     def pixels(self, batch: int) -> int:
-        """Return the number of image pixels of a batch; the heights of a pixel count once."""
+        """Return the number of image pixels of a batch. All slices of a pixel count as one."""
         nx, ny = self.plan.spec.image_dim
         return self.plan.size(batch) * len(self.plan.spec.tips) * nx * ny
 
     def must_be_alone(self, batch: int) -> bool:
-        """Return whether a batch has to be alone in the engine, so that an engine that is lost is lost over it."""
+        """Return whether a batch has to be alone in the engine, so that the loss of the engine is due to this batch."""
         return self.one_by_one or self.attempts[batch] > 0

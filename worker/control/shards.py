@@ -1,7 +1,7 @@
-"""The open shards of a worker: their batches go from the ledger to the engine, and its answers back.
+"""Makes the open shards of a worker: sends their missing batches to the engine and records its answers in the ledger.
 
 Several shards are open at a time, so that the engine gets the first batches of the next shard while it still works on
-the last ones of this one.
+the last batches of the one before.
 """
 
 import logging
@@ -41,19 +41,19 @@ class Shards:
         self._queue = BatchQueue(settings.group_bytes)
         self._in_engine: dict[tuple[str, int], Shard] = {}  # by job and batch
         self._engine_is_exclusive = False  # the group in the engine must stay alone there
-        self._skipped_jobs: set[str] = set()  # the engine was asked to skip them
+        self._skipped_jobs: set[str] = set()  # jobs that the engine was asked to skip
         self._cancellation_checked_at = -math.inf
         self.recorder = BatchRecorder(ledger, store)
         self.throughput = Throughput()
 
     @property
     def idle(self) -> bool:
-        """Return whether the engine has no work."""
+        """True if the engine has no work."""
         return not self._engine.unanswered_groups
 
     @property
     def has_capacity(self) -> bool:
-        """Return whether the engine can take more samples than are queued for it."""
+        """True if the engine can take more samples than are queued for it."""
         free_groups = self._max_groups(self._engine_is_exclusive) - self._engine.unanswered_groups
         free_samples = free_groups * self._engine.ready.group_samples
         return free_samples > 0 and not self._queue.has_samples(free_samples)
@@ -80,15 +80,15 @@ class Shards:
         return shard
 
     def close(self, shard: Shard) -> None:
-        """Begin no further batch of a shard. Batches that the engine has are recorded when they are answered."""
+        """Begin no further batch of a shard. Batches that are in the engine are recorded when they are answered."""
         shard.batches_left -= self._queue.remove(shard)
 
     def step(self) -> None:
-        """Give the engine the batches that it can take, and wait briefly for its answers.
+        """Send the engine the batches that it can take, and wait briefly for its answers.
 
-        A batch over which the engine is lost is tried again in a fresh engine. After settings.shard_tries attempts it
-        is recorded as failed, and after as many such batches in a row the rest of the shard is. Raises
-        EngineNotStartedError and redis.RedisError.
+        The batches that an engine had when it was lost are tried again in a new engine, one at a time. A batch is
+        recorded as failed after settings.shard_tries attempts. After the same number of failed batches in a row, the
+        rest of the shard is recorded as failed. Raises EngineNotStartedError and redis.RedisError.
         """
         if self._engine.state is not EngineState.FAILED:
             self._send_groups()
@@ -153,15 +153,15 @@ class Shards:
             shard.batches_left.discard(answer.batch)
 
     def _retry_lost_batches(self, error: EngineLostError) -> None:
-        """Queue the batches that were in the engine again, each to be made alone from now on.
+        """Queue the batches that were in the engine again. From now on each of them is made alone.
 
-        Any of them may be the cause, so that each of them counts as attempted. A batch that was alone in the engine
-        is given up after its last attempt.
+        Any of these batches may be the cause, so each counts as attempted. A batch that was alone in the engine is
+        given up after its last attempt.
         """
         lost = list(self._in_engine.items())
         self._in_engine.clear()
         for shard in dict.fromkeys(shard for _, shard in lost):
-            if not shard.is_held():  # this process was perhaps paused, so that the engine only seemed to hang
+            if not shard.is_held():  # this process may have been paused, so that the engine only seemed to hang
                 self.close(shard)
                 shard.batches_left.clear()
         retried = [(shard, batch) for (_, batch), shard in lost if batch in shard.batches_left]
@@ -181,6 +181,6 @@ class Shards:
         self.recorder.record_failures(shard, [batch], f"{error} (tried {shard.attempts[batch]} times)")
         shard.failures_in_a_row += 1
         if shard.failures_in_a_row == limit:
-            reason = f"not tried: the {limit} batches before it failed, the last of them so: {error}"
+            reason = f"not tried, because the {limit} batches before it failed; last error: {error}"
             self.recorder.record_failures(shard, sorted(shard.batches_left), reason)
             self.close(shard)

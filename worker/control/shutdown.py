@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: the first asks for an orderly end, the second ends the process at once."""
+"""Handles SIGTERM and SIGINT: the first signal requests an orderly end, a second one ends the process at once."""
 
 import os
 import signal
@@ -6,13 +6,13 @@ import time
 from types import FrameType
 
 GRACE_SECONDS = 8.0  # docker kills after 10 s by default
-# Time after the grace period to hand tasks back and to unregister, which an absent Redis may prevent.
+# Time after the grace period to hand tasks back and to unregister. The process ends after it even if Redis is down.
 _UNREGISTER_SECONDS = 4
-_DUPLICATE_SECONDS = 1.0  # a wrapper may pass on a Ctrl-C that has reached this process already
+_DUPLICATE_SECONDS = 1.0  # a second signal within this time may be the first one, passed on by a wrapper
 
 
 class Shutdown:
-    """Records that the process was asked to stop, and when. Signal handlers only set it; they interrupt nothing."""
+    """Records whether and when the process was asked to stop. Signal handlers only set it; they interrupt nothing."""
 
     def __init__(self) -> None:
         self._requested_at: float | None = None
@@ -23,18 +23,18 @@ class Shutdown:
         signal.signal(signal.SIGINT, self._on_signal)
 
     def request(self) -> None:
-        """Ask for an orderly end."""
+        """Request an orderly end."""
         if self._requested_at is None:
             self._requested_at = time.monotonic()
 
     @property
     def requested(self) -> bool:
-        """Return whether to take no further work."""
+        """True if no further work is to be taken."""
         return self._requested_at is not None
 
     @property
     def overdue(self) -> bool:
-        """Return whether the grace period is over, so that work in progress is dropped as well."""
+        """True if the grace period is over, so that work in progress is dropped as well."""
         return self._requested_at is not None and time.monotonic() - self._requested_at > GRACE_SECONDS
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

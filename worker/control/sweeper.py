@@ -24,7 +24,7 @@ class Sweeper:
         self._lease_seconds = math.ceil(lease_seconds)
         self._leases = Leases(queue, self._lease_seconds)
         self._retry_policy = retry_policy
-        self._popped: dict[str, float] = {}  # popped tasks without a lease, and when they were first seen so
+        self._popped: dict[str, float] = {}  # popped tasks without a lease → time.monotonic() when first seen
 
     def sweep(self) -> None:
         """Enqueue lost tasks again and remove dead workers from RQ's lists. Raises redis.RedisError."""

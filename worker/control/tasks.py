@@ -1,7 +1,7 @@
-"""The function that RQ's tasks name.
+"""Defines the function that RQ's tasks name.
 
 The workers of this project do not call it: they keep one engine for many shards, see `worker.control.consumer`. RQ's
-stock worker calls it (`rq worker --serializer json afmbatch`) and so makes each shard in an engine of its own.
+stock worker (`rq worker --serializer json afmbatch`) calls it, and makes each shard in an engine of its own.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from worker.control.shutdown import Shutdown
 
 
 def run_shard(job_id: str, number: int) -> None:
-    """Make the missing batches of a shard; first enqueue the next shard of its job.
+    """Enqueue the next shard of a job, then make the missing batches of this shard.
 
     Raises CannotStart, EngineNotStartedError and redis.RedisError; RQ enqueues the task again after these.
     """

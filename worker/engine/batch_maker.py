@@ -25,14 +25,14 @@ from afmbatch.storage.batch_file import FORMAT, Batch, memory_bytes, npz_chunks
 from afmbatch.storage.object_store import ObjectStore, dataset_key
 from afmbatch.structures.structures import Structures
 from kernels.simulator import Pending, Prepared
-from worker.engine.binding import Bound, bind, bind_descriptor, bind_force_field, bind_noise
+from worker.engine.binding import BoundBatch, bind, bind_descriptor, bind_force_field, bind_noise
 from worker.engine.bond_cache import BondCache
 from worker.engine.orientations import Orientations
 from worker.messages import BatchMade, EngineReady, MakeBatches
 
 _JOBS_KEPT = 4  # jobs whose structures and rotations stay in memory
-# EngineReady.prefetch and EngineReady.group_samples. 120 samples fill a GPU; preparing 480 at once costs half as much a
-# sample, and while they are hashed, each file by one core, sixteen cores are busy.
+# EngineReady.prefetch and EngineReady.group_samples by the kind of device. 120 samples fill a GPU. Groups of 480 halve
+# the time of preparation per sample, and keep sixteen cores busy with hashing, which uses one core for each file.
 _PREFETCH_AND_GROUP_SAMPLES = {"gpu": (MAX_GROUPS, 480), "cpu": (MAX_GROUPS - 1, 16), "other": (2, 1)}
 _FLAGS = {  # by the names in afmbatch.ledger.records.Flags
     "not_converged": kernels.Quality.NOT_CONVERGED,
@@ -44,7 +44,7 @@ _FLAGS = {  # by the names in afmbatch.ledger.records.Flags
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _JobInputs:
-    """The structures of a job, with their periodic copies, and what depends on them alone."""
+    """The structures of a job, with their periodic images, and the data that depend on them alone."""
 
     structures: Structures
     rotations: Orientations
@@ -53,15 +53,15 @@ class _JobInputs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Group:
-    """Prepared batches that are made at once, with their samples one after the other."""
+    """Prepared batches that are made in one go. Their samples follow each other."""
 
     make: MakeBatches
-    #: Number of the first sample of each batch in the group, and at last the number of samples.
+    #: Index in the group of each batch's first sample, and the number of samples in the group.
     bounds: list[int]
-    #: The arrays of the files, without the simulated ones.
-    known: Batch
-    #: Names of the descriptors' arrays besides `desc`.
-    own: tuple[str, ...]
+    #: The arrays of the files except those that are simulated.
+    parameters: Batch
+    #: Names of the arrays of descriptors that are not in `desc`.
+    own_arrays: tuple[str, ...]
     prepared: Prepared
 
 
@@ -90,8 +90,8 @@ class BatchMaker:
     def prepare(self, make: MakeBatches) -> _Group:
         """Sample the parameters of these batches and translate them for the kernels.
 
-        Raises NotFound if a dataset was deleted, AfmbatchError for a batch that does not fit into the memory of the
-        host or that the kernels refuse.
+        Raises NotFound if a dataset was deleted, and AfmbatchError for a group that does not fit into the worker's
+        memory or that the kernels refuse.
         """
         try:
             return self._prepared(make)
@@ -102,12 +102,12 @@ class BatchMaker:
         plan, inputs = self._open_job(make)
         bounds = [0, *accumulate(map(plan.size, make.batches))]
         spec, numbers = plan.spec, plan.numbers(*make.batches)
-        draws = plan.sample_parameters(numbers)
-        atoms = int(np.diff(inputs.structures.offsets)[draws.structure].sum())
+        parameters = plan.sample_parameters(numbers)
+        atoms = int(np.diff(inputs.structures.offsets)[parameters.structure].sum())
         size = memory_bytes(spec, bounds[-1], atoms)
         if size > (limit := self._settings.group_bytes):
             raise AfmbatchError(f"batch_size: a batch needs {size} bytes of this worker's memory, it may use {limit}")
-        bound = bind(spec, inputs.structures, inputs.rotations, inputs.bonds, draws)
+        bound = bind(spec, inputs.structures, inputs.rotations, inputs.bonds, parameters)
         noise = plan.sample_noise(numbers)
         prepared = self._simulator.prepare(
             bound.atoms,
@@ -117,11 +117,11 @@ class BatchMaker:
             per_image_atoms=bound.per_image_atoms,
             noise=bind_noise(spec, noise),
         )
-        known = self._known(plan.recipe, draws, noise, bound)
-        return _Group(make, bounds, known, tuple(own_arrays(spec.descriptors)), prepared)
+        batch = self._parameter_batch(plan.recipe, parameters, noise, bound)
+        return _Group(make, bounds, batch, tuple(own_arrays(spec.descriptors)), prepared)
 
     def start(self, group: _Group) -> tuple[_Group, Pending]:
-        """Start the device. Raises AfmbatchError for a batch that exceeds its memory, and kernels.KernelError."""
+        """Start the device on a group. Raises AfmbatchError if its memory is too small, and kernels.KernelError."""
         try:
             return group, self._simulator.start(group.prepared)
         except kernels.DeviceLimit as error:
@@ -130,31 +130,31 @@ class BatchMaker:
     def wait(self, started: tuple[_Group, Pending]) -> list[Callable[[], BatchMade]]:
         """Wait for the device; return a function per batch that puts it into the store.
 
-        The arrays of the batches are views of the device's results, which are recycled once all batches are written.
+        The arrays of the batches are views of the result's memory, which is reused once all batches are written.
         """
         group, pending = started
         result = pending.wait()
-        known = group.known
-        shape = known.by_sample["distance"].shape
+        parameters = group.parameters
+        shape = parameters.by_sample["distance"].shape
         simulated: dict[str, NDArray[Any]] = {
             "afm": result.df.reshape(*shape, *result.df.shape[1:]),
             "desc": result.descriptors,
-            **dict(zip(group.own, result.separate, strict=True)),
+            **dict(zip(group.own_arrays, result.separate, strict=True)),
             "quality": result.quality.astype(np.uint8).reshape(shape),
         }
-        whole = replace(known, by_sample={**simulated, **known.by_sample})
-        done = _Countdown(len(group.make.batches), partial(self._simulator.recycle, result))
+        whole = replace(parameters, by_sample={**simulated, **parameters.by_sample})
+        unwritten = _Countdown(len(group.make.batches), partial(self._simulator.recycle, result))
         return [
-            partial(self._write, group.make.job_id, batch, whole.part(begin, end), done)
+            partial(self._write, group.make.job_id, batch, whole.part(begin, end), unwritten)
             for batch, (begin, end) in zip(group.make.batches, pairwise(group.bounds), strict=True)
         ]
 
-    def _write(self, job_id: str, number: int, batch: Batch, done: "_Countdown") -> BatchMade:
+    def _write(self, job_id: str, number: int, batch: Batch, unwritten: "_Countdown") -> BatchMade:
         try:
             content = self._store.put_batch(job_id, number, npz_chunks(batch.arrays()))
             quality = batch.by_sample["quality"]
         finally:
-            done.count()
+            unwritten.count()
         return BatchMade(
             job_id=job_id,
             batch=number,
@@ -191,16 +191,18 @@ class BatchMaker:
         except FileNotFoundError:
             raise NotFound("dataset", dataset_id) from None
 
-    def _known(self, recipe: Recipe, draws: SampleParameters, noise: list[StepParameters], bound: Bound) -> Batch:
+    def _parameter_batch(
+        self, recipe: Recipe, parameters: SampleParameters, noise: list[StepParameters], bound: BoundBatch
+    ) -> Batch:
         mols = np.column_stack([bound.atoms.xyz, bound.atoms.charge, bound.number])[bound.original]
-        by_sample = _as_used(recipe.spec, draws, bound) | _noise(recipe.spec, noise)
-        places = {"structure": draws.structure, "epoch": draws.epoch, "sample": draws.sample}
+        by_sample = _parameter_arrays(recipe.spec, parameters, bound) | _noise_arrays(recipe.spec, noise)
+        places = {"structure": parameters.structure, "epoch": parameters.epoch, "sample": parameters.sample}
         by_atom = {"mols": mols.astype(np.float32)}
         if bound.lj is not None:
             by_atom["lj"] = bound.lj[bound.original].astype(np.float32)
         original = np.concatenate([[0], np.cumsum(bound.original)])
         return Batch(
-            {name: _small(array) for name, array in by_sample.items()} | places,
+            {name: _to_four_bytes(array) for name, array in by_sample.items()} | places,
             by_atom,
             original[bound.atoms.offsets],
             {
@@ -223,45 +225,52 @@ class BatchMaker:
         }
 
 
-def _as_used(spec: JobSpec, draws: SampleParameters, bound: Bound) -> dict[str, NDArray[Any]]:
-    """Return the parameters that were given, swept or sampled, by their names in the file.
+def _parameter_arrays(spec: JobSpec, parameters: SampleParameters, bound: BoundBatch) -> dict[str, NDArray[Any]]:
+    """Return the parameters of samples as arrays, by their names in the file.
 
-    A parameter that only some specs make differ between samples is in the files of these specs only: each array costs a
-    file of few samples some microseconds.
+    Parameters that most jobs leave the same for all samples are only in the files of the other jobs, because each array
+    adds some microseconds to the time of a file.
     """
     used = {
         "scan_windows": bound.window,
         "rotation": bound.rotation,
-        "distance": draws.distance,
-        "df_steps": draws.df_steps,
-        "tip_tilt": draws.tilt,
-        "r0": draws.r0,
-        "stiffness": draws.stiffness,
+        "distance": parameters.distance,
+        "df_steps": parameters.df_steps,
+        "tip_tilt": parameters.tilt,
+        "r0": parameters.r0,
+        "stiffness": parameters.stiffness,
     }
-    drawn, swept = spec.randomise, spec.sweep
-    if drawn.tip or swept.tip or drawn.tip_charges or swept.tip_charges or drawn.lj_radius or drawn.lj_epsilon:
+    randomised, swept = spec.randomise, spec.sweep
+    if (
+        randomised.tip
+        or swept.tip
+        or randomised.tip_charges
+        or swept.tip_charges
+        or randomised.lj_radius
+        or randomised.lj_epsilon
+    ):
         used |= {
-            "tip": draws.tip,
-            "tip_element": draws.element,
-            "tip_charges": draws.charges,
-            "tip_charge_z": draws.charge_z,
+            "tip": parameters.tip,
+            "tip_element": parameters.element,
+            "tip_charges": parameters.charges,
+            "tip_charge_z": parameters.charge_z,
             "tip_lj": bound.tip_lj,
         }
-    if drawn.sample_charges or swept.sample_charges:
-        used["sample_charges"] = draws.sample_charges
-    if drawn.offset:
-        used["offset"] = draws.offset
+    if randomised.sample_charges or swept.sample_charges:
+        used["sample_charges"] = parameters.sample_charges
+    if randomised.offset:
+        used["offset"] = parameters.offset
     if spec.periodic:
         used["lattice"] = bound.lattice
     if spec.scan.crop:
-        used["crop"] = draws.crop
+        used["crop"] = parameters.crop
     if swept.axes:
-        used["sweep"] = draws.sweep
+        used["sweep"] = parameters.sweep
     return used
 
 
-def _noise(spec: JobSpec, steps: list[StepParameters]) -> dict[str, NDArray[Any]]:
-    """Return the parameters of noise steps that are recorded, by their names in the file."""
+def _noise_arrays(spec: JobSpec, steps: list[StepParameters]) -> dict[str, NDArray[Any]]:
+    """Return the recorded parameters of noise steps as arrays, by their names in the file."""
     return {
         name: np.asarray(parameters[parameter])
         for step, parameters in zip(spec.noise, steps, strict=True)
@@ -269,13 +278,13 @@ def _noise(spec: JobSpec, steps: list[StepParameters]) -> dict[str, NDArray[Any]
     }
 
 
-def _small(array: NDArray[Any]) -> NDArray[Any]:
-    """Return an array as it is in a file, with four bytes per number."""
+def _to_four_bytes(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array with four bytes per number, as files have them: float32 or int32."""
     return array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
 
 
 class _Countdown:
-    """Calls `at_zero` when `count` was called so many times, from any threads."""
+    """Calls `at_zero` when `count` was called `times` times, from any threads."""
 
     def __init__(self, times: int, at_zero: Callable[[], None]) -> None:
         self._left = times

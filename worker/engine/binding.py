@@ -1,4 +1,4 @@
-"""Translates a spec and its sampled parameters into kernel arguments. No other module does."""
+"""Translates a spec and its sampled parameters into kernel arguments. No other module does this."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,15 +24,16 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bound:
-    """The kernel arguments of a batch of B samples under T tips, with ΣN atoms; lengths in Å, energies in eV.
+class BoundBatch:
+    """The kernel arguments of B samples under T tips, with ΣN atoms. Lengths are in Å, energies in eV.
 
+    atoms, images, per_image_atoms: the arguments of kernels.Simulator.prepare
     rotation: f8 (B, 3, 3), rotation matrices
     lattice: f8 (B, 3, 3), Å, lattice vectors as imaged
     window: f8 (B, T, 2, 3), Å, lower and upper corner of each image's window
     original: bool (ΣN,), atoms that are no periodic images
     number: i8 (ΣN,), atomic numbers
-    lj: f8 (ΣN, T, 2), Lennard-Jones radius and depth of each atom under each tip; None unless they are sampled
+    lj: f8 (ΣN, T, 2), Lennard-Jones radius and depth of each atom under each tip; None unless they are randomised
     tip_lj: f8 (B, T, 2), Lennard-Jones radius and depth of the probe particles
     """
 
@@ -49,17 +50,20 @@ class Bound:
 
 
 def bind(
-    spec: JobSpec, structures: Structures, rotations: Orientations, bonds: BondCache, draws: SampleParameters
-) -> Bound:
-    """Rotate and place the molecules of samples and describe their images, sample by sample and tip by tip."""
+    spec: JobSpec, structures: Structures, rotations: Orientations, bonds: BondCache, parameters: SampleParameters
+) -> BoundBatch:
+    """Return the kernel arguments of samples: rotate and place their molecules, and describe their images.
+
+    Images are ordered by sample, then by tip. Raises InvalidInput for a sample that cannot be placed.
+    """
     table = elements()
-    index, offsets = structures.gather(draws.structure)
+    index, offsets = structures.gather(parameters.structure)
     sizes = np.diff(offsets)
     number = structures.z[index]
-    original = structures.original(draws.structure, offsets)
-    rotation = rotations.of(draws)
-    of_atom, tip_lj = _lennard_jones(draws, number, sizes)
-    heights = spec.scan.n_out + np.maximum(draws.df_steps, 2) - 1
+    original = structures.original(parameters.structure, offsets)
+    rotation = rotations.rotation_matrices(parameters)
+    of_atom, tip_lj = _lennard_jones(parameters, number, sizes)
+    heights = spec.scan.n_out + np.maximum(parameters.df_steps, 2) - 1
     placed = place(
         rotate(structures.xyz[index], np.repeat(rotation, sizes, axis=0)),
         offsets,
@@ -69,44 +73,31 @@ def bind(
         window=np.array(spec.scan.window),
         heights=heights,
         dz=spec.scan.dz,
-        distance=draws.distance,
+        distance=parameters.distance,
         probe_radius=tip_lj[..., 0],
-        offset=draws.offset,
+        offset=parameters.offset,
     )
-    window = _cropped(spec, placed.window, draws.crop)
+    window = _cropped(spec, placed.window, parameters.crop)
     charge = structures.q[index] if spec.force_field.needs_charges else np.zeros(len(index))
     atoms = kernels.Atoms(
         xyz=placed.xyz,
-        charge=charge * np.repeat(draws.sample_charges[:, -1], sizes),
+        charge=charge * np.repeat(parameters.sample_charges[:, -1], sizes),
         lj_radius=table.lj_radius[number],
         lj_epsilon=table.lj_epsilon[number],
         covalent_radius=table.covalent_radius[number],
         vdw_radius=table.vdw_radius[number],
         offsets=offsets,
-        bonds=bonds.of(draws.structure, offsets) if any(d.kind == "bonds" for d in spec.descriptors) else None,
+        bonds=bonds.bonded_pairs(parameters.structure, offsets)
+        if any(d.kind == "bonds" for d in spec.descriptors)
+        else None,
         number=number,
     )
-    samples, tips = draws.distance.shape
-    images = kernels.Images(
-        molecule=np.repeat(np.arange(samples), tips),
-        window=window.reshape(-1, 2, 3),
-        dim=spec.image_dim,
-        n_out=spec.scan.n_out,
-        df_steps=draws.df_steps.reshape(-1),
-        tilt=draws.tilt.reshape(-1, 2),
-        r0=draws.r0.reshape(-1),
-        stiffness=draws.stiffness.reshape(-1, 4),
-        lj_radius=tip_lj[..., 0].reshape(-1),
-        lj_epsilon=tip_lj[..., 1].reshape(-1),
-        charges=draws.charges.reshape(-1, draws.charges.shape[-1]),
-        charge_z=draws.charge_z.reshape(-1, draws.charges.shape[-1]),
-    )
-    return Bound(
+    return BoundBatch(
         atoms=atoms,
-        images=images,
-        per_image_atoms=_per_image_atoms(spec, draws, atoms, charge, of_atom),
+        images=_images(spec, parameters, window, tip_lj),
+        per_image_atoms=_per_image_atoms(spec, parameters, atoms, charge, of_atom),
         rotation=rotation,
-        lattice=_turned(structures.lattice[draws.structure], rotation),
+        lattice=_turned(structures.lattice[parameters.structure], rotation),
         window=window,
         original=original,
         number=number,
@@ -115,8 +106,30 @@ def bind(
     )
 
 
+def _images(spec: JobSpec, parameters: SampleParameters, window: Floats, tip_lj: Floats) -> kernels.Images:
+    """Return the images of samples, ordered by sample, then by tip.
+
+    window: f8 (B, T, 2, 3), Å; tip_lj: f8 (B, T, 2), Lennard-Jones radius (Å) and depth (eV) of the probe particles.
+    """
+    samples, tips = parameters.distance.shape
+    return kernels.Images(
+        molecule=np.repeat(np.arange(samples), tips),
+        window=window.reshape(-1, 2, 3),
+        dim=spec.image_dim,
+        n_out=spec.scan.n_out,
+        df_steps=parameters.df_steps.reshape(-1),
+        tilt=parameters.tilt.reshape(-1, 2),
+        r0=parameters.r0.reshape(-1),
+        stiffness=parameters.stiffness.reshape(-1, 4),
+        lj_radius=tip_lj[..., 0].reshape(-1),
+        lj_epsilon=tip_lj[..., 1].reshape(-1),
+        charges=parameters.charges.reshape(-1, parameters.charges.shape[-1]),
+        charge_z=parameters.charge_z.reshape(-1, parameters.charges.shape[-1]),
+    )
+
+
 def _counted(number: Ints, ignored: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return a mask of the atoms by which samples are centred and their heights are measured: bool (ΣN,)."""
+    """Return a mask of the atoms whose elements are not ignored when samples are placed: bool (ΣN,)."""
     return np.isin(number, ignored, invert=True) if ignored else np.ones(len(number), dtype=bool)
 
 
@@ -127,45 +140,51 @@ def _turned(lattice: Floats, rotation: Floats) -> Floats:
     return rotate(lattice.reshape(-1, 3), np.repeat(rotation, 3, axis=0)).reshape(-1, 3, 3)
 
 
-def _lennard_jones(draws: SampleParameters, number: Ints, sizes: Ints) -> tuple[Floats | None, Floats]:
-    """Return Lennard-Jones radius and depth of atoms under each tip, f8 (ΣN, T, 2), and of probes, f8 (B, T, 2).
+def _lennard_jones(parameters: SampleParameters, number: Ints, sizes: Ints) -> tuple[Floats | None, Floats]:
+    """Return Lennard-Jones radius (Å) and depth (eV) of atoms, f8 (ΣN, T, 2), and of probe particles, f8 (B, T, 2).
 
-    The first is None unless they are sampled.
+    Those of the atoms are None unless they are randomised.
     """
     table = elements()
     known = np.stack([table.lj_radius, table.lj_epsilon], axis=-1)
-    if draws.lj_factors is None:
-        return None, known[draws.element]
-    factors = np.stack(draws.lj_factors, axis=-1)
-    sample, tip = np.indices(draws.element.shape)
+    if parameters.lj_factors is None:
+        return None, known[parameters.element]
+    factors = np.stack(parameters.lj_factors, axis=-1)
+    sample, tip = np.indices(parameters.element.shape)
     molecule = np.repeat(np.arange(len(sizes)), sizes)
-    return known[number][:, None] * factors[molecule, :, number], known[draws.element] * factors[
-        sample, tip, draws.element
+    return known[number][:, None] * factors[molecule, :, number], known[parameters.element] * factors[
+        sample, tip, parameters.element
     ]
 
 
 def _per_image_atoms(
-    spec: JobSpec, draws: SampleParameters, atoms: kernels.Atoms, charge: Floats, of_atom: Floats | None
+    spec: JobSpec, parameters: SampleParameters, atoms: kernels.Atoms, charge: Floats, of_atom: Floats | None
 ) -> kernels.PerImageAtoms | None:
-    """Return the parameters of atoms per image; None unless they may differ between the images of a molecule."""
-    drawn = spec.randomise.sample_charges
-    if of_atom is None and (drawn is None or drawn.scope != "tip"):
+    """Return the atoms' parameters for each image; None unless they may differ between the images of a molecule.
+
+    charge: f8 (ΣN,), e; of_atom: f8 (ΣN, T, 2), the atoms' Lennard-Jones parameters; None unless they are randomised.
+    """
+    distribution = spec.randomise.sample_charges
+    if of_atom is None and (distribution is None or distribution.scope != "tip"):
         return None
-    samples, tips = draws.distance.shape
+    samples, tips = parameters.distance.shape
     sizes = np.repeat(np.diff(atoms.offsets), tips)
     image = np.repeat(np.arange(samples * tips), sizes)
     ends = np.cumsum(sizes)
     atom = np.arange(ends[-1]) + np.repeat(np.repeat(atoms.offsets[:-1], tips) - (ends - sizes), sizes)
     tip = image % tips
     return kernels.PerImageAtoms(
-        charge=charge[atom] * draws.sample_charges.reshape(-1)[image],
+        charge=charge[atom] * parameters.sample_charges.reshape(-1)[image],
         lj_radius=atoms.lj_radius[atom] if of_atom is None else of_atom[atom, tip, 0],
         lj_epsilon=atoms.lj_epsilon[atom] if of_atom is None else of_atom[atom, tip, 1],
     )
 
 
 def _cropped(spec: JobSpec, window: Floats, crop: Ints) -> Floats:
-    """Return the windows, f8 (B, T, 2, 3), of the part of the scan that begins at pixels crop, i8 (B, 2)."""
+    """Return the windows of the cropped part of the scan: f8 (B, T, 2, 3), Å.
+
+    window: f8 (B, T, 2, 3), Å, windows of the whole scan; crop: i8 (B, 2), first pixel of the part along x and y.
+    """
     if spec.scan.crop is None:
         return window
     low, high = window[:, :, 0, :2], window[:, :, 1, :2]
@@ -189,7 +208,7 @@ def bind_descriptor(descriptor: Descriptor) -> kernels.Map:
 
 
 def bind_noise(spec: JobSpec, sampled: Sequence[StepParameters]) -> list[kernels.NoiseStep]:
-    """Return the noise steps of a spec in order, with arrays of one row for each image.
+    """Return the noise steps of a spec in order. Their arrays have one row for each image.
 
     sampled: the parameters of each step, arrays (samples, tips, …) and scalars.
     """

@@ -1,4 +1,4 @@
-"""Keeps which atoms of a structure are bonded: they are the same in every orientation."""
+"""Caches the bonded pairs of atoms of structures. They are the same in every orientation."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from afmbatch.structures.structures import Structures
 
 
 class BondCache:
-    """The bonded pairs of a job's structures, found when a structure is first requested. Not for several threads."""
+    """Finds the bonded pairs of a structure when it is first requested, and keeps them. Not thread-safe."""
 
     def __init__(self, structures: Structures) -> None:
         self._structures = structures
@@ -18,12 +18,11 @@ class BondCache:
         self._pairs = np.empty((1024, 2), dtype=np.int32)  # numbers of atoms within their structure
         self._end = 0
 
-    def of(self, structure: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the bonded pairs of atoms of structures that lie one after the other.
+    def bonded_pairs(self, structure: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the P bonded pairs of atoms of n structures whose atoms are concatenated: i8 (P, 2), indices of atoms.
 
         structure: i8 (n,), numbers of the structures
-        offsets: i8 (n+1,), index of each structure's first atom, and at last the number of atoms
-        returns: i8 (P, 2), indices of atoms
+        offsets: i8 (n+1,), index of each structure's first atom, and the number of all atoms
         """
         new = np.unique(structure[self._first[structure] < 0])
         if len(new):

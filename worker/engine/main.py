@@ -1,7 +1,7 @@
-"""The engine: a child process that holds the device and opens the store, and does not know Redis.
+"""Runs the engine: a child process that opens the device and the store, and does not use Redis.
 
-It makes many batches and ends with its parent: a parent that is killed must not leave a process behind that keeps the
-device.
+It makes many batches, and ends with its parent: a parent that is killed must not leave behind a process that occupies
+the device.
 """
 
 import contextlib
@@ -59,7 +59,7 @@ def serve(pipe: Connection, factory: str) -> None:
 
 
 def _die_with(parent: int) -> None:
-    """Have the kernel kill this process with its parent: during a C call it would not notice a closed pipe."""
+    """Ask Linux to kill this process when its parent dies: during a C call it would not notice a closed pipe."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # the parent died before the call

@@ -1,4 +1,4 @@
-"""The orientations of a job's samples (physics.md §6)."""
+"""Computes the orientations of a job's samples (physics.md §6)."""
 
 from typing import Any
 
@@ -16,10 +16,10 @@ _CACHE_BYTES = 64 << 20  # enough for 2.2 million structures of the common job
 
 
 class Orientations:
-    """Computes the rotations of a job's samples. Not for use by several threads.
+    """Computes the rotation matrices of a job's samples. Not thread-safe.
 
     The best directions of a structure are chosen when the structure is first requested, and kept in a cache. The cache
-    is emptied when it is full, which happens to jobs on very many structures.
+    is emptied when it is full, which happens only in jobs on millions of structures.
     """
 
     def __init__(self, spec: JobSpec, structures: Structures) -> None:
@@ -39,28 +39,27 @@ class Orientations:
         self._row = np.full(len(structures), -1, dtype=np.int32)  # row of a structure in _chosen; -1: none
         self._kept = 0
 
-    def of(self, drawn: SampleParameters) -> Floats:
-        """Return the rotation matrices R of n samples, as f8 (n, 3, 3); positions turn as x' = R x.
+    def rotation_matrices(self, parameters: SampleParameters) -> Floats:
+        """Return the rotation matrices R of n samples: f8 (n, 3, 3). Positions become x' = R x.
 
         The matrix of a mirrored sample has determinant −1.
         """
-        if drawn.rotation is not None:
-            rotation = drawn.rotation
+        if parameters.rotation is not None:
+            rotation = parameters.rotation
         elif self._choose:
-            rotation = self.best(drawn.structure, drawn.rank)
+            rotation = self.best(parameters.structure, parameters.rank)
         else:
-            rotation = self._all[drawn.rank]
-        if drawn.turn is None:
+            rotation = self._all[parameters.rank]
+        if parameters.turn is None:
             return rotation
-        columns = [drawn.turn[:, :, k, None] * rotation[:, None, k, :] for k in range(3)]
+        columns = [parameters.turn[:, :, k, None] * rotation[:, None, k, :] for k in range(3)]
         return np.asarray(columns[0] + columns[1] + columns[2])
 
     def best(self, structure: Ints, rank: Ints) -> Floats:
-        """Return the rotation matrix of a structure's direction at a rank, for n of them.
+        """Return the rotation matrices of n pairs of a structure and the rank of one of its directions: f8 (n, 3, 3).
 
         structure: i8 (n,), numbers of the structures
-        rank: i8 (n,), 0 is the best direction
-        returns: f8 (n, 3, 3)
+        rank: i8 (n,), 0 for the best direction of a structure
         """
         room = len(self._chosen)
         pieces = [slice(i, i + room) for i in range(0, len(structure), room)]

@@ -1,7 +1,7 @@
-"""The engine's threads: while some batches are written, others are computed and the next ones are prepared.
+"""Runs the engine's threads: while some batches are written, others are computed and the next ones are prepared.
 
 Preparing, starting and waiting have one thread each, since the device works in order. Writing has many threads, since
-hashing a file keeps a core busy. The parent process limits how many batches are in the pipeline at once.
+hashing a file keeps a core busy. The parent process limits the number of batches in the pipeline.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 from afmbatch.errors import AfmbatchError
 from worker.messages import Answer, BatchMade, BatchRefused, BatchSkipped, EngineReady, MakeBatches
 
-# Groups on the device: one that it computes and one that it continues with. A group on the device cannot be skipped.
+# Groups on the device: one is computed, the next one waits for it. A group on the device cannot be skipped.
 _GROUPS_ON_DEVICE = 2
 WRITERS = max(1, (os.cpu_count() or 1) - 2)
 WriteBatch: TypeAlias = Callable[[], BatchMade]
@@ -31,7 +31,10 @@ class BatchPipelineSteps(Protocol):
         """Return a description of the device."""
 
     def prepare(self, make: MakeBatches) -> Any:
-        """Do the host's share of the work. Always called in the same thread, like `start` and like `wait`."""
+        """Do the host's share of the work.
+
+        `prepare` is always called in the same thread, and so are `start` and `wait`.
+        """
 
     def start(self, prepared: Any) -> Any:
         """Start the device on a prepared group without waiting for it."""

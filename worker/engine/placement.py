@@ -43,21 +43,21 @@ def place(
 
     xyz: f8 (ΣN, 3), Å; sample b has the atoms offsets[b]:offsets[b+1]
     offsets: i8 (B+1,)
-    counted: bool (ΣN,), atoms by which the sample is centred and its height is measured: those of no ignored element
-    original: bool (ΣN,), atoms that are no periodic images; only these are used for centring
-    lj_radius: f8 (ΣN,), Å, Lennard-Jones radii of the atoms; f8 (ΣN, T) where they differ between tips
+    counted: bool (ΣN,), atoms whose elements are not ignored; only these determine the sample's centre and height
+    original: bool (ΣN,), atoms that are not periodic images; only these determine the sample's centre
+    lj_radius: f8 (ΣN,), Å, Lennard-Jones radii of the atoms; f8 (ΣN, T) if they differ between tips
     window: f8 (2, 3), Å, lower and upper corner of the scan window
     heights: i8 (B, T), number of tip heights, dz apart, downwards from the window's upper edge
-    dz: Å
+    dz: vertical step, Å
     distance: f8 (B, T), Å, tip-sample distances
     probe_radius: f8 (B, T), Å, Lennard-Jones radii of the probe particles
     offset: f8 (B, 2), Å, added to the lateral position
 
-    The rule of physics.md §5, z1 − z_max = distance + R_m + R_p − (z_max − z_m) for the atom m that maximises z + R,
-    says that this maximum comes to lie at z1 − distance − R_p. It holds for each tip: a sample is placed for the last
+    By the rule of physics.md §5, z1 − z_max = distance + R_m + R_p − (z_max − z_m) for the atom m that maximises z + R.
+    It follows that this maximum is at z1 − distance − R_p. The rule holds for each tip: a sample is placed for the last
     tip, and the windows of the other tips move by the difference.
 
-    Raises InvalidInput for a sample that has no atom to place it by.
+    Raises InvalidInput for a sample without an atom that is both counted and original.
     """
     first, sizes = offsets[:-1], np.diff(offsets)
     bottom, top = window
@@ -68,22 +68,22 @@ def place(
         xy, members = np.where(centred[:, None], xy, 0.0), np.add.reduceat(centred, first, dtype=np.int64)
         level[~counted] = -np.inf
         if not members.all():
-            raise InvalidInput(_nothing_left())
+            raise InvalidInput(_no_atom_to_place_by())
     level = np.maximum.reduceat(level, first).reshape(len(sizes), -1)  # (B, 1), or (B, T)
     reach = distance + probe_radius
-    above = (reach - reach[:, -1:]) + (level - level[:, -1:])  # the window's upper edge, above the last tip's
+    above = (reach - reach[:, -1:]) + (level - level[:, -1:])  # upper edge of each window above that of the last tip
     shift = np.empty((len(sizes), 3))
     shift[:, :2] = (bottom[:2] + top[:2]) / 2.0 + offset - np.add.reduceat(xy, first) / members[:, None]
     shift[:, 2] = top[2] - reach[:, -1] - level[:, -1]
     windows = np.empty((*distance.shape, 2, 3))
     windows[...] = window
     windows[..., 2] += above[..., None]
-    windows[..., 0, 2] -= (heights - round((top[2] - bottom[2]) / dz)) * dz  # as given where none more or fewer
+    windows[..., 0, 2] -= (heights - round((top[2] - bottom[2]) / dz)) * dz  # the given edge if no heights are added
     moved = np.repeat(shift, sizes, axis=0)
     moved += xyz
     return Placement(xyz=moved, window=windows)
 
 
-def _nothing_left() -> FieldError:
-    accepted = "elements of which no structure consists throughout"
-    return FieldError("ignored_elements", "", "a structure has no atom left to be placed by", accepted)
+def _no_atom_to_place_by() -> FieldError:
+    accepted = "elements that leave at least one atom of every structure"
+    return FieldError("ignored_elements", "", "a structure has no atom left that determines its place", accepted)

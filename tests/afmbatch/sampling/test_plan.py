@@ -279,7 +279,7 @@ def test_rotations_are_the_best_of_each_structure(calls, cached):
 def test_each_sample_has_the_given_rotation(rotations, expected):
     plan = Plan(recipe_of(spec(rotations=rotations), 12))
     sampled = plan.sample_parameters(plan.numbers(0))
-    assert (Orientations(plan.spec, TWELVE).of(sampled) == expected(sampled)).all()
+    assert (Orientations(plan.spec, TWELVE).rotation_matrices(sampled) == expected(sampled)).all()
 
 
 def test_a_molecule_is_rotated_then_turned_in_the_plane_then_mirrored():
@@ -291,4 +291,4 @@ def test_a_molecule_is_rotated_then_turned_in_the_plane_then_mirrored():
         rows = [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
         side = np.diag([-1.0 if "mirror" in randomise else 1.0, 1, 1])
         expected = [side @ np.array(rows) @ np.array(TURNS[rank]) for rank in sampled.rank]
-        assert np.allclose(Orientations(plan.spec, TWELVE).of(sampled), expected, rtol=0, atol=1e-9)
+        assert np.allclose(Orientations(plan.spec, TWELVE).rotation_matrices(sampled), expected, rtol=0, atol=1e-9)

@@ -107,7 +107,7 @@ def test_a_shard_whose_every_batch_fails_is_given_up(rig):
     assert status.state is State.FAILED
     assert status.counts.batches_failed == 20
     assert status.errors[0].error == "the engine ended with status 7 (tried 2 times)"
-    assert status.errors[9].error.startswith("not tried: the 2 batches before it failed")
+    assert status.errors[9].error.startswith("not tried, because the 2 batches before it failed")
     assert rig.begun() == [0, 0, 1, 10, 10, 11]  # 1 and 11 were at hand when the engine ended over 0 and 10
 
 
@@ -123,7 +123,7 @@ def test_a_batch_that_takes_the_whole_worker_with_it(rig):
     assert losses == 2
     assert status.counts.batches_done == 19
     assert [f.batch for f in status.errors] == [BAD]
-    assert status.errors[0].error == "the worker was lost over it 2 times, the last time so: its lease ran out"
+    assert status.errors[0].error == "the worker was lost 2 times while making it; last reason: its lease ran out"
 
 
 def test_a_batch_that_takes_the_device_with_it(rig):
@@ -138,7 +138,9 @@ def test_a_batch_that_takes_the_device_with_it(rig):
     assert ends == 2
     assert status.counts.batches_done == 19
     assert [f.batch for f in status.errors] == [BAD]
-    assert "2 times, the last time so: the engine did not start: the device is gone" in status.errors[0].error
+    assert (
+        "2 times while making it; last reason: the engine did not start: the device is gone" in status.errors[0].error
+    )
 
 
 def test_a_worker_without_a_device_takes_nothing(rig):

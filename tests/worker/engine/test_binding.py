@@ -102,20 +102,20 @@ def plan_of(spec):
 
 
 def bound_of(spec, numbers):
-    draws = plan_of(spec).sample_parameters(numbers)
-    return draws, bind(spec, STRUCTURES, Orientations(spec, STRUCTURES), BondCache(STRUCTURES), draws)
+    parameters = plan_of(spec).sample_parameters(numbers)
+    return parameters, bind(spec, STRUCTURES, Orientations(spec, STRUCTURES), BondCache(STRUCTURES), parameters)
 
 
 @given(spec=specs, batch=st.integers(0, 1))
 def test_binds_as_one_at_a_time(spec, batch):
     table = elements()
-    draws, bound = bound_of(spec, plan_of(spec).numbers(batch))
+    parameters, bound = bound_of(spec, plan_of(spec).numbers(batch))
     atoms, images, tips = bound.atoms, bound.images, len(spec.tips)
-    rotations = Orientations(spec, STRUCTURES).of(draws)
+    rotations = Orientations(spec, STRUCTURES).rotation_matrices(parameters)
     assert (images.dim, images.n_out) == (spec.scan.crop or (21, 13), 10)
-    assert len(images) == len(draws.sample) * tips
+    assert len(images) == len(parameters.sample) * tips
     pairs = iter(range(0 if bound.per_image_atoms is None else len(bound.per_image_atoms.charge)))
-    for b, structure in enumerate(draws.structure):
+    for b, structure in enumerate(parameters.structure):
         mine, posted = slice(*atoms.offsets[b : b + 2]), STRUCTURES.atoms(structure)
         z = STRUCTURES.z[posted]
         assert np.array_equal(bound.rotation[b], rotations[b])
@@ -127,54 +127,54 @@ def test_binds_as_one_at_a_time(spec, batch):
         assert np.array_equal(atoms.number[mine], z)
         assert bound.original[mine].all()
         charge = STRUCTURES.q[posted] if spec.force_field.charges == "dataset" else np.zeros(len(z))
-        assert np.allclose(atoms.charge[mine], charge * draws.sample_charges[b, -1])
+        assert np.allclose(atoms.charge[mine], charge * parameters.sample_charges[b, -1])
         for name in ("lj_radius", "lj_epsilon", "covalent_radius", "vdw_radius"):
             assert np.array_equal(getattr(atoms, name)[mine], getattr(table, name)[z])
         for t in range(tips):
-            i, element = b * tips + t, draws.element[b, t]
+            i, element = b * tips + t, parameters.element[b, t]
             radius, depth = (np.ones(len(z)), np.ones(len(z)))
             own = [table.lj_radius[element], table.lj_epsilon[element]]
-            if draws.lj_factors is not None:
-                radius, depth = (factor[b, t, z] for factor in draws.lj_factors)
-                own = [value * factor[b, t, element] for value, factor in zip(own, draws.lj_factors, strict=True)]
+            if parameters.lj_factors is not None:
+                radius, depth = (factor[b, t, z] for factor in parameters.lj_factors)
+                own = [value * factor[b, t, element] for value, factor in zip(own, parameters.lj_factors, strict=True)]
             radius, depth = radius * table.lj_radius[z], depth * table.lj_epsilon[z]
             if bound.per_image_atoms is not None:
                 at = [next(pairs) for _ in z]
-                assert np.allclose(bound.per_image_atoms.charge[at], charge * draws.sample_charges[b, t])
+                assert np.allclose(bound.per_image_atoms.charge[at], charge * parameters.sample_charges[b, t])
                 assert np.allclose(bound.per_image_atoms.lj_radius[at], radius)
                 assert np.allclose(bound.per_image_atoms.lj_epsilon[at], depth)
             else:
                 assert np.array_equal(radius, table.lj_radius[z])
-                assert (draws.sample_charges[b] == draws.sample_charges[b, 0]).all()
+                assert (parameters.sample_charges[b] == parameters.sample_charges[b, 0]).all()
             if bound.lj is not None:
                 assert np.allclose(bound.lj[mine, t], np.stack([radius, depth], axis=-1))
             assert np.allclose(bound.tip_lj[b, t], own)
             assert np.allclose([images.lj_radius[i], images.lj_epsilon[i]], own)
             assert images.molecule[i] == b
-            assert images.df_steps[i] == draws.df_steps[b, t]
-            assert np.array_equal(images.tilt[i], draws.tilt[b, t])
-            assert images.r0[i] == draws.r0[b, t] == (2.9, 3.1)[draws.sweep[b]]
-            assert np.array_equal(images.stiffness[i], draws.stiffness[b, t])
-            assert np.array_equal(images.charges[i], draws.charges[b, t])
-            assert np.array_equal(images.charge_z[i], draws.charge_z[b, t])
-            _check_place(spec, draws, b, t, atoms.xyz[mine], radius, own[0], images.window[i])
+            assert images.df_steps[i] == parameters.df_steps[b, t]
+            assert np.array_equal(images.tilt[i], parameters.tilt[b, t])
+            assert images.r0[i] == parameters.r0[b, t] == (2.9, 3.1)[parameters.sweep[b]]
+            assert np.array_equal(images.stiffness[i], parameters.stiffness[b, t])
+            assert np.array_equal(images.charges[i], parameters.charges[b, t])
+            assert np.array_equal(images.charge_z[i], parameters.charge_z[b, t])
+            _check_place(spec, parameters, b, t, atoms.xyz[mine], radius, own[0], images.window[i])
             assert np.array_equal(images.window[i], bound.window[b, t])
     assert next(pairs, None) is None
 
 
-def _check_place(spec, draws, b, t, xyz, radius, probe, window):
+def _check_place(spec, parameters, b, t, xyz, radius, probe, window):
     """Check the window of one image by physics.md §1 and §5."""
-    heights = 10 + max(draws.df_steps[b, t], 2) - 1
+    heights = 10 + max(parameters.df_steps[b, t], 2) - 1
     assert window[1, 2] - window[0, 2] == pytest.approx(heights * 0.1)
     m = int(np.argmax(xyz[:, 2] + radius))
     top = xyz[:, 2].max()
-    rule = draws.distance[b, t] + radius[m] + probe - (top - xyz[m, 2])
+    rule = parameters.distance[b, t] + radius[m] + probe - (top - xyz[m, 2])
     assert window[1, 2] - top == pytest.approx(rule)
     # Pixels of the scan at 1 + 0.5·i and 2 + 0.5·j; the molecule's centre in the middle, but for its offset.
     nx, ny = spec.scan.crop or (21, 13)
-    first = np.array([1.0, 2.0]) + 0.5 * draws.crop[b]
+    first = np.array([1.0, 2.0]) + 0.5 * parameters.crop[b]
     assert np.allclose(window[:, :2], [first, first + 0.5 * np.array([nx - 1, ny - 1])])
-    assert np.allclose(xyz[:, :2].mean(axis=0), np.array([6.0, 5.0]) + draws.offset[b])
+    assert np.allclose(xyz[:, :2].mean(axis=0), np.array([6.0, 5.0]) + parameters.offset[b])
 
 
 @given(spec=specs)
@@ -212,9 +212,9 @@ def test_periodic_images_are_imaged_and_not_listed():
     spec = JobSpec.model_validate(
         {"dataset": "ds-1", "scan": SCAN, "rotations": {"kind": "none"}, "periodic": {"npbc": [1, 0, 0]}}
     )
-    draws = Plan(Recipe.of(spec, 1, 2)).sample_parameters(np.arange(1))
+    parameters = Plan(Recipe.of(spec, 1, 2)).sample_parameters(np.arange(1))
     repeated = cubes.repeated((1, 0, 0))
-    bound = bind(spec, repeated, Orientations(spec, cubes), BondCache(repeated), draws)
+    bound = bind(spec, repeated, Orientations(spec, cubes), BondCache(repeated), parameters)
     assert bound.original.tolist() == [True, True, False, False, False, False]
     assert np.allclose(bound.atoms.xyz[:2, :2].mean(axis=0), [6.0, 5.0])
     assert np.allclose(sorted(bound.atoms.xyz[:, 0] - bound.atoms.xyz[0, 0]), [-3, -2, 0, 1, 3, 4])

@@ -27,7 +27,7 @@ def test_bonds_are_those_of_the_molecules_in_a_row(sizes: list[int], asked: list
         structure = np.array(numbers) % len(sizes)
         index, offsets = data.gather(structure)
         want = kernels.find_bonds(data.xyz[index], elements().covalent_radius[data.z[index]], offsets)
-        assert bonds.of(structure, offsets).tolist() == want.tolist()
+        assert bonds.bonded_pairs(structure, offsets).tolist() == want.tolist()
 
 
 def test_there_is_room_for_many_pairs() -> None:
@@ -37,7 +37,7 @@ def test_there_is_room_for_many_pairs() -> None:
         index, offsets = crowd.gather(np.array(structure))
         want = kernels.find_bonds(crowd.xyz[index], elements().covalent_radius[crowd.z[index]], offsets)
         assert len(want) > 1024 / 3
-        assert bonds.of(np.array(structure), offsets).tolist() == want.tolist()
+        assert bonds.bonded_pairs(np.array(structure), offsets).tolist() == want.tolist()
 
 
 def test_atoms_are_bonded_across_the_edge_of_the_cell() -> None:
@@ -53,9 +53,9 @@ def test_atoms_are_bonded_across_the_edge_of_the_cell() -> None:
         lattice=np.array([[[a, 0, 0], [a / 2, a * 3**0.5 / 2, 0], [0, 0, 0]]]),
     )
     sheet = cell.repeated((1, 1, 3))
-    pairs = BondCache(sheet).of(np.array([0]), sheet.offsets)
+    pairs = BondCache(sheet).bonded_pairs(np.array([0]), sheet.offsets)
     apart = np.linalg.norm(sheet.xyz[pairs[:, 0]] - sheet.xyz[pairs[:, 1]], axis=1)
     assert np.allclose(apart, a / 3**0.5)
     assert len(pairs) == 3 * 3 + 3 * 2 + 2 * 2
     assert np.bincount(pairs.ravel(), minlength=18)[:2].tolist() == [3, 3]  # the cell in the middle lacks none
-    assert len(BondCache(cell).of(np.array([0]), cell.offsets)) == 1
+    assert len(BondCache(cell).bonded_pairs(np.array([0]), cell.offsets)) == 1
