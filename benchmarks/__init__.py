@@ -1,1 +1,1 @@
-"""Benchmarks of every stage, and a comparison with the peer, ppafm: same molecules, same recipe, same device."""
+"""Measures every stage, and compares the kernels with the peer, ppafm: same molecules, same recipe, same device."""

@@ -1,4 +1,4 @@
-"""The jobs that are measured. Their samples are placed once, for both engines."""
+"""Defines the jobs that are measured. Their samples are placed once, for both engines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class Case:
 
 
 def samples(bound: BoundBatch) -> list[Sample]:
-    """Return the samples of a batch, for an engine without batches."""
+    """Return the samples of a batch one by one, for the peer, which has no batches."""
     atoms, tips = bound.atoms, bound.window.shape[1]
     spans = [slice(*ends) for ends in zip(atoms.offsets[:-1], atoms.offsets[1:], strict=True)]
     tilts = bound.images.tilt.reshape(-1, tips, 2)

@@ -27,7 +27,7 @@ _PIECE_BYTES = 1 << 20
 
 def main(
     batches: Annotated[int, typer.Option(min=1, help="Number of batches of the job.")] = 12,
-    runs: Annotated[int, typer.Option(min=1, help="Number of runs, of which the median is reported.")] = 5,
+    runs: Annotated[int, typer.Option(min=1, help="Number of runs; the median is reported.")] = 5,
     directory: Annotated[Path | None, typer.Option(help="Directory on the disk to write to.")] = None,
 ) -> None:
     """Make the batches and measure each way to read all of them."""

@@ -1,4 +1,4 @@
-"""Shared by the benchmarks: the common job in any size, its molecules, and the time an engine takes for it."""
+"""Provides the benchmarks with the common job in any size, its molecules, and the time that an engine takes for it."""
 
 import os
 import sys
@@ -28,22 +28,22 @@ def molecules() -> Structures:
 
 
 def job_of(samples: int, batch_size: int, dataset: str, structures: int) -> JobSpec:
-    """Return the common job with so many samples, in as many rotations of each structure as they need."""
+    """Return the common job with this number of samples, and with enough rotations of each structure for them."""
     rotations = -(-samples // structures)
     directions = {"kind": "directions", "directions": max(100, rotations), "best": rotations}
     return JobSpec.model_validate(common_job(dataset, samples) | {"rotations": directions, "batch_size": batch_size})
 
 
 class DiscardingStore(ObjectStore):
-    """A store that drops the batches, so that an engine's work ends in host memory."""
+    """A store that discards batches, so that an engine's work ends in host memory."""
 
     def put_batch(self, job_id: str, batch: int, chunks: Iterable[Chunk]) -> Content:
-        """Drop the batch."""
+        """Discard the batch."""
         return Content()
 
 
 def engine_seconds(maker: BatchMaker, spec: JobSpec, structures: Structures) -> float:
-    """Return how many seconds the threads of an engine take for all batches of a job, in the groups of a worker."""
+    """Return the time that the threads of an engine take for all batches of a job, in a worker's groups, in seconds."""
     recipe = Recipe.of(spec, len(structures), len(structures.z))
     plan, ready = Plan(recipe), maker.describe()
     group_size = max(1, -(-ready.group_samples // spec.batch_size))

@@ -83,9 +83,7 @@ def _concurrent_seconds(downloads: list[Download]) -> float:
 
 def main(
     megabytes: Annotated[int, typer.Option(min=1, help="Size of the file, MB.")] = 30,
-    runs: Annotated[
-        int, typer.Option(min=1, help="Number of downloads of each kind, of which the median is reported.")
-    ] = 40,
+    runs: Annotated[int, typer.Option(min=1, help="Number of downloads of each kind; the median is reported.")] = 40,
     clients: Annotated[int, typer.Option(min=1, help="Number of concurrent downloads.")] = 4,
     directory: Annotated[Path | None, typer.Option(help="Directory on the disk to send from.")] = None,
 ) -> None:
@@ -126,7 +124,7 @@ def main(
 
 
 def _medians(measures: dict[str, Callable[[], float]], runs: int) -> dict[str, float]:
-    """Return the median of each measure. They run in turn, after a first run that does not count."""
+    """Return the median of each measure. All run in turn; the first run of each is not counted."""
     times = {way: [measure()] for way, measure in measures.items()}
     for _ in range(runs):
         for way, measure in measures.items():

@@ -1,8 +1,8 @@
-"""The time of these kernels and of the peer, from host arrays to host arrays: `python -m benchmarks.kernels`.
+"""Measures these kernels and the peer, from host arrays to host arrays: `python -m benchmarks.kernels`.
 
-Both make the images and descriptors of the same samples in the same run on the same device, in turn. The tables show,
-for each case, seconds a sample of the peer and of these kernels in batches of 20 and of 120 (medians of several runs),
-the rate of imaging, and the errors of both against float64 on the reference cases.
+Both make the images and descriptors of the same samples in the same run on the same device, in turn. One table shows,
+for each case, the time per sample of the peer and of these kernels in batches of 120 and of 20 (medians of several
+runs), and the rate of imaging. The other table shows the errors of both against float64 on the reference cases.
 """
 
 import statistics
@@ -29,11 +29,11 @@ from kernels.simulator import Prepared
 from worker.engine.binding import BoundBatch, bind_descriptor, bind_force_field
 
 SIZES = (120, 20)  # samples of a batch
-BATCHES = {"gpu": 16, "cpu": 3}  # batches of a run, which overlap
+BATCHES = {"gpu": 16, "cpu": 3}  # batches of a run, whose work overlaps, by kind of device
 
 
 def repeated(bound: BoundBatch, times: int) -> tuple[Atoms, Images]:
-    """Return the samples of a batch `times` over."""
+    """Return the atoms and images of a batch, repeated `times` times."""
     atoms, images, n = bound.atoms, bound.images, bound.atoms.molecules
     plain = [name for name in Atoms.__dataclass_fields__ if name not in ("offsets", "bonds", "number")]
     every = {name: np.concatenate([getattr(atoms, name)] * times) for name in plain}
@@ -65,7 +65,7 @@ class Batches:
         return self._simulator.prepare(self._atoms, self._images, self._force_field, self._maps)
 
     def seconds(self) -> float:
-        """Return the seconds a sample, over several batches."""
+        """Make several batches and return the mean time per sample, in seconds."""
         began = time.perf_counter()
         futures = [self._preparing.submit(self.prepare) for _ in range(self._batches)]
         running = []
@@ -79,7 +79,10 @@ class Batches:
 
 
 def compare(device: Device, case: Case, runs: int, taken: int, peak: float | None, table: Table) -> None:
-    """Add a row to the table."""
+    """Measure a case and add its row to the table.
+
+    taken: number of different samples of the case; peak: the device's float32 peak, Gflop/s, None if unknown.
+    """
     bound = case.batch(taken)
     peer, alone = Peer(device.context.devices[0], case.spec), samples(bound)
     simulator = Simulator(device)
@@ -96,7 +99,7 @@ def compare(device: Device, case: Case, runs: int, taken: int, peak: float | Non
         for turn in turns:
             turn()
         times = [[turn() for turn in turns] for _ in range(runs)]
-        theirs, large, small = (statistics.median(column) for column in zip(*times, strict=True))
+        peer_median, large, small = (statistics.median(column) for column in zip(*times, strict=True))
         prepared = batches[SIZES[0]].prepare()
         imaging = roofline.measure(device, prepared, len(prepared.arrays["force_atoms"]), runs)
     rate = imaging.operations / imaging.seconds / 1e9
@@ -104,10 +107,10 @@ def compare(device: Device, case: Case, runs: int, taken: int, peak: float | Non
     table.add_row(
         case.name,
         f"{len(bound.atoms.xyz) / taken:.0f}",
-        _short(theirs),
+        _short(peer_median),
         _short(large),
         _short(small),
-        f"{theirs / large:.0f}",
+        f"{peer_median / large:.0f}",
         _short(imaging.seconds / SIZES[0]),
         f"{imaging.steps:.1f}",
         f"{rate:,.0f}" + (f" ({rate / peak:.0%})" if peak else "") if one_tip else "",

@@ -1,4 +1,4 @@
-"""Drives the peer, ppafm, as a black box, in the way its own trainer does, on a given device."""
+"""Runs the peer, ppafm, on a given device, in the same way as its own trainer."""
 
 import logging
 import warnings
@@ -25,7 +25,7 @@ MAPS = {
     "bonds": "Bonds",
     "atom_rfunc": "AtomRfunc",
 }
-PARAMETER_NAMES = {"r_pp": "Rpp", "r_max": "Rmax", "mode": "diskMode"}  # those with another name in the peer
+PARAMETER_NAMES = {"r_pp": "Rpp", "r_max": "Rmax", "mode": "diskMode"}  # parameters with another name in the peer
 
 
 class Peer:

@@ -48,7 +48,7 @@ RANDOMISE = {
 
 
 def timed(call: Callable[[], Any], times: int) -> str:
-    """Return the median and the slowest of so many calls, after one to warm up, as text."""
+    """Return the median and the longest time of `times` calls, after one to warm up, as text."""
     call()
     seconds = []
     for _ in range(times):
@@ -125,13 +125,13 @@ def serving(folder: Path, redis_url: str) -> Iterator[tuple[httpx.Client, int]]:
 
 
 def expect(answer: httpx.Response, status: int) -> None:
-    """Raise RuntimeError for any other status, because then something else than intended would be measured."""
+    """Raise RuntimeError for any other status, because something else than intended would be measured."""
     if answer.status_code != status:
         raise RuntimeError(f"{answer.request.method} {answer.url}: {answer.status_code}, not {status}")
 
 
 def memory_mb(pid: int, field: str) -> float:
-    """Return VmRSS, or VmHWM, the peak since it was reset, in MB."""
+    """Return a field of a process's status in MB: VmRSS, its memory, or VmHWM, the peak of VmRSS since it was reset."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
 
@@ -190,7 +190,9 @@ def measure_polling(table: Table, ledger: Ledger, store: ObjectStore, http: http
         f"record a batch, {RECORDED_AT_ONCE} at once", f"{(time.perf_counter() - began) / RECORDED * 1e3:.3f} ms", ""
     )
     for batch in range(RECORDED, RECORDED + FAILED):
-        ledger.batches.record_failure(name, BatchFailure(batch=batch, error="the engine died over it (tried 3 times)"))
+        ledger.batches.record_failure(
+            name, BatchFailure(batch=batch, error="the engine was killed by SIGSEGV (tried 3 times)")
+        )
     there = records[RECORDED // 2]
     for record in records:
         store.put(batch_key(name, record.batch, record.sha256), bytes(FILE_BYTES) if record is there else b"")

@@ -1,6 +1,6 @@
-"""The number of floating-point operations of imaging: the evaluations of an atom under a probe particle.
+"""Counts the floating-point operations of imaging and measures its time.
 
-They are counted by a copy of the program with a counter in the Newton loop.
+The Newton steps are counted by a copy of the program with a counter in the Newton loop.
 """
 
 import time
@@ -46,11 +46,11 @@ class _CountingDevice(Device):
 
 @dataclass(frozen=True)
 class Imaging:
-    """The imaging of a batch: Newton steps a pixel; floating-point operations and seconds of the whole batch."""
+    """The cost of imaging a batch."""
 
-    steps: float
-    operations: float
-    seconds: float
+    steps: float  #: mean number of Newton steps of a pixel
+    operations: float  #: number of floating-point operations of the batch
+    seconds: float  #: time of the batch, in seconds
 
 
 def measure(device: Device, prepared: Prepared, atoms: int, runs: int) -> Imaging:
@@ -66,7 +66,7 @@ def measure(device: Device, prepared: Prepared, atoms: int, runs: int) -> Imagin
 
 
 def _seconds(device: Device, prepared: Prepared, runs: int) -> float:
-    """Return the seconds of one launch among several in a row: a device that was idle needs a while to speed up."""
+    """Return the time of one launch, in seconds: the mean of several, because an idle device takes time to speed up."""
     images, (nx, ny) = len(prepared.molecule), prepared.dim
     memory = Workspace(device)
     buffers, _ = memory.upload(prepared.arrays)

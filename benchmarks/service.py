@@ -90,7 +90,7 @@ class Client:
 def main(
     samples: Annotated[int, typer.Option(min=1, help="Number of samples of a run.")] = 560,
     batch_size: Annotated[int, typer.Option(min=1, help="Number of samples of a batch.")] = 20,
-    runs: Annotated[int, typer.Option(min=1, help="Number of runs, of which the median is reported.")] = 3,
+    runs: Annotated[int, typer.Option(min=1, help="Number of runs; the median is reported.")] = 3,
     directory: Annotated[Path | None, typer.Option(help="Directory on the disk to write to.")] = None,
 ) -> None:
     """Measure the whole service, and the kernels alone between its runs."""

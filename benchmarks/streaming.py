@@ -43,9 +43,9 @@ class FileCounter(threading.Thread):
 
 
 def _pause(job: Job, seconds: float) -> tuple[float, int]:
-    """Read nothing until the job is paused and for so many seconds after.
+    """Read nothing until the job is paused, and for `seconds` after that.
 
-    Returns the seconds of the whole pause, and the number of batches made after the job was paused.
+    Returns the duration of the whole pause in seconds, and the number of batches made after the job was paused.
     """
     began = time.perf_counter()
     while (status := job.status())["state"] != "paused":

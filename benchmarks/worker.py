@@ -1,9 +1,13 @@
-"""Measures how much of its device and of its disk a worker uses.
+"""Measures how much of its device's and its disk's speed a worker reaches.
 
-Run `python -m benchmarks.worker` from the root of the repository. It prints the samples a second of: the kernels alone,
-to arrays in host memory, with their preparation; an engine, which also hashes and writes the batches; writing the same
-bytes to the same disk and nothing else, in as many threads; a worker with Redis, from the job in the queue to its last
-record. The goal is that a worker makes 80 % of the slower of kernels and writing.
+Run `python -m benchmarks.worker` from the root of the repository. It prints the samples per second of
+
+- the kernels with their preparation, up to arrays in host memory,
+- an engine, which also hashes and writes the batches,
+- raw writing of the same bytes to the same disk, in the same number of threads,
+- a worker with Redis, from the job in the queue to its last record.
+
+The goal is that a worker reaches 80 % of the slower of kernels and raw writing.
 """
 
 import statistics
@@ -41,7 +45,7 @@ from worker.engine.pipeline import WRITERS
 
 
 def writing_seconds(directory: Path, batches: int, batch_bytes: int) -> float:
-    """Return how many seconds it takes to write so many files in WRITERS threads, each file in one thread."""
+    """Return the time to write `batches` files of `batch_bytes` in WRITERS threads, in seconds."""
     data = memoryview(np.random.default_rng(0).bytes(batch_bytes))
 
     def write(number: int) -> None:
@@ -86,9 +90,7 @@ class Jobs:
 def main(
     samples: Annotated[int, typer.Option(min=1, help="Number of samples of a run.")] = 560,
     batch_size: Annotated[int, typer.Option(min=1, help="Number of samples of a batch.")] = 20,
-    runs: Annotated[
-        int, typer.Option(min=1, help="Number of runs of each stage, of which the median is reported.")
-    ] = 3,
+    runs: Annotated[int, typer.Option(min=1, help="Number of runs of each stage; the median is reported.")] = 3,
     directory: Annotated[Path | None, typer.Option(help="Directory on the disk to write to.")] = None,
 ) -> None:
     """Measure a worker stage by stage."""
@@ -111,7 +113,7 @@ def main(
                 seconds_of_runs.append(seconds(spec))
             return statistics.median(seconds_of_runs[1:])
 
-        # One for all runs of a stage, as in a running worker: the first run allocates memory, the others reuse it.
+        # Each stage has one BatchMaker for all its runs, as a worker has: only the first run allocates memory.
         discarding, writing = (BatchMaker(device, s, settings) for s in (DiscardingStore(settings.store_url), store))
         times = {
             "kernels": median(lambda spec: engine_seconds(discarding, spec, structures)),

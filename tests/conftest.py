@@ -1,4 +1,7 @@
-"""For every test: hypothesis without a clock (machines are busy) and without a memory (runs repeat), and Redis."""
+"""Settings of hypothesis for all tests, and the Redis server that they share.
+
+Examples have no deadline, because the machine may be busy, and every run tries the same examples.
+"""
 
 import pytest
 from hypothesis import settings
@@ -11,7 +14,7 @@ settings.load_profile("afmbatch")
 
 @pytest.fixture(scope="session")
 def redis_server():
-    """One server for all tests that leave it running; each clears it before use."""
+    """A server that is shared by all tests which do not stop it; each test clears it before use."""
     server = RedisServer()
     yield server
     server.close()

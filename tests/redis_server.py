@@ -1,4 +1,4 @@
-"""A real Redis-compatible server for the tests, dying with us; and how tests wait."""
+"""Runs a real Redis-compatible server for the tests, which ends with the test process; and waits for conditions."""
 
 import shutil
 import tempfile
@@ -13,11 +13,11 @@ from afmbatch.cli.embedded_redis import server_binary
 
 
 def until(condition, seconds=60.0):
-    """Wait for a condition, and give back what it gave."""
+    """Call `condition` until it returns a true value, and return that value. Raises AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds:g} s in vain")
+            raise AssertionError(f"the condition did not hold within {seconds:g} s")
         time.sleep(0.01)
     return value
 

@@ -1,4 +1,4 @@
-"""The error that a spec is refused with, as the service shows it to a user."""
+"""Returns the error with which a spec is refused, as the service shows it to a user."""
 
 import pytest
 from pydantic import ValidationError

@@ -1,7 +1,7 @@
-"""The samples of a job in plain Python, one at a time.
+"""Computes the samples of a job in plain Python, one at a time, as an oracle for tests.
 
-Written from the descriptions of the spec's fields and from the published algorithms (Philox4x32-10, the generalized
-Feistel cipher, Box and Muller, Shoemake), not from the code under test.
+It was written from the descriptions of the spec's fields and from the published algorithms (Philox4x32-10, the
+generalized Feistel cipher, Box and Muller, Shoemake), not from the code under test.
 """
 
 import math
@@ -123,7 +123,7 @@ class Sample:
         else:
             i, tip = t, self.spec.tips[t]
         factor = self.swept.get("tip_charges", 1.0) * self.number("tip_charges", t, 1.0)
-        tilt, drawn = self.swept.get("tilt", tip.tilt), self.pair("tilt", t)
+        tilt, added = self.swept.get("tilt", tip.tilt), self.pair("tilt", t)
         lateral = self.number("lateral_stiffness", t, None)
         lateral = self.swept.get("lateral_stiffness", lateral)
         radial = self.swept.get("radial_stiffness", self.number("radial_stiffness", t, None))
@@ -133,7 +133,7 @@ class Sample:
             "element": tip.element,
             "charges": [*(factor * q for q in tip.charges), *[0.0] * (4 - len(tip.charges))],
             "charge_z": [*tip.charge_z, *[0.0] * (4 - len(tip.charge_z))],
-            "tilt": [tilt[0] + drawn[0], tilt[1] + drawn[1]],
+            "tilt": [tilt[0] + added[0], tilt[1] + added[1]],
             "r0": self.swept.get("r0", tip.r0) + self.number("r0", t, 0.0),
             "stiffness": [
                 k_x if lateral is None else lateral,

@@ -1,4 +1,7 @@
-"""Strategies for small specs with every option of randomised and swept quantities and of epochs, and their recipes."""
+"""Provides hypothesis strategies for small specs and their recipes.
+
+They cover every option of randomised and swept quantities and of epochs.
+"""
 
 from hypothesis import strategies as st
 
@@ -17,7 +20,7 @@ def spec(**changes):
 
 
 def recipe_of(spec: JobSpec, structures: int) -> Recipe:
-    """Return the recipe of a job on a dataset of so many structures, of four atoms each."""
+    """Return the recipe of a job on a dataset of `structures` structures of four atoms each."""
     return Recipe.of(spec, structures, 4 * structures)
 
 
@@ -26,7 +29,7 @@ def between(low, high):
 
 
 def choices(values, scopes):
-    """Choices between some of these values, with weights or without."""
+    """Return a strategy for choices between some of these values, with or without weights."""
 
     def weighted(some):
         weights = st.lists(st.sampled_from([0.0, 0.5, 3.0]), min_size=len(some), max_size=len(some)).filter(any)
@@ -39,7 +42,7 @@ def choices(values, scopes):
 
 
 def numbers(low, high, scopes=ALL_SCOPES):
-    """Distributions of numbers from low to high."""
+    """Return a strategy for distributions of numbers from low to high."""
     ends = st.tuples(between(low, high), between(low, high)).map(sorted)
     uniform = st.tuples(ends, scopes).map(
         lambda t: {"kind": "uniform", "low": t[0][0], "high": t[0][1], "scope": t[1]},
@@ -51,7 +54,7 @@ def numbers(low, high, scopes=ALL_SCOPES):
 
 
 def vectors(reach, scopes=ALL_SCOPES):
-    """Distributions of pairs whose components are at most `reach`."""
+    """Return a strategy for distributions of pairs whose components are between −reach and reach."""
     disk = st.tuples(between(0, reach), scopes).map(lambda t: {"kind": "disk", "radius": t[0], "scope": t[1]})
     pairs = choices(st.tuples(between(-reach, reach), between(-reach, reach)), scopes)
     components = numbers(-reach, reach, scopes).filter(lambda d: d["kind"] != "choice")
@@ -119,7 +122,7 @@ rotations = st.sampled_from(
 
 @st.composite
 def sweeps(draw, randomise=()):
-    """Sweeps of up to two axes of one to three values, without quantities that a randomised value replaces."""
+    """Return sweeps of up to two axes of one to three values, without quantities that a randomised value replaces."""
     free = sorted(_axes.keys() - {name for name in REPLACED if name in randomise})
     axes = draw(st.lists(st.sampled_from(free), max_size=2, unique=True))
     return {name: draw(st.lists(_axes[name], min_size=1, max_size=3)) for name in axes}
@@ -127,7 +130,7 @@ def sweeps(draw, randomise=()):
 
 @st.composite
 def specs(draw):
-    """Specs with any randomised and swept quantities and any number of epochs."""
+    """Return specs with any randomised and swept quantities and one or two epochs."""
     randomise = draw(randomises)
     return spec(
         tips=draw(st.lists(tips, min_size=1, max_size=3)),

@@ -1,4 +1,4 @@
-"""A running afmbatch, and the four calls a user makes: upload, post, wait, download."""
+"""Provides a running afmbatch and the four calls that a user makes: upload, post, wait, download."""
 
 import io
 import time
@@ -19,19 +19,19 @@ class Service:
     http: httpx.Client
 
     def upload(self, **molecules):
-        """Dataset id of molecules given as text, by name."""
+        """Upload molecules, given as xyz text by name, and return the dataset's id."""
         files = [("files", (f"{name}.xyz", text)) for name, text in molecules.items()]
         return ok(self.http.post("/v1/datasets", files=files)).json()["id"]
 
     def post(self, **spec):
-        """Id of a new job."""
+        """Post a job and return its id."""
         return ok(self.http.post("/v1/jobs", json=spec)).json()["id"]
 
     def status(self, job):
         return ok(self.http.get(f"/v1/jobs/{job}")).json()
 
     def wait(self, job, seconds=120, until=lambda status: status["state"] in ("done", "failed", "cancelled")):
-        """The status once the condition holds; every status seen on the way is checked for sanity."""
+        """Return the job's status once `until` holds for it. Every status before is checked for consistency."""
         deadline = time.monotonic() + seconds
         before = 0
         while time.monotonic() < deadline:
@@ -46,10 +46,10 @@ class Service:
             if until(status):
                 return status
             self.pause()
-        raise AssertionError(f"still waiting after {seconds} s: {status}")
+        raise AssertionError(f"the condition did not hold within {seconds} s: {status}")
 
     def pause(self):
-        """Until the next look."""
+        """Wait before the service is polled again."""
         time.sleep(0.05)
 
     def records(self, job):
@@ -59,12 +59,12 @@ class Service:
         return ok(self.http.get(f"/v1/jobs/{job}/batches/{batch}")).content
 
     def arrays(self, job, batch):
-        """A batch as a dict of arrays."""
+        """Return the arrays of a batch by name."""
         with np.load(io.BytesIO(self.download(job, batch)), allow_pickle=False) as f:
             return dict(f)
 
     def run(self, **spec):
-        """All batches of a job run to its end, as dicts of arrays."""
+        """Run a job to its end and return the arrays of each batch by name."""
         job = self.post(**spec)
         status = self.wait(job)
         assert status["state"] == "done", status
@@ -78,7 +78,7 @@ def ok(answer):
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory):
-    """One stack with one worker, for all tests that leave it running."""
+    """A stack with one worker, which is shared by all tests that do not stop it."""
     with (
         Stack(tmp_path_factory.mktemp("stack"), free_port(), workers=1) as stack,
         httpx.Client(base_url=stack.url, trust_env=False, timeout=60) as http,

@@ -1,4 +1,4 @@
-"""Every float64 reference case, posted over HTTP as a user would."""
+"""Posts every float64 reference case over HTTP, as a user would, and compares the results."""
 
 import json
 from pathlib import Path

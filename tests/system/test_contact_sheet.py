@@ -5,7 +5,7 @@ from afmbatch.cli.contact_sheet import render
 from afmbatch.storage.batch_file import npz_chunks
 
 
-def test_shows_a_row_a_structure_and_a_column_an_image(tmp_path):
+def test_a_contact_sheet_of_two_structures_is_rendered(tmp_path):
     rng = np.random.default_rng(0)
     afm, desc = rng.normal(size=(3, 1, 20, 16, 10)), rng.normal(size=(3, 2, 20, 16))
     arrays = {

@@ -1,4 +1,4 @@
-"""Members of the families are added from outside and go all the way from a job spec to a batch file."""
+"""Tests that a descriptor and a noise step from outside this repository work from a job spec to a batch file."""
 
 import subprocess
 import sys

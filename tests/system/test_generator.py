@@ -1,5 +1,7 @@
-"""What a spec may say, end to end: presets, sweeps, draws of every scope, noise, one sample alone, extension, periodic
-samples; over HTTP, with a worker."""
+"""Tests the options of a spec over HTTP, with a worker.
+
+They are presets, sweeps, randomised quantities of every scope, noise, single samples, extensions and periodic samples.
+"""
 
 import io
 from pathlib import Path
@@ -28,7 +30,7 @@ def dataset(service):
 
 
 def samples(batches):
-    """{sample number: its arrays by name} of batches as dicts of arrays."""
+    """Return the arrays of each sample by name, by sample number. batches: the arrays of each batch by name."""
     found = {}
     for batch in batches:
         offsets = batch["mol_offsets"]
@@ -51,7 +53,7 @@ def same(one, other):
 
 
 def alone(service, job, number):
-    """A sample, asked for by its number."""
+    """Request a single sample by its number, wait for it, and return its arrays by name."""
     path = f"/v1/jobs/{job}/samples/{number}"
     for _ in range(600):
         answer = service.http.get(path)
@@ -63,7 +65,7 @@ def alone(service, job, number):
         assert answer.status_code == 404, answer.text
         assert answer.headers["Retry-After"]
         service.pause()
-    raise AssertionError(f"{path} never came")
+    raise AssertionError(f"{path} was not made in time")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def test_presets_run(service, dataset, preset, tips, dim, combinations):
         assert {s["df_steps"][0].item() for s in found.values()} == QUAM_DF_STEPS
 
 
-def test_three_tips_drawn_apart_and_a_sweep_give_what_the_plan_said(service, dataset):
+def test_three_independent_tips_and_a_sweep_give_the_samples_of_the_preflight(service, dataset):
     spec = {
         "dataset": dataset,
         "scan": SMALL,
@@ -125,7 +127,7 @@ def test_three_tips_drawn_apart_and_a_sweep_give_what_the_plan_said(service, dat
             assert np.allclose(s["stiffness"], [stiffness, stiffness, 0, 30])
             assert (s["df_steps"] == df_steps).all()
             assert s["afm"].shape == (3, 25, 21, 10)
-            # The scan goes down so far that ten slices result; its top and its step stay.
+            # The scan is extended downwards so that there are ten slices; its top and its step do not change.
             assert np.allclose(s["scan_windows"][:, 1, 2] - s["scan_windows"][:, 0, 2], 0.1 * (10 + df_steps - 1))
         for name in ("distance", "tip_tilt"):
             assert all(np.array_equal(s[name], mine[0][name]) for s in mine)
@@ -185,7 +187,7 @@ def test_a_sample_alone_is_the_sample_in_its_batch(service, dataset):
     assert batches[0]["desc_es_map_constant"].shape == (5, 1, 9, 11)
     assert batches[0]["desc_multimap_spheres_elements"].shape == (5, 3, 8, 8)
     assert batches[0]["cutouts"].shape == (5, 2, 2, 4)
-    for batch in batches:  # drawn once for the whole batch
+    for batch in batches:  # sampled once for the whole batch
         assert len(np.unique(batch["distance"])) == 1
         assert len(np.unique(batch["offset"], axis=0)) == 1
         assert len(np.unique(batch["noise_amplitude"])) == 1
@@ -222,8 +224,8 @@ def test_a_finished_job_can_be_extended(service, dataset):
     same(alone(service, job, 20), found[20])
 
 
-def test_a_periodic_sample_looks_the_same_a_cell_further(service):
-    """Graphene, two pixels a lattice vector apart; a flake without images is no such thing."""
+def test_images_of_a_periodic_sample_repeat_after_a_lattice_vector(service):
+    """Graphene's images repeat after 20 pixels, one lattice vector; those of the isolated cell do not."""
     cell = service.upload(graphene=GRAPHENE)
     scan = {"window": [[0, 0, 5], [4.92, 4.92, 6.9]], "dim": [41, 11, 19]}
     spec = {"scan": scan, "rotations": {"kind": "none"}, "descriptors": [{"kind": "vdw_spheres"}, {"kind": "bonds"}]}
@@ -239,8 +241,8 @@ def test_a_periodic_sample_looks_the_same_a_cell_further(service):
     assert np.abs(isolated["afm"][0, 0, 20:] - isolated["afm"][0, 0, :21]).max() > 0.05 * np.ptp(isolated["afm"])
 
 
-def test_a_slab_takes_no_part_in_centring_and_height(service):
-    """A water molecule over a shifted, higher step of silver: placed as the molecule alone, the slab moved with it."""
+def test_ignored_elements_do_not_affect_centring_and_height(service):
+    """A water molecule beside a higher silver atom is placed like the molecule alone; the silver atom moves with it."""
     water = "O 0 0 0 -0.8\nH 0.96 0 0 0.4\nH -0.24 0.93 0 0.4\n"
     pair = service.upload(bare=f"3\n\n{water}", slab=f"4\n\n{water}Ag 4 3 2.5 0\n")
     spec = {"scan": SMALL, "rotations": {"kind": "none"}, "descriptors": [], "ignored_elements": [47], "shuffle": False}
@@ -250,7 +252,7 @@ def test_a_slab_takes_no_part_in_centring_and_height(service):
     assert np.allclose(slab[3, :3] - slab[0, :3], [4, 3, 2.5], atol=1e-5)
 
 
-def test_preflight_says_what_will_be(service, dataset):
+def test_preflight_predicts_the_job(service, dataset):
     bare = service.upload(charged=(MOLECULES / "furan.xyz").read_text(), bare="1\n\nHe 0 0 0\n")
     said = ok(service.http.post("/v1/preflight", json={"dataset": bare, "scan": SMALL})).json()
     [rejected] = said["rejected"]

@@ -1,4 +1,4 @@
-"""Two workers on one job, seen through HTTP only; one is killed in the middle."""
+"""Kills one of two workers in the middle of a job, and observes the job over HTTP only."""
 
 import hashlib
 import io
@@ -16,7 +16,7 @@ from .conftest import Service, ok
 MOLECULES = Path(__file__).parents[2] / "afmbatch" / "molecules"
 
 
-def test_a_worker_killed_in_the_middle_costs_nothing(tmp_path, monkeypatch):
+def test_no_sample_is_lost_with_a_worker(tmp_path, monkeypatch):
     monkeypatch.setenv("AFMBATCH_LEASE_SECONDS", "3")
     monkeypatch.setenv("AFMBATCH_HEARTBEAT_SECONDS", "0.5")
     with (

@@ -1,4 +1,4 @@
-"""The same sample, whatever is around it, is the same to the byte."""
+"""Tests that a sample has the same bytes in every batch, order and worker."""
 
 import hashlib
 from pathlib import Path
@@ -41,7 +41,7 @@ def molecules(*names):
 
 
 def by_sample(batches):
-    """{sample number: the bytes of its arrays}."""
+    """Return the sha256 of each sample's arrays, by sample number."""
     samples = {}
     for batch in batches:
         for b, number in enumerate(batch["sample"].tolist()):
@@ -54,7 +54,7 @@ def by_sample(batches):
     return samples
 
 
-def test_in_another_batch_size_order_and_worker(service, tmp_path):
+def test_samples_are_the_same_in_another_batch_size_order_and_worker(service, tmp_path):
     names = ("aspirin", "ethanol", "ptcda")
     dataset = service.upload(**molecules(*names))
     one = by_sample(service.run(dataset=dataset, batch_size=5, **JOB))
@@ -80,8 +80,8 @@ def test_two_runs_of_a_spec_give_the_same_files(service):
     assert first == second
 
 
-def test_what_is_fixed_is_as_posted(service):
-    """No rotation, no shuffle, given tilt and springs: the molecule as it is, placed by physics.md §5."""
+def test_given_parameters_are_used_as_posted(service):
+    """Without rotation and shuffling, the molecule keeps its orientation and is placed by physics.md §5."""
     xyz = np.loadtxt(MOLECULES / "aspirin.xyz", skiprows=2, usecols=(1, 2, 3, 4))
     dataset = service.upload(**molecules("aspirin", "uracil"))
     tip = {"tilt": [0.2, -0.1], "r0": 3.5, "stiffness": [0.3, 0.4, 0.0, 20.0]}

@@ -1,4 +1,4 @@
-"""A stream read by ranks that die and come back as others; a small job behind a huge one; cancelling in the middle."""
+"""Tests streams whose ranks are replaced, a small job behind a huge one, and cancelling in the middle of a job."""
 
 import itertools
 
@@ -28,7 +28,7 @@ def shares(service, job, world, start):
 
 
 def read(ranks, steps):
-    """The samples of so many steps of all ranks, by batch."""
+    """Read `steps` batches with each rank; return the samples and the bytes of the images of each batch, by number."""
     found = {}
     for _ in range(steps):
         for rank in ranks:
@@ -38,7 +38,7 @@ def read(ranks, steps):
     return found
 
 
-def test_ranks_of_a_stream_without_end_are_killed_and_resume_as_others(service, dataset):
+def test_ranks_of_a_stream_without_end_are_replaced_by_more_ranks(service, dataset):
     stream = service.post(
         dataset=dataset,
         **TINY,
@@ -51,7 +51,7 @@ def test_ranks_of_a_stream_without_end_are_killed_and_resume_as_others(service, 
     first = read(two, 8)
     for rank in two:
         rank.close()
-    three = shares(service, stream, 3, 10)  # saved after five steps: three were for nothing
+    three = shares(service, stream, 3, 10)  # from a checkpoint after five steps: the last three steps are repeated
     second = read(three, 6)
     for rank in three:
         rank.close()
@@ -75,8 +75,8 @@ def test_a_small_job_behind_a_huge_one(service, dataset):
     service.http.delete(f"/v1/jobs/{huge}")
 
 
-def test_cancelling_takes_effect_within_what_the_device_has(service, dataset):
-    """Batches of 0.1 s and more each."""
+def test_after_a_cancellation_only_batches_on_the_device_are_finished(service, dataset):
+    """Each batch takes at least 0.1 s."""
     scan = {"window": [[2, 2, 5], [18, 18, 6.9]], "dim": [128, 128, 19], "df_steps": 10}
     job = service.post(dataset=dataset, scan=scan, rotations={"kind": "uniform", "n": 2000}, batch_size=40)
     service.wait(job, until=lambda s: s["counts"]["batches_done"] >= 2)
@@ -85,5 +85,5 @@ def test_cancelling_takes_effect_within_what_the_device_has(service, dataset):
         service.pause()
     status = service.status(job)
     assert status["state"] == "cancelled"
-    assert status["counts"]["batches_done"] <= done + 4  # two on the device, and what was being written
+    assert status["counts"]["batches_done"] <= done + 4  # two on the device, and two that were being written
     assert np.isfinite(service.arrays(job, 0)["afm"]).all()

@@ -1,4 +1,4 @@
-"""`afmbatch up` leaves nothing running, however it ends."""
+"""Tests that `afmbatch up` leaves no process running, however it ends."""
 
 import os
 import select
@@ -31,7 +31,7 @@ def start(tmp_path, port):
 
 
 def descendants(pid):
-    """Process ids of children, grandchildren …"""
+    """Return the process ids of a process's children, grandchildren and so on."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text().split():
@@ -40,7 +40,7 @@ def descendants(pid):
 
 
 def wait_until_gone(pids):
-    """By pidfd: readable when its process has ended."""
+    """Wait until all processes have ended. A pidfd becomes readable when its process has ended."""
     for pid in pids:
         try:
             fd = os.pidfd_open(pid)
@@ -60,7 +60,7 @@ def test_everything_ends_with_it(tmp_path, end):
     wait_until_gone(children)
 
 
-def test_a_worker_that_dies_gets_a_successor(tmp_path):
+def test_a_worker_that_dies_is_replaced(tmp_path):
     port = free_port()
     up = start(tmp_path, port)
     try:
@@ -94,7 +94,7 @@ def test_a_second_one_on_the_same_data_is_refused_in_one_line(tmp_path):
         up.wait(60)
 
 
-def test_a_taken_port_is_said_in_one_line(tmp_path):
+def test_a_taken_port_is_reported_in_one_line(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -113,7 +113,7 @@ def test_a_taken_port_is_said_in_one_line(tmp_path):
 
 @contextmanager
 def running(data):
-    """A stack on this data, for as long as it is needed."""
+    """Run a stack on the data in this directory while the context is open."""
     with (
         Stack(data, free_port(), workers=1) as stack,
         httpx.Client(base_url=stack.url, trust_env=False, timeout=60) as http,
@@ -121,7 +121,7 @@ def running(data):
         yield Service(stack, http)
 
 
-def test_what_was_recorded_survives_a_restart(tmp_path):
+def test_records_survive_a_restart(tmp_path):
     with running(tmp_path) as service:
         dataset = service.upload(co="2\n\nC 0 0 0 0.1\nO 0 0 1.13 -0.1\n")
         job = service.post(dataset=dataset, rotations={"kind": "none"}, scan={"dim": [16, 16, 19]})

@@ -1,4 +1,4 @@
-"""Provides a rig for each test of the worker."""
+"""Provides each test of the worker with a rig, and prints the workers' log after the test."""
 
 import pytest
 

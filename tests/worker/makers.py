@@ -1,4 +1,4 @@
-"""Steps of engines for tests: they need no device, and fail at batch 3 in various ways."""
+"""Provides engine steps for tests: they need no device, and fail at batch 3 in various ways."""
 
 import ctypes
 import os
@@ -20,11 +20,11 @@ BAD = 3
 
 
 class Good:
-    """Makes batches at once, and keeps a diary of the batches that it began."""
+    """Makes batches at once, and writes the number of each batch that it begins into a file."""
 
     def __init__(self, settings):
         self.store = ObjectStore(settings.store_url)
-        self.diary = Path(urlsplit(settings.store_url).path).parent / "diary"
+        self.begun_file = Path(urlsplit(settings.store_url).path).parent / "begun"
 
     def describe(self):
         return EngineReady(
@@ -33,7 +33,7 @@ class Good:
 
     def tries(self, batch):
         """Return how many times a batch was begun, including this time."""
-        return self.diary.read_text().split().count(str(batch))
+        return self.begun_file.read_text().split().count(str(batch))
 
     def prepare(self, make):
         return make
@@ -45,8 +45,8 @@ class Good:
         return [self.begin(make, batch) for batch in make.batches]
 
     def begin(self, make, batch):
-        with self.diary.open("a") as diary:
-            diary.write(f"{batch}\n")
+        with self.begun_file.open("a") as file:
+            file.write(f"{batch}\n")
         self.work(batch)
         return lambda: self.write(make, batch)
 
@@ -73,7 +73,7 @@ class Grouping(Good):
         return replace(super().describe(), prefetch=3, group_samples=40)
 
     def wait(self, make):
-        with self.diary.with_name("groups").open("a") as groups:
+        with self.begun_file.with_name("groups").open("a") as groups:
             groups.write(f"{' '.join(map(str, make.batches))}\n")
         return super().wait(make)
 
@@ -151,7 +151,7 @@ class RaisesOnceAllowed(Good):
 
     def work(self, batch):
         if batch == BAD:
-            until(self.diary.with_name("allowed").exists)
+            until(self.begun_file.with_name("allowed").exists)
             raise MemoryError("no room for this batch")
 
 
@@ -172,7 +172,7 @@ class KillsWorker(Good):
         if batch == BAD:
             time.sleep(0.2)  # until the batch before is recorded
             os.kill(os.getppid(), signal.SIGKILL)
-            time.sleep(60)  # the kernel takes us along
+            time.sleep(60)  # Linux kills the engine with its parent
 
 
 class BreaksDevice(Good):
@@ -180,7 +180,7 @@ class BreaksDevice(Good):
 
     def __init__(self, settings):
         super().__init__(settings)
-        self.broken = self.diary.with_name("broken")
+        self.broken = self.begun_file.with_name("broken")
         if self.broken.exists() and self.broken.read_text() == str(os.getppid()):
             raise AfmbatchError("the device is gone")
 

@@ -1,4 +1,4 @@
-"""A rig of real parts: a server, worker processes and a store in a directory. Only the engine's steps are stand-ins."""
+"""Provides tests with a rig: a real server, worker processes and a store in a directory, with stand-ins for steps."""
 
 import os
 import signal
@@ -52,7 +52,7 @@ class Rig:
         self.jobs = 0
 
     def post(self, batches=20, batches_per_shard=10, atoms=1, **changes):
-        """Post a job of so many batches on structures of so many atoms; 100 samples make a shard."""
+        """Post a job of `batches` batches on structures of `atoms` atoms; 100 samples make a shard."""
         spec = JobSpec(dataset="ds", rotations={"kind": "none"}, batch_size=100 // batches_per_shard, **changes)
         recipe = Recipe.of(spec, batches * spec.batch_size, atoms * batches * spec.batch_size)
         job = JobRecord(**dict(recipe), id=f"job-{self.jobs}", created_at=time.time())
@@ -121,8 +121,8 @@ class Rig:
 
     def begun(self):
         """Return the batches that engines began, in order."""
-        diary = self.directory / "diary"
-        return [int(b) for b in diary.read_text().split()] if diary.exists() else []
+        file = self.directory / "begun"
+        return [int(b) for b in file.read_text().split()] if file.exists() else []
 
     def log(self):
         return (self.directory / "workers.log").read_text()

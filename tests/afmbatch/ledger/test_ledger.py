@@ -1,4 +1,4 @@
-"""Tests the ledger on a real server against a model, with calls in any order."""
+"""Compares the ledger on a real server with a model, with calls in any order."""
 
 import time
 
@@ -73,7 +73,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(batch=st.integers(0, BATCHES - 1), worker=st.integers(0, 1), flags=FLAGS)
     def record(self, batch, worker, flags):
-        """Record a batch of one of two workers with different devices: the first record stays, and its flags count."""
+        """Record a batch made by one of two workers with different devices: the first record stays, its flags count."""
         sha256 = f"of worker {worker}"
         known = self.done.get(batch)
         if known is not None and known.sha256 == sha256:
@@ -171,8 +171,8 @@ def new_job(redis):
     return Ledger.on(redis)
 
 
-def test_the_same_file_recorded_in_other_words(redis):
-    """A worker of another version may write its records differently; the file is on record all the same."""
+def test_the_same_file_recorded_with_other_fields(redis):
+    """A worker of another version may write other fields into its records; the file is on record all the same."""
     ledger = new_job(redis)
     record = BatchRecord(batch=0, samples=10, bytes=9, sha256="of the file")
     assert ledger.batches.record(JOB, [record]) == [True]

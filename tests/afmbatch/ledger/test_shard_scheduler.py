@@ -1,5 +1,7 @@
-"""Tests the shard scheduler on a real server and store: whatever workers and readers do, in any order and with any
-accidents, every shard is done and no buffer overflows."""
+"""Tests the shard scheduler on a real server and store.
+
+Workers and readers act in any order and fail at any time: every shard is done, and no buffer overflows.
+"""
 
 import tempfile
 import time
@@ -28,7 +30,7 @@ STREAMS = [None, 2, 7, 16, 24]  # buffers; None: all is kept, in shards of two b
 
 
 class Rig:
-    """Has a ledger, a queue and a store with jobs, and does what a test has workers do."""
+    """Has a ledger, a queue and a store with jobs, and acts as a worker for the tests."""
 
     def __init__(self, url, directory):
         self.settings = Settings(redis_url=url, store_url=Path(directory).as_uri())
@@ -58,7 +60,7 @@ class Rig:
         return job.id
 
     def take(self):
-        """Take the next task as a worker does; return None if there is none."""
+        """Take the next task as a worker does; return None if the queue is empty."""
         name = self.redis.lmove(self.queue.key, self.queue.intermediate_queue_key, "LEFT", "RIGHT")
         if name is None:
             return None
@@ -113,8 +115,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.rig = Rig(url, self.directory.name)
         self.job = None
         self.held = []
-        self.again = set()  # tasks that were taken before
-        self.had = set()  # of a stream: batches that are not to come (again)
+        self.again = set()  # ids of tasks that were handed back
+        self.had = set()  # acknowledged batches of a stream, which must not be delivered again
         self.failed = set()
 
     @precondition(lambda self: self.job is None)
@@ -159,7 +161,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.held)
     @rule(data=st.data())
     def hand_back(self, data):
-        """Hand a task back as a worker that stops does, or one whose lease has expired."""
+        """Put a task back, as when its worker stops or its lease expires."""
         task = data.draw(st.sampled_from(self.held))
         self.held.remove(task)
         self.again.add(task.id)
@@ -202,7 +204,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.failed = {failed for failed in self.failed if failed < batch}
 
     @invariant()
-    def the_buffer_is_enough(self):
+    def the_buffer_does_not_overflow(self):
         if self.job is None:
             return
         recorded = self.rig.recorded(self.job)
@@ -251,7 +253,7 @@ def test_any_order(redis_server):
 
 
 def order(rig, steps=1000):
-    """Return the jobs whose tasks one worker takes, one after the other."""
+    """Return the jobs of the tasks that a worker takes, in this order."""
     taken = []
     while len(taken) < steps and (task := rig.take()) is not None:
         taken.append(task.args[0])
@@ -285,13 +287,13 @@ def test_of_equal_priority_the_older_first(rig, priorities):
     assert order(rig) == [jobs[i] for i in by]
 
 
-def test_what_comes_first_does_so_whatever_its_priority(rig):
+def test_a_task_put_at_the_front_comes_first_whatever_its_priority(rig):
     waiting = rig.post(batches=1, priority=10)
     samples = [rig.post(batches=1, priority=-10, first=True) for _ in range(2)]
     assert order(rig) == [*samples, waiting]
 
 
-def test_what_was_handed_back_comes_before_its_equals(rig):
+def test_a_task_that_was_handed_back_comes_before_others_of_its_priority(rig):
     jobs = [rig.post(batches=1) for _ in range(2)]
     task = rig.take()
     rig.queue.enqueue_job(task, at_front=True)
@@ -311,7 +313,7 @@ def test_a_cancelled_job_issues_nothing(rig):
 
 
 def test_a_stream_waits_for_its_readers(rig):
-    """Uses shards of two batches in a buffer of sixteen."""
+    """The stream has shards of two batches and a buffer of sixteen."""
     job = rig.post(buffer=16)
     for shard in range(8):
         task = rig.take()

@@ -1,4 +1,4 @@
-"""Parameters of samples: against a plain implementation, by their descriptions, at each scope, and independence."""
+"""Tests the parameters of samples: against a plain implementation, by their descriptions, scopes and independence."""
 
 import math
 
@@ -109,7 +109,7 @@ def test_without_randomised_quantities_the_given_ones_are_used():
     assert sampled.lj_factors is sampled.rotation is sampled.turn is None
 
 
-EXPECTED = {  # by quantity: a sampled value, and what the two tips of TWO then have
+EXPECTED = {  # by quantity: a randomised value, and the resulting values of the two tips of TWO
     "distance": (0.5, 4.5 + 0.5),
     "tilt": ((0.1, 0.3), [[0.2 + 0.1, -0.1 + 0.3], [0.1, 0.3]]),
     "df_steps": (7, 7),
@@ -243,7 +243,7 @@ def scoped(name, scope):
 
 
 def different(values, name):
-    """Return whether as many values differ as do when they are independent."""
+    """Return whether the number of different values is the one that independent values have."""
     among = FEW.get(name, 10**9)
     expected = among * -math.expm1(values.size * math.log1p(-1.0 / among))
     return abs(np.unique(values).size - expected) <= 5 * math.sqrt(values.size**2 / (2 * among))
@@ -337,7 +337,7 @@ def test_randomised_values_are_independent(columns):
 
 
 def test_randomised_values_do_not_depend_on_the_sample_before(columns):
-    """Neither the sample before nor that a batch before has a correlation beyond 5 standard errors."""
+    """The correlations with the previous sample and with the sample 20 before are below 5 standard errors."""
     for name, values in columns.items():
         x = values - values.mean()
         for lag in (1, 20):

@@ -287,11 +287,11 @@ def test_nested_tar_headers():
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8),
     st.floats(0, 1),
 )
-def test_damage_is_always_named(pack, changes, cut):
+def test_damaged_archives_are_refused_or_read(pack, changes, cut):
     data = bytearray(pack(("a.xyz", H), ("sub/b.xyz", H * 9), (".c", b"")))
     for at, value in changes:
         data[int(at * len(data))] = value
-    if pack is tgz:  # test damage that the decompressor does not find as well
+    if pack is tgz:  # test also damage that the decompressor does not find
         inner = bytearray(tarred(("a.xyz", H), ("sub/b.xyz", H * 9)))
         for at, value in changes:
             inner[int(at * 1024)] = value
@@ -302,7 +302,7 @@ def test_damage_is_always_named(pack, changes, cut):
 
 @pytest.mark.parametrize("head", [b"", b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b\x08\0", bytes(257) + b"ustar"])
 @given(st.binary(max_size=600))
-def test_noise_is_always_named(head, noise):
+def test_random_bytes_are_refused_or_read(head, noise):
     refuses_or_reads(head + noise)
     refuses_or_reads(head + zlib.compress(noise))
 

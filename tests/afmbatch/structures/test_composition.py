@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from afmbatch.errors import TooLarge
-from afmbatch.structures import composition as kinds
+from afmbatch.structures import composition
 from afmbatch.structures.composition import MAX_EXAMPLES, kinds_of
 from afmbatch.structures.elements import elements
 from afmbatch.structures.structures import Structures
@@ -52,16 +52,16 @@ def test_every_structure_is_of_one_kind(molecules):
         assert list(kind.examples) == mine[:MAX_EXAMPLES]
 
 
-def test_structures_looked_at_in_blocks(monkeypatch):
+def test_structures_are_processed_in_blocks(monkeypatch):
     molecules = [([z, 1], z % 2 == 0, False) for z in (6, 7, 8, 6, 7, 79, 80)]
     whole = kinds_of(structures(*molecules))
     for block in (1, 2, 3, 7):
-        monkeypatch.setattr(kinds, "_BLOCK", block)
+        monkeypatch.setattr(composition, "_BLOCK", block)
         assert kinds_of(structures(*molecules)) == whole
 
 
 def test_too_many_kinds(monkeypatch):
-    monkeypatch.setattr(kinds, "MAX_KINDS", 3)
+    monkeypatch.setattr(composition, "MAX_KINDS", 3)
     molecules = [([z], True, False) for z in (1, 6, 7, 8)]
     assert len(kinds_of(structures(*molecules[:3]))) == 3
     with pytest.raises(TooLarge, match="too many different combinations") as e:

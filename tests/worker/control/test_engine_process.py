@@ -1,4 +1,4 @@
-"""The states of the engine's process."""
+"""Tests the states of the engine's process."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def engine_of(tmp_path):
 
 
 def receive(engine, batches):
-    """Wait until so many batches are answered."""
+    """Wait until this number of batches is answered, and return the answers."""
     answers = []
     while len(answers) < batches:
         answers += engine.receive(5)

@@ -8,7 +8,7 @@ from tests.redis_server import until
 from ..makers import BAD
 
 
-def test_all_is_well(rig):
+def test_an_engine_without_faults(rig):
     job = rig.post(batches=25)
     rig.worker("Good")
     status = rig.finish(job)
@@ -108,7 +108,7 @@ def test_a_shard_whose_every_batch_fails_is_given_up(rig):
     assert status.counts.batches_failed == 20
     assert status.errors[0].error == "the engine ended with status 7 (tried 2 times)"
     assert status.errors[9].error.startswith("not tried, because the 2 batches before it failed")
-    assert rig.begun() == [0, 0, 1, 10, 10, 11]  # 1 and 11 were at hand when the engine ended over 0 and 10
+    assert rig.begun() == [0, 0, 1, 10, 10, 11]  # the engine had begun 1 and 11 as well when it ended at 0 and 10
 
 
 def test_a_batch_that_takes_the_whole_worker_with_it(rig):

@@ -66,7 +66,7 @@ def test_a_stopped_worker_hands_over_at_once(rig):
     assert rig.queue.job_ids == [f"{job}-0"]
     assert 1 <= rig.done(job) <= 3
     rig.worker("Good")
-    assert rig.finish(job).state is State.DONE  # long before the first one's lease would have run out
+    assert rig.finish(job).state is State.DONE  # long before the lease of the first worker would have expired
     assert "lost" not in rig.log()
 
 
@@ -83,7 +83,7 @@ def test_a_second_signal_ends_a_worker(rig):
     worker = rig.worker("Hangs")
     until(lambda: BAD in rig.begun())
     worker.send_signal(signal.SIGTERM)
-    time.sleep(1.1)  # a second one that comes sooner is taken for the first, passed on by a wrapper
+    time.sleep(1.1)  # an earlier second signal could be the first one, passed on by a wrapper
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(10) == 128 + signal.SIGTERM
 
@@ -125,7 +125,7 @@ def test_cancelled_with_much_in_the_engine(rig):
     rig.cancel(job)
     begun = len(rig.begun())
     until(rig.idle)
-    assert len(rig.begun()) <= begun + 2  # the other of the two on the device, and one that we just missed
+    assert len(rig.begun()) <= begun + 2  # the second group on the device, and a group that begins during the call
     assert rig.finish(job).counts.batches_failed == 0
     assert rig.finish(rig.post(batches=2)).state is State.DONE
 
@@ -183,7 +183,7 @@ def test_redis_restarted(tmp_path):
         workers = [rig.worker("Slow"), rig.worker("Slow")]
         until(lambda: rig.done(job) >= 5)
         server.stop()
-        time.sleep(LEASE)  # how long it is away
+        time.sleep(LEASE)  # the duration of the outage
         server.start()
         status = rig.finish(job)
         assert status.state is State.DONE

@@ -18,12 +18,12 @@ def structures(sizes: list[int]) -> Structures:
 
 @given(
     sizes=st.lists(st.integers(1, 12), min_size=1, max_size=6),
-    asked=st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=5), min_size=1, max_size=4),
+    requests=st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=5), min_size=1, max_size=4),
 )
-def test_bonds_are_those_of_the_molecules_in_a_row(sizes: list[int], asked: list[list[int]]) -> None:
+def test_bonds_are_those_of_the_concatenated_structures(sizes: list[int], requests: list[list[int]]) -> None:
     data = structures(sizes)
     bonds = BondCache(data)
-    for numbers in asked:
+    for numbers in requests:
         structure = np.array(numbers) % len(sizes)
         index, offsets = data.gather(structure)
         want = kernels.find_bonds(data.xyz[index], elements().covalent_radius[data.z[index]], offsets)

@@ -100,7 +100,7 @@ def test_a_sample_is_placed_alone_as_among_others():
     single = placed(xyz[alone], np.array([0, 23]), radius[alone], distance[1:2], probe[1:2], counted=counted[alone])
     assert np.array_equal(single.xyz, batch.xyz[alone])
     assert np.array_equal(single.window[0], batch.window[1])
-    # one whose atoms all count does not feel that another's do not
+    # A sample whose atoms all count is not affected by atoms of another sample that do not count.
     counted[alone] = True
     batch = placed(xyz, offsets, radius, distance, probe, counted=counted)
     single = placed(xyz[alone], np.array([0, 23]), radius[alone], distance[1:2], probe[1:2])
