@@ -31,8 +31,8 @@ PARAMETER_NAMES = {"r_pp": "Rpp", "r_max": "Rmax", "mode": "diskMode"}  # parame
 class Peer:
     """The peer's simulator and descriptors for the samples of one job.
 
-    The constructor makes what the peer's trainer makes once: buffers, programs, descriptor objects. `simulate` does
-    what the trainer does for each sample. All peers of a process must use one device.
+    The constructor creates the objects that the peer's trainer creates once: buffers, programs, descriptor objects.
+    `simulate` repeats the trainer's work for each sample. All peers of a process must use one device.
     """
 
     def __init__(self, device: "cl.Device", spec: JobSpec) -> None:

@@ -43,16 +43,7 @@ def derive_status(recorded: RecordedState, now: float) -> JobStatus:
         done = recorded.recorded + issued.floor - issued.skipped + recorded.acknowledged
         samples_done = min(done * record.spec.batch_size, plan.samples)
     samples_before = int(job.get("samples_before", 0))
-    if done == plan.batches:
-        state = State.DONE
-    elif cancelled is not None:
-        state = State.CANCELLED
-    elif done + recorded.failed == plan.batches:
-        state = State.FAILED
-    elif issued.floor is not None and not issued.queued_task and issued.end <= done + recorded.failed:
-        state = State.PAUSED
-    else:
-        state = State.QUEUED if started is None else State.RUNNING
+    state = _derive_state(recorded, issued, plan.batches, done)
     finished = None
     if state.final:
         finished = max(t for t in (changed, cancelled, record.created_at) if t is not None)
@@ -79,3 +70,16 @@ def derive_status(recorded: RecordedState, now: float) -> JobStatus:
         eta_seconds=(plan.samples - samples_done) / rate if rate and not (state.final or record.endless) else None,
         errors=tuple(BatchFailure.model_validate_json(e) for e in recorded.errors),
     )
+
+
+def _derive_state(recorded: RecordedState, issued: IssuedShards, batches: int, done: int) -> State:
+    """Return the state of a job. batches: number of batches that it makes; done: number of them that are done."""
+    if done == batches:
+        return State.DONE
+    if recorded.time("cancelled") is not None:
+        return State.CANCELLED
+    if done + recorded.failed == batches:
+        return State.FAILED
+    if issued.floor is not None and not issued.queued_task and issued.end <= done + recorded.failed:
+        return State.PAUSED
+    return State.QUEUED if recorded.time("started") is None else State.RUNNING

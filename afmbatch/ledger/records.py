@@ -108,7 +108,7 @@ class JobStatus(JobRecord):
         "null before the first batch."
     )
     eta_seconds: float | None = Field(
-        description="Estimated time until the job is done at that rate, in seconds; null if there is no rate, and for "
+        description="Estimated time until the job is done at that rate, in seconds; null if the rate is null, and for "
         "a job that has ended or has no end."
     )
     errors: tuple[BatchFailure, ...] = Field(

@@ -210,7 +210,10 @@ class ParameterSampler:
         return default if distribution is None else sample_number(distribution, self._uniforms[name][..., 0])
 
     def _broadcast(self, value: Any, components: int = 0) -> NDArray[Any]:
-        """Return a value, or one value for each sample, for every sample and tip."""
+        """Return a value for every sample and tip: (n, T) or (n, T, components).
+
+        value: one value for all samples, or an array of one value for each sample.
+        """
         shape = (*self._shape, components) if components else self._shape
         array = np.asarray(value)
         return np.broadcast_to(array if array.ndim == 0 else array[:, None], shape)

@@ -40,7 +40,7 @@ class Recipe(Model):
 
     spec: JobSpec = Field(description="The spec with its defaults filled in.")
     sources: tuple[Source, ...] = Field(
-        description="Datasets of the job: that of the spec, then those the job was extended by."
+        description="Datasets of the job: the dataset of the spec, then the datasets by which the job was extended."
     )
     extents: tuple[Extent, ...] = Field(description="Ranges of structures that are passed through, in this order.")
     only: tuple[int, ...] | None = Field(

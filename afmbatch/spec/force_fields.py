@@ -31,8 +31,8 @@ class LennardJonesPointCharges(ForceField):
     kind: Literal["lj_pc"]
     charges: Literal["dataset", "none"] = Field(
         default="dataset",
-        description="Point charges of the sample. 'dataset': those of the dataset, which every structure must have; "
-        "'none': all charges are zero.",
+        description="Point charges of the sample. 'dataset': the charges in the dataset, which every structure must "
+        "have; 'none': all charges are zero.",
     )
 
     @property

@@ -1,5 +1,6 @@
-"""Defines the randomised quantities. Each field says if its value is added to the given one, or is a factor of it, or
-replaces it.
+"""Defines the randomised quantities of samples.
+
+Each field's description states if a sampled value is added to the given value, multiplies it, or replaces it.
 """
 
 from typing import Self

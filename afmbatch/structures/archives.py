@@ -159,7 +159,7 @@ def _tar(file: Readable, name: str, budget: Budget) -> Iterator[tuple[str, Reada
 def _member_name(archive: str, name: str, reason: str, seen: set[str]) -> str | FieldError:
     """Return a member's name with forward slashes, "" if the member is skipped, or the error if it is refused.
 
-    reason: why the member is refused whatever its name; "" if nothing but the name is left to check.
+    reason: why the member is refused for its kind or encoding; "" if only its name has to be checked.
     seen: names of the earlier members; the name of this member is added.
     """
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]

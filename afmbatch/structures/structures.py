@@ -52,7 +52,10 @@ class Structures:
         return np.arange(offsets[-1]) + np.repeat(moved, sizes), offsets
 
     def original(self, structures: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return which of the atoms that `gather` returned are no periodic images: (ΣN,) bool."""
+        """Return a mask of the gathered atoms that are not periodic images: (ΣN,) bool.
+
+        structures: (k,) int64, the argument of `gather`; offsets: (k+1,) int64, as `gather` returned them.
+        """
         own, sizes = self.originals[structures], np.diff(offsets)
         if (own == sizes).all():
             return np.ones(offsets[-1], dtype=bool)

@@ -99,7 +99,7 @@ class Sample:
         self.geometry = number // math.prod(len(values) for _, values in self.spec.sweep if values)
         self.batch = batch
 
-    def units(self, name, scope, tip, index=0):
+    def uniforms(self, name, scope, tip, index=0):
         key = self.batch if scope == "batch" else self.geometry
         word = {"batch": WHOLE_BATCH, "sample": EVERY_TIP, "tip": tip}[scope]
         a, b, c, d = philox(self.spec.seed, (key & 0xFFFFFFFF, key >> 32, word, STREAMS[name] | index << 8))
@@ -107,18 +107,18 @@ class Sample:
 
     def number(self, name, tip, otherwise, index=0):
         d = getattr(self.randomise, name)
-        return otherwise if d is None else number(d, *self.units(name, d.scope, tip, index))
+        return otherwise if d is None else number(d, *self.uniforms(name, d.scope, tip, index))
 
     def pair(self, name, tip):
         d = getattr(self.randomise, name)
-        return (0.0, 0.0) if d is None else pair(d, *self.units(name, d.scope, tip))
+        return (0.0, 0.0) if d is None else pair(d, *self.uniforms(name, d.scope, tip))
 
     def tip(self, t):
         """Return the parameters of the t-th tip of the sample."""
         if "tip" in self.swept:
             i, tip = self.swept["tip"]
         elif (d := self.randomise.tip) is not None:
-            i = picked(len(d.values), d.weights, self.units("tip", d.scope, t)[0])
+            i = picked(len(d.values), d.weights, self.uniforms("tip", d.scope, t)[0])
             tip = d.values[i]
         else:
             i, tip = t, self.spec.tips[t]
@@ -150,7 +150,7 @@ class Sample:
         d = self.randomise.df_steps
         if d is None:
             return self.swept.get("df_steps", self.spec.scan.df_steps)
-        u, _ = self.units("df_steps", d.scope, t)
+        u, _ = self.uniforms("df_steps", d.scope, t)
         if d.kind == "integers":
             return list(range(d.low, d.high + 1))[int(u * (d.high - d.low + 1))]
         return d.values[picked(len(d.values), d.weights, u)]
@@ -160,7 +160,7 @@ class Sample:
         angle = math.radians(self.number("in_plane_rotation", None, 0.0))
         chance = self.randomise.mirror
         side = 1.0
-        if chance is not None and self.units("mirror", chance.scope, None)[0] < chance.probability:
+        if chance is not None and self.uniforms("mirror", chance.scope, None)[0] < chance.probability:
             side = -1.0
         columns = []
         for x, y, z in ((1, 0, 0), (0, 1, 0), (0, 0, 1)):
@@ -170,8 +170,8 @@ class Sample:
 
     def rotation(self):
         """Return the rows of the rotation v' = q v q* by a unit quaternion of three uniform numbers (Shoemake)."""
-        u, v = self.units("rotation", "sample", None, 0)
-        w, _ = self.units("rotation", "sample", None, 1)
+        u, v = self.uniforms("rotation", "sample", None, 0)
+        w, _ = self.uniforms("rotation", "sample", None, 1)
         a, b = 2 * math.pi * v, 2 * math.pi * w
         q = (
             math.sqrt(u) * math.cos(b),
@@ -180,15 +180,15 @@ class Sample:
             math.sqrt(u) * math.sin(b),
         )
         back = (q[0], -q[1], -q[2], -q[3])
-        units = ((0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))
-        columns = [hamilton(hamilton(q, unit), back)[1:] for unit in units]
+        uniforms = ((0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))
+        columns = [hamilton(hamilton(q, unit), back)[1:] for unit in uniforms]
         return [list(row) for row in zip(*columns, strict=True)]
 
     def crop(self):
         if self.spec.scan.crop is None:
             return [0, 0]
         room = [whole - part for whole, part in zip(self.spec.scan.dim, self.spec.scan.crop, strict=False)]
-        return [int(u * (r + 1)) for u, r in zip(self.units("crop", "sample", None), room, strict=True)]
+        return [int(u * (r + 1)) for u, r in zip(self.uniforms("crop", "sample", None), room, strict=True)]
 
 
 def hamilton(p, q):

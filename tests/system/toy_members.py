@@ -124,8 +124,8 @@ def main() -> None:
 
     @sample_step.register
     def _(step: Offset, images):
-        [units] = images.keys.uniform([UniformRequest(200, "tip")])
-        return {"hz": np.broadcast_to(step.width * units[0, ..., 0], images.shape)}
+        [uniforms] = images.keys.uniform([UniformRequest(200, "tip")])
+        return {"hz": np.broadcast_to(step.width * uniforms[0, ..., 0], images.shape)}
 
     water = Structures(
         xyz=np.array([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]]),

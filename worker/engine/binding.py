@@ -31,7 +31,7 @@ class BoundBatch:
     rotation: f8 (B, 3, 3), rotation matrices
     lattice: f8 (B, 3, 3), Å, lattice vectors as imaged
     window: f8 (B, T, 2, 3), Å, lower and upper corner of each image's window
-    original: bool (ΣN,), atoms that are no periodic images
+    original: bool (ΣN,), atoms that are not periodic images
     number: i8 (ΣN,), atomic numbers
     lj: f8 (ΣN, T, 2), Lennard-Jones radius and depth of each atom under each tip; None unless they are randomised
     tip_lj: f8 (B, T, 2), Lennard-Jones radius and depth of the probe particles

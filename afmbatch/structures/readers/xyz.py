@@ -56,7 +56,7 @@ class XyzReader:
         return text.split(b"\n", 1)[0].strip().isdigit()
 
     def frames(self, file: Readable, name: str) -> Iterator[Frame | FieldError]:
-        """Yield the structures of an xyz file in order, or the first error of one that can't be read.
+        """Yield the structures of an xyz file in order, or the first error of a structure that can't be read.
 
         Ends after an error that leaves it unclear where the next structure begins. Blank lines between structures are
         skipped. Values of atoms are not checked: NaN and 1e300 are accepted here. `pbc` is ignored, because the job

@@ -86,7 +86,7 @@ def test_a_choice_is_the_same_alone_and_among_others(some):
 
 
 @given(some=st.lists(molecules(50), min_size=1, max_size=9), m=st.integers(1, 120), room=st.integers(1, 5000))
-def test_a_score_is_the_same_to_the_bit_whatever_it_is_made_with(some, m, room):
+def test_a_score_has_the_same_bits_alone_and_among_others(some, m, room):
     """Test a structure alone and with others, and directions in one call and one by one."""
     row = directions(m)[:, 2]
     sizes = np.array([len(xyz) for xyz in some])

@@ -243,7 +243,7 @@ def scoped(name, scope):
 
 
 def different(values, name):
-    """Return whether the number of different values is the one that independent values have."""
+    """Return whether the number of different values is the one expected for independent values."""
     among = FEW.get(name, 10**9)
     expected = among * -math.expm1(values.size * math.log1p(-1.0 / among))
     return abs(np.unique(values).size - expected) <= 5 * math.sqrt(values.size**2 / (2 * among))

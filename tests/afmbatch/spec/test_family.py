@@ -136,8 +136,8 @@ from afmbatch.spec.job import JobSpec
 
 @sample_step.register
 def _(step: Blur, images):
-    [units] = images.keys.uniform([UniformRequest(200, "tip")])
-    return {"widths": step.width * units[0, ..., 0]}
+    [uniforms] = images.keys.uniform([UniformRequest(200, "tip")])
+    return {"widths": step.width * uniforms[0, ..., 0]}
 
 spec = JobSpec.model_validate({
     "dataset": "ds-0",

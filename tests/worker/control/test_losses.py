@@ -27,7 +27,7 @@ def test_two_workers_one_of_them_killed(rig):
     assert status.counts.batches_done == 60
     until(rig.idle)
     again = [b for b in set(rig.begun()) if rig.begun().count(b) > 1]
-    assert len(again) <= 2  # only what the dead worker had begun
+    assert len(again) <= 2  # only batches that the dead worker had begun
     until(lambda: len(rig.ledger.workers.live()) == 1)
 
 

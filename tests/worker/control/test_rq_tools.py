@@ -57,7 +57,7 @@ def test_rq_info_in_the_middle_of_a_job(rig):
     assert "2 workers, 1 queues" in shown
     by_queue = rig.rq("info", "-R")
     assert re.search(r"^afmbatch: \S+ \(busy\), \S+ \(busy\)$", by_queue, re.MULTILINE)
-    # What rq-dashboard reads besides.
+    # rq-dashboard also reads these attributes of workers and tasks.
     workers = Worker.all(connection=rig.queue.connection, serializer="json")
     assert {worker.pid for worker in workers} == {one.pid, two.pid}
     for worker in workers:
@@ -126,7 +126,7 @@ def test_rq_info_leaves_the_tasks_of_dead_workers_to_the_retry_policy(rig):
 
 
 def test_rq_never_gives_a_task_up(rig):
-    """Without any live worker, RQ's tools drop expired leases themselves; however often, the job is finished."""
+    """Without a live worker, RQ's tools drop expired leases themselves. The job is finished nevertheless."""
     job = rig.post(batches=10)
     registry = rig.queue.started_job_registry
     for _ in range(5):
