@@ -22,7 +22,7 @@ from afmbatch.cli.stack import Stack, free_port
 from afmbatch_client import Client, Job
 
 _SAMPLES = 24  # of about 1 MB
-_PIECE_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
 def main(
@@ -75,7 +75,7 @@ def _bytes(url: str, job: Job) -> None:
         connection.request("GET", f"/v1/jobs/{job.id}/batches/{number}")
         answer = connection.getresponse()
         target = memoryview(bytearray(answer.length or 0))
-        while n := answer.readinto(target[:_PIECE_BYTES]):
+        while n := answer.readinto(target[:_CHUNK_BYTES]):
             target = target[n:]
         answer.read()
     connection.close()

@@ -173,7 +173,8 @@ def main(
     console.print(accuracy(opened))
     columns = [f"kernels, {size}" for size in SIZES]
     table = Table(
-        "case", "atoms", "peer", *columns, "times faster", "imaging alone", "Newton steps a pixel", "Gflop/s of it",
+        "case", "atoms", "peer", *columns, "times faster", "imaging alone", "Newton steps a pixel",
+        "Gflop/s of imaging",
         title=f"A sample, from host arrays to host arrays: median of {runs} runs",
     )  # fmt: skip
     for case in cases():

@@ -102,7 +102,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return State.RUNNING if self.started else State.QUEUED
 
     @invariant()
-    def as_the_model_says(self):
+    def the_ledger_matches_the_model(self):
         assert self.ledger.jobs.is_wanted(JOB) == (self.exists and not self.cancelled)
         missing = [b for b in range(BATCHES) if b not in self.done and b not in self.failed]
         assert self.ledger.batches.missing(JOB, range(BATCHES)) == missing
@@ -181,7 +181,7 @@ def test_the_same_file_recorded_with_other_fields(redis):
     assert ledger.batches.record(JOB, [record.model_copy(update={"sha256": "of another"})]) == [False]
 
 
-def test_workers_come_and_go(redis):
+def test_records_of_workers_expire_and_are_removed(redis):
     redis.flushall()
     ledger = Ledger.on(redis)
     one, two = (

@@ -281,7 +281,7 @@ def test_the_higher_priority_first(rig):
 
 
 @pytest.mark.parametrize("priorities", [[0, 3, -2, 3, 0, 10, -10, 0, 3], [5, 5, 5], [-1, -2, -3], [1, 2, 3]])
-def test_of_equal_priority_the_older_first(rig, priorities):
+def test_older_tasks_come_first_within_a_priority(rig, priorities):
     jobs = [rig.post(batches=1, priority=priority) for priority in priorities]
     by = sorted(range(len(jobs)), key=lambda i: -priorities[i])
     assert order(rig) == [jobs[i] for i in by]

@@ -264,7 +264,7 @@ def test_a_value_of_a_sample_is_shared_by_its_tips(name):
 
 
 @pytest.mark.parametrize("name", set(SCOPED) - {"offset", "in_plane_rotation", "mirror"})
-def test_a_value_of_a_tip_is_its_own(name):
+def test_a_value_of_a_tip_is_not_shared(name):
     values = scoped(name, "tip")
     assert values.shape == (40, 30, 2)
     assert different(values, name)

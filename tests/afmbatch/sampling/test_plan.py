@@ -60,7 +60,7 @@ def test_unshuffled_samples_come_in_their_order(structures, samples):
 
 
 @given(structures=st.integers(1, 5), samples=st.integers(1, 200), epochs=st.integers(1, 3), shuffle=st.booleans())
-def test_a_limit_of_samples_ends_the_job_and_not_what_it_is_extended_by(structures, samples, epochs, shuffle):
+def test_a_limit_of_samples_does_not_limit_extensions(structures, samples, epochs, shuffle):
     recipe = recipe_of(spec(samples=samples, shuffle=shuffle), structures).with_epochs(epochs)
     plan, first = Plan(recipe), min(samples, structures * 30)
     assert plan.samples == first + structures * 30 * epochs

@@ -33,7 +33,7 @@ def test_an_extension_appends_molecules_for_all_epochs_and_epochs_for_all_molecu
 
 
 @given(recipe=recipes, by=extensions)
-def test_an_extension_keeps_what_there_was(recipe, by):
+def test_an_extension_keeps_spec_sources_and_extents(recipe, by):
     more = extended(recipe, by)
     assert more.spec == recipe.spec
     assert more.sources[: len(recipe.sources)] == recipe.sources
@@ -85,7 +85,7 @@ def test_every_change_of_the_samples_changes_the_id():
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_an_id_is_a_name(name):
+def test_an_id_has_a_prefix_and_a_fixed_length(name):
     assert len(OTHERS[name].recipe_id) == 35
     assert OTHERS[name].recipe_id.startswith("rc-")
 

@@ -83,7 +83,7 @@ def test_channels_and_arrays_have_unique_names(some):
     ("elements", "at", "value", "twice"),
     [([[1], [6, 1]], 1, "[6, 1]", 1), ([[6, 8, 8]], 0, "[6, 8, 8]", 8), ([[1, 6], [7], [7]], 2, "[7]", 7)],
 )
-def test_an_element_is_in_one_channel(elements, at, value, twice):
+def test_an_element_named_twice_is_refused(elements, at, value, twice):
     error = field_error_of(descriptors=[{"kind": "multimap_spheres_elements", "elements": elements}])
     assert error.field == f"descriptors[0].elements[{at}]"
     assert error.value == value
@@ -93,7 +93,7 @@ def test_an_element_is_in_one_channel(elements, at, value, twice):
 
 @pytest.mark.parametrize("window", [[[1, 0], [1, 4]], [[0, 4], [4, 4]], [[2, 0], [1, 4]]])
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_a_window_has_an_area(kind, window):
+def test_an_empty_window_is_refused(kind, window):
     error = field_error_of(descriptors=[{"kind": kind, "window": window, **KINDS[kind]}])
     assert error.field == "descriptors[0].window"
     assert error.value == str([[float(x) for x in corner] for corner in window])

@@ -65,7 +65,7 @@ TOO_LONG = [  # 3 Å is the bond of the default tip
 ]
 
 
-def test_a_bond_has_a_length():
+def test_a_bond_that_could_be_shorter_than_0_is_refused():
     error = field_error_of(randomise={"r0": choice(-3.5), "tilt": {"kind": "disk", "radius": 1}})
     assert (error.field, error.value) == ("randomise.r0", "-3.5")
     assert error.reason == "a tip's bond could be -0.5 Å long"
@@ -219,7 +219,7 @@ FLAT = [
 
 
 @pytest.mark.parametrize("lattice", FLAT)
-def test_a_lattice_has_a_volume(lattice):
+def test_a_lattice_without_volume_is_refused(lattice):
     error = field_error_of(periodic={"lattice": lattice})
     assert error.field == "periodic.lattice"
     assert error.value == str([[float(x) for x in vector] for vector in lattice])
@@ -231,7 +231,7 @@ def test_a_lattice_has_a_volume(lattice):
     ("lattice", "npbc"),
     [([[1e-3, 0, 0], [0, 1e-3, 0], [0, 0, 1e-3]], [20, 20, 20]), ([[5, 0, 0], [5, 0.2, 0], [0, 0, 9]], [1, 1, 0])],
 )
-def test_images_of_an_atom_stay_apart(lattice, npbc):
+def test_a_lattice_with_overlapping_images_is_refused(lattice, npbc):
     error = field_error_of(periodic={"lattice": lattice, "npbc": npbc})
     assert error.field == "periodic.lattice"
     assert error.reason == "images of an atom are on top of each other"

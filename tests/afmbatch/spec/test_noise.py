@@ -47,14 +47,14 @@ def test_steps_sampled_once_for_a_batch_are_known(scope):
 
 @pytest.mark.parametrize(("low", "high"), [(-0.1, 0.1), (0.0, 101.0)])
 @pytest.mark.parametrize(("kind", "field"), [("gradient", "slope"), ("white", "amplitude")])
-def test_strengths_are_shares_of_a_range(kind, field, low, high):
+def test_strengths_out_of_bounds_are_refused(kind, field, low, high):
     error = field_error_of(noise=[{"kind": kind, field: {"kind": "uniform", "low": low, "high": high}}])
     assert (error.field, error.value) == (f"noise[0].{field}", f"[{low}, {high}]")
     assert error.reason == "the distribution can give values that are out of range"
     assert error.accepted == "values from 0 to 100"
 
 
-def test_sides_of_cutouts_ascend():
+def test_sides_of_cutouts_in_descending_order_are_refused():
     error = field_error_of(noise=[{"kind": "cutouts", "side": [9, 8]}])
     assert (error.field, error.value) == ("noise[0].side", "[9, 8]")
     assert error.reason == "the longest side is below the shortest"
@@ -62,5 +62,5 @@ def test_sides_of_cutouts_ascend():
 
 
 @pytest.mark.parametrize("radius", [0.0, -0.1, 11.0])
-def test_a_drift_has_a_length(radius):
+def test_a_drift_radius_out_of_bounds_is_refused(radius):
     assert field_error_of(noise=[{"kind": "drift", "radius": radius}]).field == "noise[0].radius"

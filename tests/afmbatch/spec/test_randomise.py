@@ -12,7 +12,7 @@ from tests.afmbatch.specs import spec
         ("mirror", {"kind": "chance"}),
     ],
 )
-def test_a_molecule_has_one_place_under_all_tips(name, distribution):
+def test_the_scope_tip_is_refused_for_the_place_of_a_molecule(name, distribution):
     error = field_error_of(randomise={name: distribution | {"scope": "tip"}})
     assert error.field == f"randomise.{name}.scope"
     assert error.value == "tip"

@@ -41,7 +41,7 @@ def test_more_of_the_directions_than_there_are_is_refused():
         ({"kind": "list", "rotations": TURNS}, 2),
     ],
 )
-def test_each_kind_has_a_number_of_rotations(rotations, n):
+def test_the_number_of_rotations_of_each_kind(rotations, n):
     assert spec(rotations=rotations).rotations.n == n
 
 
@@ -51,5 +51,5 @@ def test_the_kind_is_one_of_four():
     assert error.accepted == "one of 'directions', 'list', 'none', 'uniform'"
 
 
-def test_a_list_has_a_rotation():
+def test_an_empty_list_of_rotations_is_refused():
     assert field_error_of(rotations={"kind": "list", "rotations": []}).field == "rotations.rotations"

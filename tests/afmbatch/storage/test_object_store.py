@@ -20,7 +20,7 @@ def store(request, directory):
     return directory if request.param == "directory" else ObjectStore("memory:///")
 
 
-def test_a_batch_is_kept_under_its_content(store):
+def test_a_batch_is_stored_under_the_key_of_its_content(store):
     content = store.put_batch("job-1", 7, iter(CHUNKS))
     assert (content.bytes, content.sha256) == (len(DATA), hashlib.sha256(DATA).hexdigest())
     key = batch_key("job-1", 7, content.sha256)

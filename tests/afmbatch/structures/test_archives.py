@@ -206,7 +206,7 @@ def test_too_many_members(pack):
 
 
 @pytest.mark.parametrize("pack", [zipped, tgz])
-def test_bomb(pack):
+def test_an_archive_that_unpacks_to_too_much_is_refused(pack):
     data = pack(("a.xyz", bytes(1 << 22)))
     assert len(data) < 1 << 14
     with pytest.raises(TooLarge) as e:
@@ -214,23 +214,23 @@ def test_bomb(pack):
     assert "at most 1048576 bytes" in e.value.field_errors[0].accepted
 
 
-def test_bomb_in_a_member_that_is_not_read():
+def test_a_skipped_member_that_unpacks_to_too_much_is_refused():
     with pytest.raises(TooLarge):
         unpack(tgz((".hidden", bytes(1 << 22))))
 
 
-def test_bomb_behind_the_end_of_a_tar():
+def test_too_much_data_behind_the_end_of_a_tar_is_refused():
     with pytest.raises(TooLarge):
         unpack(gzip.compress(tarred(("a.xyz", H)) + bytes(1 << 22)))
 
 
-def test_bomb_in_a_tar_header():
+def test_a_tar_header_that_is_too_long_is_refused():
     info = tarfile.TarInfo("a.xyz")
     info.pax_headers = {"comment": "x" * (1 << 17)}
     assert "header of" in broken(tgz((info, H))).reason
 
 
-def test_zip_that_lies_about_sizes():
+def test_a_zip_with_wrong_sizes_is_refused():
     data = bytearray(zipped(("a.xyz", bytes(1 << 22))))
     central = data.index(b"PK\x01\x02")
     for size in (100, 1 << 30):

@@ -54,7 +54,7 @@ def test_real_molecules():
 
 
 @pytest.mark.parametrize("pack", [zipped, tarred, tgz])
-def test_the_molecules_that_come_with_the_program(pack):
+def test_the_shipped_molecules_are_read(pack):
     files = sorted((Path(__file__).parents[3] / "afmbatch" / "molecules").glob("*.xyz"))
     s = read(("a", pack(*((file.name, file.read_bytes()) for file in files))))
     assert len(files) > 20
@@ -104,7 +104,7 @@ def test_images_of_an_atom_on_top_of_each_other():
     assert error.accepted == "lattice vectors that keep images 0.3 Å apart"
 
 
-def test_survives_its_file():
+def test_a_dataset_keeps_its_id_when_written_and_read():
     s = read(("a.zip", zipped(("b.xyz", BENZENE), ("c.xyz", H))))
     assert dataset_id(Structures.from_bytes(s.to_bytes())) == dataset_id(s)
     assert dataset_id(s) == f"ds-{s.digest[:20]}"
@@ -174,14 +174,14 @@ def test_values_out_of_range(lines, line, value, reason):
     assert reason in error.reason
 
 
-def test_extent():
+def test_a_structure_with_too_large_an_extent_is_refused():
     (error,) = errors_of(("m.xyz", xyz("C 0 -600 0", "C 0 401 0")))
     assert (error.field, error.value) == ("m.xyz, structure 1", "1001 Å")
     assert len(read(("m.xyz", xyz("C 0 -600 0", "C 0 400 0")))) == 1
     assert len(read(("m.xyz", xyz("C 0 9000 0", "C 0 9001 0", "C 0 9000.5 100")))) == 1
 
 
-def test_where_in_an_archive():
+def test_an_error_names_the_member_of_an_archive():
     (error,) = errors_of(("m.zip", zipped(("sub/b.xyz", H + b"1\n\nQq 0 0 0\n"))))
     assert error.field == "m.zip:sub/b.xyz, structure 2, line 6"
 
@@ -233,7 +233,7 @@ def test_limits_hold_over_all_uploads(monkeypatch):
         read(*files)
 
 
-def test_names_are_fit_to_be_shown():
+def test_names_are_printable():
     s = read(("a\n\udcff.xyz", H), ("n" * 5000, H))
     assert s.names[0] == r"a\n\udcff.xyz"
     assert len(s.names[1]) == 200

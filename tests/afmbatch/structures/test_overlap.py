@@ -14,7 +14,7 @@ WAYS = [overlap._by_pairs, overlap._by_cells]
 
 @pytest.mark.parametrize("way", WAYS)
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 60), box=st.floats(0.2, 20.0))
-def test_finds_a_pair_where_there_is_one(way, seed, n, box):
+def test_a_pair_is_found_if_two_atoms_are_too_close(way, seed, n, box):
     xyz = np.random.default_rng(seed).uniform(-box, box, (n, 3))
     distance = np.linalg.norm(xyz[:, None] - xyz, axis=2)
     near = np.triu(distance < TOO_CLOSE, 1)
@@ -56,7 +56,7 @@ def test_many_atoms_apart():
     lattice=st.lists(st.lists(st.floats(-5, 5), min_size=3, max_size=3), min_size=3, max_size=3),
     npbc=st.tuples(*[st.integers(0, 2)] * 3),
 )
-def test_images_of_an_atom_are_as_near_as_two_of_them(lattice, npbc):
+def test_nearest_image_is_the_smallest_distance_between_images(lattice, npbc):
     lattice = np.array(lattice)
     one = Structures(
         xyz=np.zeros((1, 3)), q=np.zeros(1), z=np.ones(1, int), offsets=np.arange(2), names=np.array(["H"])

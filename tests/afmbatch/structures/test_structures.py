@@ -93,7 +93,7 @@ counts = st.tuples(*[st.integers(0, 2)] * 3)
 
 
 @given(lattice=st.tuples(vectors, vectors, vectors), npbc=counts, given_=st.none() | vectors)
-def test_images_are_where_physics_says(lattice, npbc, given_):
+def test_images_are_at_all_lattice_translations(lattice, npbc, given_):
     """Images are at −a…a, −b…b, −c…c, each place once, and the original atoms come first (physics.md §2)."""
     one = some(*lattice)
     many = one.repeated(npbc, given_)

@@ -56,7 +56,7 @@ def test_a_task_whose_worker_died_while_taking_it(rig):
     until(rig.idle)
 
 
-def test_a_stopped_worker_hands_over_at_once(rig):
+def test_a_stopped_worker_hands_its_task_back_at_once(rig):
     job = rig.post(batches=10)
     first = rig.worker("Slower", AFMBATCH_LEASE_SECONDS="600")
     until(lambda: rig.done(job) >= 1)

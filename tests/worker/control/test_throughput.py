@@ -14,7 +14,7 @@ class Clock:
         return self.now
 
 
-def test_nothing_was_made():
+def test_there_is_no_throughput_before_the_first_batch():
     throughput = Throughput(Clock())
     throughput.set_busy(True)
     assert throughput.pixels_per_second is None
@@ -34,7 +34,7 @@ def test_a_steady_worker_with_pauses(work):
     assert throughput.pixels_per_second == pytest.approx(50)
 
 
-def test_the_past_fades():
+def test_recent_throughput_counts_more():
     clock = Clock()
     throughput = Throughput(clock)
     for pixels in (1000, 10):

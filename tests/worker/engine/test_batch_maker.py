@@ -64,7 +64,7 @@ def arrays(store, job, made):
         return dict(f)
 
 
-def test_a_batch_is_in_the_store_as_it_says(maker, store):
+def test_a_batch_in_the_store_matches_its_message(maker, store):
     [made] = make(maker, "job-a", spec(force_field=UNCHARGED), 1)
     data = ObjectStore(store).get(batch_key("job-a", 1, made.sha256))
     assert (made.batch, made.samples, made.bytes, made.sha256) == (1, 2, len(data), hashlib.sha256(data).hexdigest())
@@ -114,7 +114,7 @@ def test_a_batch_beyond_the_memory_of_the_device_is_an_error(maker, store):
         make(small, "job-k", plain, 0)
 
 
-def test_charges_of_none_image_as_zero_charges(maker, store):
+def test_charges_none_means_zero_charges(maker, store):
     plain = spec(force_field=UNCHARGED, tips=[{"charges": [0, 0], "charge_z": [0.1, -0.1]}])
     b = arrays(store, "job-b", *make(maker, "job-b", plain, 0))
     c = arrays(store, "job-c", *make(maker, "job-c", spec(force_field=UNCHARGED), 0))
@@ -122,7 +122,7 @@ def test_charges_of_none_image_as_zero_charges(maker, store):
     assert not c["mols"][:, 3].any()
 
 
-def test_no_descriptors_is_a_choice(maker, store):
+def test_a_job_may_have_no_descriptors(maker, store):
     batch = arrays(store, "job-d", *make(maker, "job-d", spec(force_field=UNCHARGED, descriptors=[]), 0))
     assert batch["desc"].shape == (4, 0, 13, 9)
     assert batch["desc_names"].shape == (0,)
@@ -145,7 +145,7 @@ def test_a_dataset_that_is_gone_is_an_error(maker):
         make(maker, "job-g", spec(dataset="ds-2"), 0)
 
 
-def test_what_the_kernels_refuse_is_refused_once(maker, monkeypatch):
+def test_input_that_the_kernels_refuse_is_a_permanent_error(maker, monkeypatch):
     def refuse(*_, **__):
         raise kernels.InvalidInput("bonds: too many")
 

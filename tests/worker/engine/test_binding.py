@@ -243,7 +243,7 @@ def test_every_descriptor_of_the_spec_has_a_kernel_with_its_parameters():
         assert len(asked.channels) == bound.descriptor.channels
 
 
-def test_descriptors_are_bound_with_what_was_asked():
+def test_descriptors_are_bound_with_their_parameters():
     asked = [
         {"kind": "multimap_spheres_elements", "elements": [[1], [6, 7, 8]], "dim": [9, 8], "occlusion": True},
         {"kind": "bonds", "function": {"samples": [1, 0.25, 0], "step": 0.5}, "window": [[0, 1], [2, 4]]},
@@ -260,7 +260,7 @@ def test_descriptors_are_bound_with_what_was_asked():
 
 
 @pytest.mark.parametrize(("kind", "found"), [("bonds", True), ("atom_rfunc", False)])
-def test_bonds_are_looked_for_where_they_are_shown(kind, found):
+def test_bonds_are_found_only_for_the_descriptor_bonds(kind, found):
     spec = JobSpec.model_validate({"dataset": "ds-1", "descriptors": [{"kind": kind}]})
     _, bound = bound_of(spec, np.arange(3))
     assert (bound.atoms.bonds is not None) == found

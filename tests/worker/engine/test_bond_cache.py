@@ -30,7 +30,7 @@ def test_bonds_are_those_of_the_concatenated_structures(sizes: list[int], reques
         assert bonds.bonded_pairs(structure, offsets).tolist() == want.tolist()
 
 
-def test_there_is_room_for_many_pairs() -> None:
+def test_the_cache_grows_for_many_pairs() -> None:
     crowd = structures([80, 80])
     bonds = BondCache(crowd)
     for structure in ([0], [1], [1, 0, 1]):

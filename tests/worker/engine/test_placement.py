@@ -51,7 +51,7 @@ def test_places_as_the_reference_does(path):
 
 
 @given(data=st.data(), tips=st.integers(1, 4), per_tip=st.booleans(), slab=st.booleans(), periodic=st.booleans())
-def test_every_tip_stands_at_its_distance(data, tips, per_tip, slab, periodic):
+def test_every_tip_is_at_its_distance(data, tips, per_tip, slab, periodic):
     """Applies the rule of physics.md §5 literally, by a search for the atom m."""
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     sizes = rng.integers(1, 9, size=3)
