@@ -1,4 +1,4 @@
-"""The molecules of a batch: a ragged list of atoms."""
+"""Atoms holds the molecules of a batch as one list of atoms."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +22,7 @@ def as_floats(name: str, value: npt.ArrayLike, shape: tuple[int, ...]) -> Floats
     if array.ndim != len(shape) or any(want not in (-1, got) for got, want in zip(array.shape, shape, strict=True)):
         raise InvalidInput(f"{name}: expected shape {shape}, got {array.shape}")
     if not np.isfinite(array).all():
-        raise InvalidInput(f"{name}: every number must be finite, NaN and infinity are not")
+        raise InvalidInput(f"{name}: every number must be finite, not NaN or infinity")
     return array
 
 
@@ -45,7 +45,7 @@ class Atoms:
     covalent_radius: (N,) f8, Å (physics.md §7).
     vdw_radius: (N,) f8, Å (physics.md §7).
     offsets: (B + 1,) i8; molecule b has the atoms from offsets[b] to offsets[b + 1].
-    bonds: (P, 2) i8, pairs of bonded atoms, molecule by molecule; None: bonds are found when they are needed.
+    bonds: (P, 2) i8, pairs of bonded atoms, molecule by molecule; None: they are searched for when they are needed.
     number: (N,) i8, atomic numbers, for maps by element; None: unknown.
 
     Raises InvalidInput if a shape does not fit, a number is not finite, a radius, an epsilon or an atomic number is

@@ -26,10 +26,10 @@ class White(PointStep):
 
     amplitude: (M,) f8, shares of the slice's range.
     distribution: 'uniform': ξ is uniform on [−1/2, 1/2); 'normal': ξ is standard normal.
-    key: the generator's key of 64 bits, low word first.
+    key: the key of the generator, 64 bits; its low word comes first.
     counter: (M, 3) u4, the first three words of an image's counters.
 
-    Slices 4b … 4b + 3 of pixel (i, j) have the four words of Philox4x32-10 under `key` at the counter of four words
+    Slices 4b … 4b + 3 of pixel (i, j) use the four words of Philox4x32-10 (kernels/opencl/philox.cl) for the counter
     (counter[m, 0], counter[m, 1], counter[m, 2], (i·ny + j)·⌈n_out/4⌉ + b). With w the upper 24 bits of a word, a
     uniform ξ is w/2²⁴ − 1/2; two words give two normal ξ, r·cos φ and r·sin φ with r = √(−2 ln((w + 1)/2²⁴)) of the
     first word and φ = 2πw/2²⁴ of the second (Box–Muller).
