@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,19 +19,23 @@ def as_floats(name: str, value: npt.ArrayLike, shape: tuple[int, ...]) -> Floats
         array = np.ascontiguousarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"{name}: expected numbers: {error}") from error
-    if array.ndim != len(shape) or any(want not in (-1, got) for got, want in zip(array.shape, shape, strict=True)):
+    if not _has_shape(array, shape):
         raise InvalidInput(f"{name}: expected shape {shape}, got {array.shape}")
     if not np.isfinite(array).all():
         raise InvalidInput(f"{name}: every number must be finite, not NaN or infinity")
     return array
 
 
-def as_ints(name: str, value: npt.ArrayLike) -> Ints:
-    """Return `value` as a one-dimensional int64 array; raises InvalidInput."""
+def as_ints(name: str, value: npt.ArrayLike, shape: tuple[int, ...] = (-1,)) -> Ints:
+    """Return `value`, integers of any type, as an int64 array of `shape` (-1 fits any length); raises InvalidInput."""
     array = np.asarray(value)
-    if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
-        raise InvalidInput(f"{name}: expected a list of integers, got {array.dtype} of shape {array.shape}")
+    if not _has_shape(array, shape) or not np.issubdtype(array.dtype, np.integer):
+        raise InvalidInput(f"{name}: expected integers of shape {shape}, got {array.dtype} of shape {array.shape}")
     return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def _has_shape(array: npt.NDArray[Any], shape: tuple[int, ...]) -> bool:
+    return array.ndim == len(shape) and all(n in (-1, got) for got, n in zip(array.shape, shape, strict=True))
 
 
 @dataclass(frozen=True, eq=False)

@@ -109,12 +109,3 @@ class PointStep(NoiseStep):
 
 NOISE_STEPS: Registry[NoiseStep] = Registry("noise step")
 """Noise steps by kind."""
-
-
-def as_integers(name: str, value: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    """Return `value` as an array of integers of `shape` (-1 fits any length); raises InvalidInput."""
-    array = np.asarray(value)
-    fits = array.ndim == len(shape) and all(want in (-1, got) for got, want in zip(array.shape, shape, strict=True))
-    if not fits or not np.issubdtype(array.dtype, np.integer):
-        raise InvalidInput(f"{name}: expected integers of shape {shape}, got {array.dtype} of shape {array.shape}")
-    return array
