@@ -166,6 +166,6 @@ def test_a_stock_worker_makes_shards(rig, stored):
     if stored:
         assert status.state is State.DONE
     else:
-        assert {f.error for f in status.errors} == {"dataset 'ds' does not exist"}
+        assert {f.error for f in status.errors} == {"Dataset ds does not exist."}
         assert status.counts.batches_failed == 2
     assert rig.idle()
