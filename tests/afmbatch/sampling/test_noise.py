@@ -78,7 +78,7 @@ def test_a_parameter_that_is_recorded_is_sampled():
 
 
 def test_a_sample_drifts_from_slice_to_slice_by_steps_on_a_disk():
-    drift = sampled(DRIFT, 10_000, tips=2)["drift"]
+    drift = sampled(DRIFT, 10_000, tips=2)["shift"]
     assert drift.shape == (10_000, 2, 10, 2)
     assert (drift[:, :, 0] == 0).all()
     x, y = np.moveaxis(np.diff(drift, axis=2), -1, 0).reshape(2, -1)
@@ -91,11 +91,11 @@ def test_a_sample_drifts_from_slice_to_slice_by_steps_on_a_disk():
 
 
 def test_a_single_slice_does_not_drift():
-    assert np.array_equal(sampled(DRIFT, 9, scan={"df_steps": 19})["drift"], np.zeros((9, 1, 1, 2)))
+    assert np.array_equal(sampled(DRIFT, 9, scan={"df_steps": 19})["shift"], np.zeros((9, 1, 1, 2)))
 
 
 def test_a_gradient_has_the_sampled_slope_and_any_direction():
-    gradient = sampled({"kind": "gradient", "slope": {"kind": "uniform", "low": 0.1, "high": 0.3}})["gradient"]
+    gradient = sampled({"kind": "gradient", "slope": {"kind": "uniform", "low": 0.1, "high": 0.3}})["slope"]
     x, y = gradient[:, 0].T
     follows(np.hypot(x, y), lambda v: (v - 0.1) / 0.2)
     follows(np.arctan2(y, x), lambda v: (v + np.pi) / (2 * np.pi))
@@ -108,7 +108,7 @@ def test_amplitudes_are_sampled_at_their_scope(scope):
     noise = [{"kind": "gradient", "slope": share}, {"kind": "white", "amplitude": share}]
     plan = Plan(recipe_of(spec(noise=noise, tips=[{}, {}], sweep={"distance": [4, 5]}, **NONE), 200))
     found = [plan.sample_noise(plan.numbers(b)) for b in range(plan.batches)]
-    slope = np.round([np.hypot(*np.moveaxis(gradient["gradient"], -1, 0)) for gradient, _ in found], 7)
+    slope = np.round([np.hypot(*np.moveaxis(gradient["slope"], -1, 0)) for gradient, _ in found], 7)
     for values in (np.array([white["amplitude"] for _, white in found]), slope):
         assert values.shape == (20, 20, 2)
         shared = {"batch": values[:, :1, :1], "sample": values[..., :1], "tip": values}[scope]

@@ -256,7 +256,7 @@ rotations = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 3)), min_size=
 @given(calls=st.lists(rotations, min_size=1, max_size=5), kept=st.integers(0, 12))
 def test_rotations_are_the_best_of_each_structure(calls, kept):
     """Test any order of the calls, and memory for any number of structures."""
-    with mock.patch("worker.engine.orientations._KEPT_BYTES", kept * 4 * np.dtype(np.uint16).itemsize):
+    with mock.patch("worker.engine.orientations._CACHE_BYTES", kept * 4 * np.dtype(np.uint16).itemsize):
         rotations = Orientations(spec(rotations={"kind": "directions", "directions": 300, "best": 4}), TWELVE)
     for call in calls:
         structure, rank = np.array(call).T

@@ -160,12 +160,12 @@ def test_a_stock_worker_makes_shards(rig, stored):
         )
         rig.store.put(dataset_key("ds"), structures.to_bytes())
     scan = {"window": [[0, 0, 5], [2, 2, 6.9]], "dim": [4, 4, 19]}
-    job = rig.post(batches=2, batches_per_shard=1, scan=scan, force_field={"charges": "none"})
+    job = rig.post(batches=2, batches_per_shard=1, scan=scan, force_field={"kind": "lj_pc", "charges": "none"})
     rig.rq("worker", "--burst", "--serializer", "json", "afmbatch")
     status = rig.ledger.jobs.status(job)
     if stored:
         assert status.state is State.DONE
     else:
-        assert {f.error for f in status.errors} == {"dataset 'ds' does not exist"}
+        assert {f.error for f in status.errors} == {"Dataset ds does not exist."}
         assert status.counts.batches_failed == 2
     assert rig.idle()
