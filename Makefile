@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: demo example test test-torch test-s3 test-proxy lint up bench lock clean
 
-demo: $(VENV)/demo-ready  ## Run the common job on embedded defaults and draw a contact sheet
+demo: $(VENV)/demo-ready  ## Run the common job on embedded defaults and render a contact sheet
 	$(BIN)/afmbatch demo
 
 example: $(VENV)/torch-ready  ## Train a small network on a stream of samples: takes minutes, and downloads PyTorch
@@ -65,7 +65,7 @@ $(VENV)/bench-ready: $(VENV)/demo-ready benchmarks/requirements.txt
 	$(PIP) install --quiet --require-hashes --requirement benchmarks/requirements.txt
 	touch $@
 
-lock: $(VENV)/bin/python  ## Pin the dependencies of pyproject.toml anew, by hash; the client is not among them
+lock: $(VENV)/bin/python  ## Pin the dependencies of both distributions again, by hash
 	$(PIP) install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 pyproject.toml client/pyproject.toml --group build --output-file requirements.txt

@@ -1,1 +1,1 @@
-"""Training that is fed by a service: see README.md."""
+"""A training example that reads its batches from a service: see README.md."""

@@ -19,22 +19,22 @@ class Step:
     """A training step on one batch."""
 
     samples: int
-    loss: float  #: 1 for the mean image.
+    loss: float  #: As `loss_of` returns it: 1 is the error of the mean image.
     waited: float  #: Seconds spent waiting for the batch.
     worked: float  #: Seconds spent on the network.
 
 
 class MeanImage:
-    """A prediction that is always the same: the mean of all targets so far."""
+    """A prediction that does not depend on the image: the mean of all targets so far."""
 
     def __init__(self) -> None:
         self._sum = torch.zeros(())
         self._n = 0
 
-    def add(self, wanted: torch.Tensor) -> None:
-        """Add targets, (B, D, nx, ny)."""
-        self._sum = self._sum + wanted.sum(dim=0)
-        self._n += len(wanted)
+    def add(self, target: torch.Tensor) -> None:
+        """Add targets, (B, D, nx, ny) f4."""
+        self._sum = self._sum + target.sum(dim=0)
+        self._n += len(target)
 
     def predict(self) -> torch.Tensor:
         """Return the mean image, (D, nx, ny)."""
@@ -55,27 +55,32 @@ def targets(batch: Tensors) -> torch.Tensor:
     return (batch["desc"] - low) / (high - low)
 
 
-def errors(predicted: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+def errors(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Return the mean squared errors of predictions, (B, D)."""
-    return (predicted - wanted).square().mean(dim=(2, 3))
+    return (predicted - target).square().mean(dim=(2, 3))
 
 
-def loss_of(predicted: torch.Tensor, wanted: torch.Tensor, mean: MeanImage) -> torch.Tensor:
-    """Return the squared errors as fractions of those of the mean image, so that sparse descriptors count as much."""
-    return (errors(predicted, wanted).mean(dim=0) / errors(mean.predict(), wanted).mean(dim=0)).mean()
+def loss_of(predicted: torch.Tensor, target: torch.Tensor, mean: MeanImage) -> torch.Tensor:
+    """Return the mean over descriptors of the squared error relative to that of the mean image.
+
+    Relative errors give sparse descriptors the same weight as others.
+    """
+    return (errors(predicted, target).mean(dim=0) / errors(mean.predict(), target).mean(dim=0)).mean()
 
 
-def predict(network: nn.Module, seen: torch.Tensor) -> torch.Tensor:
+def predict(network: nn.Module, afm: torch.Tensor) -> torch.Tensor:
     """Return the predictions of a network in evaluation mode, (B, D, nx, ny)."""
     network.eval()
     with torch.no_grad():
-        predicted = torch.cat([network(part) for part in seen.split(20)])
+        predicted = torch.cat([network(part) for part in afm.split(20)])
     network.train()
     return predicted
 
 
 def fit(network: nn.Module, batches: Iterable[Tensors], steps: int, mean: MeanImage) -> Iterator[Step]:
-    """Train for so many steps, one a batch, and yield each. `mean` gets the targets of a batch before its loss.
+    """Train for a number of steps, each on one batch, and yield each step.
+
+    `mean` receives the targets of a batch before the loss of that batch is computed.
 
     The time that the caller takes between two steps counts for neither.
     """
@@ -84,13 +89,13 @@ def fit(network: nn.Module, batches: Iterable[Tensors], steps: int, mean: MeanIm
     began = time.perf_counter()
     for batch in itertools.islice(batches, steps):
         received = time.perf_counter()
-        wanted = targets(batch)
-        mean.add(wanted)
-        loss = loss_of(network(images(batch)), wanted, mean)
+        target = targets(batch)
+        mean.add(target)
+        loss = loss_of(network(images(batch)), target, mean)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
         done = time.perf_counter()
-        yield Step(len(wanted), loss.item(), received - began, done - received)
+        yield Step(len(target), loss.item(), received - began, done - received)
         began = time.perf_counter()

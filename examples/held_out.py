@@ -1,4 +1,4 @@
-"""Tests the network on molecules that it does not learn from."""
+"""HeldOut tests the network on molecules that it does not learn from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from torch import nn
 from afmbatch_client import Job
 from afmbatch_client.torch import Batches, Loader
 from examples.fit import MeanImage, errors, images, loss_of, predict, targets
-from examples.picture import draw
+from examples.picture import render
 from examples.task import HELD_OUT, RANGES
 
 
@@ -19,9 +19,9 @@ from examples.task import HELD_OUT, RANGES
 class HeldOut:
     """The samples of the molecules held out."""
 
-    seen: torch.Tensor  #: (N, slices, nx, ny), Δf.
-    wanted: torch.Tensor  #: (N, D, nx, ny), descriptors from 0 to 1.
-    molecule: torch.Tensor  #: (N,), index of the molecule in HELD_OUT.
+    afm: torch.Tensor  #: (N, slices, nx, ny) f4, Δf, normalised.
+    target: torch.Tensor  #: (N, D, nx, ny) f4, descriptors scaled to 0 … 1.
+    molecule: torch.Tensor  #: (N,) i8, index of the molecule in HELD_OUT.
 
     @classmethod
     def of(cls, job: Job) -> Self:
@@ -31,21 +31,21 @@ class HeldOut:
 
     def loss(self, network: nn.Module, mean: MeanImage) -> float:
         """Return the loss as in training, with the mean image of the targets that the network learned from."""
-        return float(loss_of(predict(network, self.seen), self.wanted, mean))
+        return float(loss_of(predict(network, self.afm), self.target, mean))
 
     def errors(self, network: nn.Module, mean: MeanImage) -> dict[str, dict[str, float]]:
         """Return the mean squared error of each descriptor, of the network and of the mean image."""
-        by_network = errors(predict(network, self.seen), self.wanted).mean(dim=0).tolist()
-        by_mean = errors(mean.predict(), self.wanted).mean(dim=0).tolist()
+        by_network = errors(predict(network, self.afm), self.target).mean(dim=0).tolist()
+        by_mean = errors(mean.predict(), self.target).mean(dim=0).tolist()
         return {d: {"network": n, "mean_image": m} for d, n, m in zip(RANGES, by_network, by_mean, strict=True)}
 
-    def draw(self, network: nn.Module, curve: Sequence[dict[str, float]], target: Path) -> None:
-        """Draw one sample of each molecule: the one whose error is the median."""
-        predicted = predict(network, self.seen)
-        error = errors(predicted, self.wanted).mean(dim=1)
+    def render(self, network: nn.Module, curve: Sequence[dict[str, float]], path: Path) -> None:
+        """Write a picture of one sample of each molecule: the one whose error is the median."""
+        predicted = predict(network, self.afm)
+        error = errors(predicted, self.target).mean(dim=1)
         rows = []
         for molecule in range(len(HELD_OUT)):
             samples = torch.nonzero(self.molecule == molecule)[:, 0]
             rows.append(int(samples[error[samples].argsort()[len(samples) // 2]]))
-        seen, wanted = self.seen[rows].numpy(), self.wanted[rows].numpy()
-        draw(HELD_OUT, seen, predicted[rows].numpy(), wanted, [d.replace("_", " ") for d in RANGES], curve, target)
+        afm, target = self.afm[rows].numpy(), self.target[rows].numpy()
+        render(HELD_OUT, afm, predicted[rows].numpy(), target, [d.replace("_", " ") for d in RANGES], curve, path)

@@ -13,28 +13,28 @@ from matplotlib.gridspec import GridSpec, SubplotSpec
 Array: TypeAlias = np.ndarray[Any, Any]
 
 _DARK, _LIGHT = "#101014", "#e8e8ec"
-_CELL, _LEFT, _TOP, _CURVE = 1.35, 1.35, 0.75, 2.6  # inches
+_CELL, _LEFT, _TOP, _CURVE = 1.35, 1.35, 0.75, 2.6  # inches: side of a picture, margins, height of the losses
 _SLICES = 3
 
 
-def draw(
+def render(
     labels: Sequence[str],
-    seen: Array,
+    afm: Array,
     predicted: Array,
-    wanted: Array,
+    target: Array,
     names: Sequence[str],
     curve: Sequence[Mapping[str, float]],
-    target: Path,
+    path: Path,
 ) -> None:
-    """Write a PNG with one sample in each row, and the losses below.
+    """Write a PNG with one sample in each row, and the losses below them.
 
     labels: a label for each row.
-    seen: (rows, slices, nx, ny), Δf.
-    predicted, wanted: (rows, D, nx, ny), descriptors from 0 to 1.
+    afm: (rows, slices, nx, ny) f4, Δf, normalised.
+    predicted, target: (rows, D, nx, ny) f4, descriptors scaled to 0 … 1.
     names: a name for each of the D descriptors.
     curve: points with the keys step, loss and held_out.
     """
-    picked = np.linspace(0, seen.shape[1] - 1, _SLICES).round().astype(int)
+    picked = np.linspace(0, afm.shape[1] - 1, _SLICES).round().astype(int)
     sides = [2] * len(names)  # prediction and target
     width, images = _LEFT + (_SLICES + sum(sides)) * _CELL, len(labels) * _CELL
     height = _TOP + images + _CURVE
@@ -47,18 +47,18 @@ def draw(
         wspace=0.04,
         width_ratios=[_SLICES, *sides],
     )
-    first = _block(figure, blocks[0], seen[:, picked], {"cmap": "gray"})
+    first = _block(figure, blocks[0], afm[:, picked], {"cmap": "gray"})
     for axes, label in zip(first[:, 0], labels, strict=True):
         axes.set_ylabel(label, color=_LIGHT, fontsize=9, rotation=0, ha="right", va="center", labelpad=6)
     positions = ("farthest", *[""] * (_SLICES - 2), "closest")
     _titles(first[0], [f"Δf, slice {k}\n{word}" for k, word in zip(picked, positions, strict=True)])
     for d, name in enumerate(names):
-        pair = np.stack([predicted[:, d], wanted[:, d]], axis=1)
+        pair = np.stack([predicted[:, d], target[:, d]], axis=1)
         block = _block(figure, blocks[1 + d], pair, {"cmap": "magma", "vmin": 0, "vmax": 1})
         _titles(block[0], [f"{name}\npredicted", "\ntarget"])
     inside = (_LEFT / width, 0.6 / height, 1 - (_LEFT + 0.3) / width, (_CURVE - 0.8) / height)
     _curve(figure.add_axes(inside), curve)
-    figure.savefig(target, facecolor=_DARK)
+    figure.savefig(path, facecolor=_DARK)
 
 
 def _block(figure: Figure, place: SubplotSpec, pictures: Array, style: dict[str, Any]) -> Array:

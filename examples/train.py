@@ -51,9 +51,9 @@ def run(client: Client, steps: int, every: int, output: Path, seed: int) -> None
     console = Console(soft_wrap=True)
     known, held_out = molecules()
     tests = HeldOut.of(client.submit(spec(client.upload(held_out)["id"], seed)))
-    console.print(f"{len(known)} molecules; {len(tests.seen)} samples of {len(held_out)} other molecules for tests")
+    console.print(f"{len(known)} molecules; {len(tests.afm)} samples of {len(held_out)} other molecules for tests")
     console.print("losses: squared error as a fraction of that of the mean image of all targets so far")
-    network = UNet(tests.seen.shape[1], len(RANGES)).to(memory_format=torch.channels_last)
+    network = UNet(tests.afm.shape[1], len(RANGES)).to(memory_format=torch.channels_last)
     mean = MeanImage()
     done: list[Step] = []
     curve: list[dict[str, float]] = []
@@ -70,11 +70,11 @@ def run(client: Client, steps: int, every: int, output: Path, seed: int) -> None
         "seconds": sum(s.waited + s.worked for s in done),
         "first_batch_after_seconds": done[0].waited,
         "waiting": waiting(done[1:]),
-        "held_out": {"molecules": HELD_OUT, "samples": len(tests.seen), "errors": tests.errors(network, mean)},
+        "held_out": {"molecules": HELD_OUT, "samples": len(tests.afm), "errors": tests.errors(network, mean)},
         "curve": curve,
     }
     (output / "training.json").write_text(json.dumps(numbers, indent=1) + "\n")
-    tests.draw(network, curve, output / "training.png")
+    tests.render(network, curve, output / "training.png")
     console.print(f"numbers in {output / 'training.json'}, predictions beside targets in {output / 'training.png'}")
 
 
@@ -111,7 +111,7 @@ def waiting(steps: Sequence[Step]) -> dict[str, float]:
 
 @contextlib.contextmanager
 def _stream(client: Client, spec: Mapping[str, Any]) -> Iterator[Job]:
-    """Submit an endless job, and delete it at the end: it would wait for its reader for ever."""
+    """Submit an endless job, and delete it at the end: it would wait for its reader forever."""
     job = client.submit(spec)
     try:
         yield job

@@ -1,4 +1,7 @@
-"""The physics on OpenCL devices: arrays in, arrays out. This package knows numpy and pyopencl only."""
+"""This package computes the physics on OpenCL devices, from arrays to arrays. It depends on numpy and pyopencl only.
+
+It calls the sample under a tip a molecule, whatever the sample consists of.
+"""
 
 from kernels.atoms import Atoms
 from kernels.descriptors import DESCRIPTORS

@@ -1,8 +1,8 @@
-"""The molecules of a batch: a ragged list of atoms."""
+"""Atoms holds the molecules of a batch as one list of atoms."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,19 +19,23 @@ def as_floats(name: str, value: npt.ArrayLike, shape: tuple[int, ...]) -> Floats
         array = np.ascontiguousarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"{name}: expected numbers: {error}") from error
-    if array.ndim != len(shape) or any(want not in (-1, got) for got, want in zip(array.shape, shape, strict=True)):
+    if not _has_shape(array, shape):
         raise InvalidInput(f"{name}: expected shape {shape}, got {array.shape}")
     if not np.isfinite(array).all():
-        raise InvalidInput(f"{name}: every number must be finite, NaN and infinity are not")
+        raise InvalidInput(f"{name}: every number must be finite, not NaN or infinity")
     return array
 
 
-def as_ints(name: str, value: npt.ArrayLike) -> Ints:
-    """Return `value` as a one-dimensional int64 array; raises InvalidInput."""
+def as_ints(name: str, value: npt.ArrayLike, shape: tuple[int, ...] = (-1,)) -> Ints:
+    """Return `value`, integers of any type, as an int64 array of `shape` (-1 fits any length); raises InvalidInput."""
     array = np.asarray(value)
-    if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
-        raise InvalidInput(f"{name}: expected a list of integers, got {array.dtype} of shape {array.shape}")
+    if not _has_shape(array, shape) or not np.issubdtype(array.dtype, np.integer):
+        raise InvalidInput(f"{name}: expected integers of shape {shape}, got {array.dtype} of shape {array.shape}")
     return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def _has_shape(array: npt.NDArray[Any], shape: tuple[int, ...]) -> bool:
+    return array.ndim == len(shape) and all(n in (-1, got) for got, n in zip(array.shape, shape, strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +49,7 @@ class Atoms:
     covalent_radius: (N,) f8, Å (physics.md §7).
     vdw_radius: (N,) f8, Å (physics.md §7).
     offsets: (B + 1,) i8; molecule b has the atoms from offsets[b] to offsets[b + 1].
-    bonds: (P, 2) i8, pairs of bonded atoms, molecule by molecule; None: bonds are found when they are needed.
+    bonds: (P, 2) i8, pairs of bonded atoms, molecule by molecule; None: they are searched for when they are needed.
     number: (N,) i8, atomic numbers, for maps by element; None: unknown.
 
     Raises InvalidInput if a shape does not fit, a number is not finite, a radius, an epsilon or an atomic number is

@@ -1,4 +1,4 @@
-"""The partition of a batch into pieces that fit on a device: whole molecules if they fit, else rows of images."""
+"""A batch is cut into partitions that fit on a device: whole molecules if they fit, else rows of images."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from kernels.errors import DeviceLimit
 
 @dataclass(frozen=True)
 class Partition:
-    """A piece of a batch that is on the device at once: rows of these images, and the maps of these molecules."""
+    """A part of a batch that is on the device at once: these rows of these images, and the maps of these molecules."""
 
     images: range
     rows: range
@@ -24,12 +24,12 @@ def partition_batch(
     """Cut a batch into partitions of at most `max_bytes`, in the order of its images.
 
     molecule: (M,) i8, the molecule of each image, ascending.
-    nx: the rows of an image.
-    row_granularity: partitions begin at multiples of this row, except for the last rows of an image.
+    nx: the number of rows of an image.
+    row_granularity: the first row of a partition is a multiple of this number.
     row_bytes: the bytes of one row of an image.
     map_bytes: the bytes of all maps of one molecule.
 
-    Raises DeviceLimit if that many rows of an image, or the maps of one molecule, do not fit.
+    Raises DeviceLimit if `row_granularity` rows of an image, or the maps of one molecule, do not fit.
     """
     rows = min(row_granularity, nx)
     for content, size in ((f"{rows} rows of an image", rows * row_bytes), ("the maps of one molecule", map_bytes)):

@@ -1,4 +1,4 @@
-"""Charges and Lennard-Jones parameters of atoms that differ from image to image of a sample."""
+"""PerImageAtoms holds charges and Lennard-Jones parameters of atoms that differ between the images of a molecule."""
 
 from dataclasses import dataclass, fields
 
@@ -8,7 +8,9 @@ from kernels.errors import InvalidInput
 
 @dataclass(frozen=True, eq=False)
 class PerImageAtoms:
-    """The parameters of the atoms of all images: image by image, each in the order of its molecule's atoms.
+    """The parameters of the atoms of M images, image by image, each in the order of the atoms of its molecule.
+
+    ΣN is the number of atoms of all images: the atoms of a molecule count once for each of its images.
 
     charge: (ΣN,) f8, e.
     lj_radius: (ΣN,) f8, Å.

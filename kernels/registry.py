@@ -1,4 +1,4 @@
-"""Classes by kind: how descriptors, noise steps and force fields make themselves known."""
+"""Descriptors, noise steps and force fields register their classes by kind."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""The coordinate systems that belong to the samples themselves, for data that is given there, such as grids."""
+"""SampleFrames relates the coordinates of data such as grids, which turn with a molecule, to those of its images."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,14 @@ from kernels.errors import InvalidInput
 
 @dataclass(frozen=True, eq=False)
 class SampleFrames:
-    """The frames of B samples in that of their images: position = rotation @ own_position + origin.
+    """The frames (coordinate systems) of B molecules.
+
+    The point p of a molecule's frame is rotation @ p + origin in the frame of its images.
 
     rotation: (B, 3, 3) f8, orthogonal matrices of determinant 1.
-    origin: (B, 3) f8, Å, the origin of each sample's own frame.
+    origin: (B, 3) f8, Å, the origin of each molecule's frame.
 
-    Raises InvalidInput if a shape does not fit or a matrix is no rotation.
+    Raises InvalidInput if a shape does not fit or a matrix is not a rotation.
     """
 
     rotation: Floats

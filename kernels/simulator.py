@@ -1,6 +1,7 @@
-"""A batch from arrays to arrays: uploaded once, cut into partitions that fit on the device, a few launches each.
+"""Simulator makes the images and maps of a batch: it uploads the batch once and computes it partition by partition.
 
-Only `Pending.wait` waits: while a partition is downloaded the next one is computed, and likewise for batches.
+Only `Pending.wait` waits for the device. While a partition is downloaded, the next one is computed; the same holds for
+batches.
 """
 
 from collections.abc import Sequence
@@ -90,7 +91,10 @@ class Pending:
 
 
 class _Slot:
-    """Device memory for a batch's uploads or for one partition. Two slots alternate: one is copied, one computed."""
+    """Device memory for the uploads of a batch or the results of a partition.
+
+    Two slots alternate: one is copied while the other is computed. The event `free` ends the last use of the slot.
+    """
 
     def __init__(self, device: Device) -> None:
         self.memory = Workspace(device)
@@ -98,7 +102,7 @@ class _Slot:
 
 
 class Simulator:
-    """Makes the images and descriptors of batches on one device, whose buffers for them stay below `memory_bytes`.
+    """Makes the images and maps of batches on one device, in buffers of at most `memory_bytes` in all.
 
     Only `prepare` and `recycle` may be called by several threads.
     """
@@ -121,9 +125,9 @@ class Simulator:
         images: the images, in ascending order of their molecules.
         force_field: the interaction of probe particle and molecules.
         maps: the descriptors, with windows and sizes.
-        per_image_atoms: parameters of the atoms as tips see them, where they differ from `atoms`.
+        per_image_atoms: parameters of the atoms for each image, in place of those of `atoms`; None: those of `atoms`.
         noise: the steps that change the images after the simulation, but not their quality, in this order.
-        frames: the coordinate systems of the molecules' own data; None: those in which they are imaged.
+        frames: the frames of the molecules; None: those in which they are imaged.
 
         Raises InvalidInput, DeviceLimit, BuildFailed.
         """
@@ -137,7 +141,10 @@ class Simulator:
         per_image_atoms: PerImageAtoms | None = None, noise: Sequence[NoiseStep] = (),
         frames: SampleFrames | None = None,
     ) -> Prepared:  # fmt: skip
-        """Do the host's share of `run`, for example in a thread while the device computes another batch."""
+        """Do the host's part of `run`, for example in a thread while the device computes another batch.
+
+        The parameters are those of `run`. Raises InvalidInput.
+        """
         if frames is not None and len(frames) != atoms.molecules:
             raise InvalidInput(f"frames: expected one for each of {atoms.molecules} molecules, got {len(frames)}")
         last = images.last_of(atoms.molecules)
@@ -158,15 +165,15 @@ class Simulator:
         )  # fmt: skip
 
     def recycle(self, result: Result) -> None:
-        """Reuse the memory of a result for later ones; its arrays must not be used any more."""
+        """Reuse the memory of a result for later results; the arrays of this one must not be used any more."""
         self._host.give(result.block)
 
     def start(self, batch: Prepared) -> Pending:
-        """Enqueue the device's share of `run`. Raises DeviceLimit, BuildFailed."""
+        """Enqueue the device's part of `run`. Raises DeviceLimit, BuildFailed."""
         partitions = self._partition(batch)
         device = self.device
         result = self._empty_result(batch)
-        slot = self._next(self._inputs, device.uploads)
+        slot = self._next_slot(self._inputs, device.uploads)
         buffers, copies = slot.memory.upload(batch.arrays)
         cl.enqueue_barrier(device.queue, copies[-1:])
         for partition in partitions:
@@ -210,7 +217,7 @@ class Simulator:
         )
         return Result(df, descriptors, tuple(separate), np.empty(len(batch.molecule), np.int32), block)
 
-    def _next(self, slots: list[_Slot], queue: "cl.CommandQueue") -> _Slot:
+    def _next_slot(self, slots: list[_Slot], queue: "cl.CommandQueue") -> _Slot:
         """Return the slot that is free first; later commands of the queue wait until it is."""
         slots.reverse()
         if slots[0].free is not None:
@@ -221,7 +228,7 @@ class Simulator:
         self, batch: Prepared, partition: Partition, buffers: "dict[str, cl.Buffer]", result: Result
     ) -> "list[cl.Event]":
         device = self.device
-        slot = self._next(self._outputs, device.queue)
+        slot = self._next_slot(self._outputs, device.queue)
         images, molecules, image_rows = partition.images, partition.molecules, partition.rows
         rows = result.df[images.start : images.stop, image_rows.start : image_rows.stop]
         maps = [array[molecules.start : molecules.stop] for array in (result.descriptors, *result.separate)]

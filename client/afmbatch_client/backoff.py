@@ -1,4 +1,4 @@
-"""Pauses between attempts after transient failures: a restart, a full queue, a broken connection."""
+"""Backoff waits between attempts after transient failures: a restart, a full queue, a broken connection."""
 
 import random
 import threading
@@ -10,7 +10,7 @@ _FIRST_SECONDS, _MAX_SECONDS = 0.1, 5.0
 
 
 class Backoff:
-    """Wait between attempts, twice as long each time, and give up after `retry_for` seconds without progress.
+    """Waits between attempts, twice as long each time, and gives up after `retry_for` seconds without progress.
 
     Setting `stop` ends a wait at once.
     """
@@ -21,7 +21,7 @@ class Backoff:
         self.reset()
 
     def reset(self) -> None:
-        """Start the time and the delays anew, because progress was made."""
+        """Start again with the full time and the shortest delay, because progress was made."""
         self._since = time.monotonic()
         self._delay = _FIRST_SECONDS
 

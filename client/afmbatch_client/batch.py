@@ -1,4 +1,4 @@
-"""A downloaded batch: the arrays of one npz file, as views of the bytes that were received."""
+"""Batch gives the arrays of a downloaded npz file as views of the bytes that were received."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ class Batch(Mapping[str, NDArray[Any]]):
     """The arrays of a batch by name: `batch["afm"]` or `batch.afm`.
 
     The service's README.md describes the arrays under "The batch file". They are writable views of one buffer, which
-    lives as long as any of them.
+    lives as long as any of them. `buffer` is that buffer, u1 of the file's length; `sha256` is its hash.
     """
 
     def __init__(self, number: int, sha256: str, buffer: NDArray[np.uint8]) -> None:

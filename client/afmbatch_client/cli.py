@@ -29,7 +29,12 @@ def _set_url(context: typer.Context, url: Url = "http://127.0.0.1:8000") -> None
 
 
 @app.command()
-def upload(context: typer.Context, paths: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]) -> None:
+def upload(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path], typer.Argument(exists=True, dir_okay=False, help="Structure files, or archives of them.")
+    ],
+) -> None:
     """Upload structure files, or archives of them, as a dataset and print its id."""
     with _client(context) as client:
         typer.echo(client.upload(paths)["id"])
@@ -90,7 +95,7 @@ def batches(context: typer.Context, job: JobId) -> None:
 def download(
     context: typer.Context,
     job: JobId,
-    directory: Path,
+    directory: Annotated[Path, typer.Argument(help="Directory for the files; it is made if it does not exist.")],
     parallel: Annotated[int, typer.Option(min=1, max=64, help="Number of batches to download at once.")] = 4,
 ) -> None:
     """Download all batches as they are made. Called again, it downloads what is missing."""
@@ -102,7 +107,7 @@ def download(
 def sample(
     context: typer.Context,
     job: JobId,
-    number: Annotated[int, typer.Argument(min=0)],
+    number: Annotated[int, typer.Argument(min=0, help="Number of the sample in the job, from 0.")],
     output: Annotated[Path, typer.Option(help="File to write.")] = Path("sample.npz"),
 ) -> None:
     """Let the service simulate one sample alone, and download it."""
@@ -133,7 +138,7 @@ def cancel(context: typer.Context, job: JobId) -> None:
 
 @contextmanager
 def _client(context: typer.Context) -> Iterator[Client]:
-    """Open a client. An error of it ends the program with one message instead of a traceback."""
+    """Open a client. Its errors end the program with a message instead of a traceback."""
     try:
         with Client(context.obj) as client:
             yield client

@@ -1,4 +1,4 @@
-"""The client of a service: it uploads structures, submits jobs and finds them again."""
+"""Client uploads structures, submits jobs and finds them again."""
 
 import contextlib
 import uuid
@@ -18,8 +18,8 @@ class Client:
     """A client of the service at `url`; a context manager.
 
     `timeout` (seconds, or an httpx.Timeout) limits each step of a request: connecting, and waiting for the next bytes.
-    `retry_for` (seconds) limits how long a transient failure is retried: a request is sent again, and a broken
-    transfer continued, until that time has passed without progress. A client can be sent to another process, by fork
+    After a transient failure a request is sent again, or a broken transfer continued, until `retry_for` seconds have
+    passed without progress. A client can be sent to another process, by fork
     or by pickle, unless it has a `transport` of its own.
     """
 
@@ -77,7 +77,7 @@ class Client:
     def preflight(self, spec: Spec, preview: int = 0) -> dict[str, Any]:
         """Return the service's report of what a job of this spec would make and cost.
 
-        With `preview`, the service makes so many samples at once, as a job of their own:
+        If `preview` is above 0, the service makes that many samples at once, as a job of their own:
         `client.job(report["preview"]["job"])`. `report["preview"]` is None if the spec would be refused.
         """
         return self._connection.json("POST", "/v1/preflight", json=spec, params={"preview": preview})

@@ -1,4 +1,4 @@
-"""HTTP to one service: problem documents become errors, and transient failures are retried."""
+"""Connection sends HTTP requests to one service: problem documents become errors, transient failures are retried."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -120,7 +120,7 @@ def raise_for_problem(response: httpx.Response) -> None:
 
 
 def transient_error(error: httpx.TransportError | ProblemError, retry: bool = True) -> tuple[ClientError, float]:
-    """Return the arguments of Backoff.wait: the error as a ClientError, and how many seconds to wait at least.
+    """Return the arguments of Backoff.wait: the error as a ClientError, and the least number of seconds to wait.
 
     Raises the error if it is not transient, or if `retry` is false.
     """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def download(job: "Job", connection: Connection, directory: Path, parallel: int, progress: bool) -> list[Path]:
-    """Download the batches as `batch-00000000.npz`, … and return their paths in order.
+    """Download the batches as `batch-00000000.npz`, … and return their paths in order of their numbers.
 
     Raises JobFailed for a batch that will never be made, once all others are downloaded.
     """

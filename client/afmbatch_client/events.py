@@ -1,4 +1,4 @@
-"""Server-sent events (WHATWG HTML standard, "Server-sent events"), continued after a broken connection."""
+"""`events` reads server-sent events (WHATWG HTML standard) and continues after a broken connection."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ class Event:
     """An event of a job."""
 
     kind: str  #: `progress`, `batch` or `end`.
-    data: Any  #: Of `progress` the job's status; of `batch` its number, samples, bytes and sha256; of `end` None.
+    data: Any  #: `progress` and `end`: the job's status; `batch`: its number, samples, bytes and sha256.
     id: str  #: The event's id, which the service needs to continue after it.
 
 
@@ -37,14 +37,14 @@ def events(connection: Connection, path: str) -> Iterator[Event]:
                     yield event
                     if event.kind == _LAST_KIND:
                         return
-            # A proxy has a time limit, or the service was restarted.
+            # The stream ended early: a proxy has a time limit, or the service was restarted.
             backoff.wait(ConnectionLost(f"{path}: the stream of events broke off before the end of the job"))
         except (httpx.TransportError, ProblemError) as e:
             backoff.wait(*transient_error(e))
 
 
 def parse_events(chunks: Iterable[str]) -> Iterator[Event]:
-    """Yield the events of a text that arrives in chunks. An id holds for all events until the next id."""
+    """Yield the events of a text that arrives in chunks. An event without an id has the id of the event before it."""
     kind, last_id = "", ""
     data: list[str] = []
     for line in _lines(chunks):

@@ -1,4 +1,4 @@
-"""A job of the service: its status, its batches as they are made, and the requests that change it."""
+"""Job gives the status of a job and its batches as they are made, and sends the requests that change it."""
 
 import contextlib
 import itertools
@@ -141,7 +141,7 @@ class Job:
 
     @contextlib.contextmanager
     def not_found_as_job_failed(self, number: int) -> Iterator[None]:
-        """Raise JobFailed in place of NotFound if the number is one of the job's: then the batch will not be made."""
+        """Raise JobFailed in place of NotFound if the job has a batch of this number, which then will never be made."""
         try:
             yield
         except NotFound as e:
@@ -158,7 +158,10 @@ class Job:
         return self._json("POST", "/cancel")
 
     def extend(self, epochs: int | None = None, dataset: str | None = None) -> Status:
-        """Let a job that is done make more: so many further epochs, or the structures of another dataset."""
+        """Extend a job that is done, by a number of further epochs or by another dataset, and return its status.
+
+        dataset: the id of the dataset. Raises ValueError unless exactly one of the two is given.
+        """
         if (epochs is None) == (dataset is None):
             raise ValueError("give either epochs or dataset to extend a job")
         more = {"kind": "molecules", "dataset": dataset} if epochs is None else {"kind": "epochs", "epochs": epochs}
@@ -173,7 +176,7 @@ class Job:
         self._connection.request("POST", f"{self._path}/acknowledge", json={"batches": list(batches)})
 
     def rewind(self, batch: int) -> None:
-        """Let a stream make everything from this batch on available again."""
+        """Make all batches of a stream from this one on available again."""
         self._connection.request("POST", f"{self._path}/rewind", json={"batch": batch})
 
     def _json(self, method: str, tail: str, **parts: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Read an npz file in memory as arrays that are views of it. Uncompressed arrays are not copied."""
+"""Npz reads an npz file in memory. Uncompressed arrays are views of the file's bytes, not copies."""
 
 import io
 import struct
@@ -17,7 +17,7 @@ _LOCAL_HEADER = struct.Struct("<26x2H")  # of a zip member; gives the lengths of
 
 
 class Npz(Mapping[str, NDArray[Any]]):
-    """The arrays of an npz file by name, each made when it is first asked for.
+    """The arrays of an npz file by name. Each is made when it is first requested.
 
     Raises CorruptData if the bytes are not an npz file.
     """
@@ -68,9 +68,9 @@ def _header_bytes(content: NDArray[np.uint8]) -> int:
 
 @lru_cache(maxsize=1024)
 def _parse_header(header: bytes) -> tuple[np.dtype[Any], tuple[int, ...], bool, int]:
-    """Return dtype, shape, whether the order is Fortran's, and the length of an npy header.
+    """Return the dtype, the shape, True for Fortran order, and the length in bytes of an npy header.
 
-    Cached, because parsing the headers takes most of the time of reading a batch.
+    Results are cached, because parsing headers takes most of the time of reading a batch.
     """
     f = io.BytesIO(header)
     read = npy.read_array_header_1_0 if npy.read_magic(f)[0] == 1 else npy.read_array_header_2_0

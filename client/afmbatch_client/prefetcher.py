@@ -1,4 +1,4 @@
-"""Fetch results ahead of the consumer, in threads, and hand them out in order."""
+"""Prefetcher fetches results ahead of their consumer, in threads, and yields them in order."""
 
 import os
 import threading
@@ -13,11 +13,11 @@ Fetch: TypeAlias = Callable[[int, threading.Event], Result]
 
 
 class Prefetcher(Generic[Result]):
-    """Call `fetch(number, stop)` for each number, in `threads` threads, and yield the results in order.
+    """Calls `fetch(number, stop)` for each number, in `threads` threads, and yields the results in order.
 
-    Used in a with statement, which gives the iterator of results. At most `threads` results are fetched ahead. `stop`
-    is set when the statement ends, so that a fetch that still waits can give up. The threads are daemons: they do not
-    keep a program alive that has ended.
+    A with statement on it gives the iterator of results. At most `threads` results are fetched ahead. `stop`
+    is set when the statement ends, so that a fetch that still waits can give up. The threads are daemons, so that they
+    do not keep a program alive that has ended.
     """
 
     def __init__(self, fetch: Fetch[Result], numbers: Iterable[int], threads: int) -> None:

@@ -1,4 +1,4 @@
-"""A progress bar on a terminal; nothing elsewhere."""
+"""Progress is shown as a bar on a terminal, and not at all elsewhere."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @contextmanager
 def progress_bar(enabled: bool, label: str) -> Iterator[Callable[[int, int | None, float | None], None]]:
-    """Show a bar and yield the function that moves it: show(done, total, samples per second)."""
+    """Show a bar and yield the function that moves it: show(done, total or None, samples per second or None)."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),

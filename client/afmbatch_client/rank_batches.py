@@ -1,4 +1,4 @@
-"""The batches of one rank of a training run, without torch.
+"""RankBatches divides the batches of a job among the ranks of a training run, without torch.
 
 All ranks together read batches start, start + 1, …: step k of rank r of W is batch start + k·W + r. Worker w of the M
 workers of a rank has the steps k ≡ w (mod M). A rank that takes from its workers in turn, as DataLoader does, sees the
@@ -21,8 +21,8 @@ from afmbatch_client.prefetcher import Prefetcher
 class RankBatches:
     """An iterable of the batches of one rank, or of one worker of a rank.
 
-    A batch counts as consumed when the next one is asked for. Consumed batches of a stream are acknowledged. A batch
-    that was dropped before this reader had it is made again.
+    A batch counts as consumed when the next one is requested. Consumed batches of a stream are acknowledged. If a batch
+    was dropped before this reader received it, it is made again.
     """
 
     job: Job
@@ -38,7 +38,7 @@ class RankBatches:
             raise ValueError(f"rank, worker and start count from 0, below world_size and workers: {self}")
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yield the batches from `start` on, each time."""
+        """Yield the batches of this rank and worker from `start` on."""
         delivery = self.job.status()["spec"].get("delivery") or {}
         numbers = self.job.numbers(
             self.start + self.worker * self.world_size + self.rank, self.workers * self.world_size

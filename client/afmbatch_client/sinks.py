@@ -1,4 +1,4 @@
-"""Destinations of a download: memory, or a file that a later process can continue."""
+"""Sinks receive downloads: in memory, or in a file that a later process can continue."""
 
 import contextlib
 import hashlib
@@ -62,7 +62,7 @@ class Sink(ABC):
 
 
 class MemorySink(Sink):
-    """Receives a file into one buffer of its size."""
+    """Receives a file into `buffer`, u1 of the file's length."""
 
     def __init__(self, check: bool) -> None:
         super().__init__(check)
@@ -83,7 +83,7 @@ class MemorySink(Sink):
 class FileSink(Sink):
     """Receives a file into `.<name>.<sha256>.part` beside `path`, and renames it when it is complete and correct.
 
-    A part file that an earlier process left is continued. Used in a with statement.
+    A part file that an earlier process left is continued. Leaving a with statement on the sink closes its file.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A job's batches for PyTorch: a dataset that divides them among the ranks, and a DataLoader that can be resumed."""
+"""PyTorch reads the batches of a job from a dataset that divides them among ranks and a DataLoader that can resume."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -19,8 +19,8 @@ class Batches(IterableDataset[Tensors]):
     """The batches of one rank, in order (see afmbatch_client.rank_batches), each as a dict of tensors.
 
     Tensors are views of the bytes that were received; arrays that are not aligned in the file are copied once. Text
-    arrays are left out; `batch` is the batch's number. `arrays` limits the tensors to these names. Rank and world size
-    are those given, or else those of torch.distributed, or else RANK and WORLD_SIZE, at the time of construction.
+    arrays are left out; `batch` is the batch's number. `arrays` limits the tensors to these names. If rank and world
+    size are not given, they are those of torch.distributed or else RANK and WORLD_SIZE, at the time of construction.
 
     Iteration continues at `start`, the number of batches that all ranks together have consumed, and counts it up; after
     the last batch the next iteration begins at 0. This process can't count what the worker processes of a DataLoader
@@ -112,6 +112,7 @@ def _tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:
 
 
 def _rank_and_world_size(rank: int | None, world_size: int | None) -> tuple[int, int]:
+    """Return the rank and the world size. Raises ValueError if only one of them is given."""
     if (rank is None) != (world_size is None):
         raise ValueError("give rank and world_size together, or neither")
     if rank is not None and world_size is not None:

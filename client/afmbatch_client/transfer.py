@@ -1,7 +1,7 @@
-"""Transfer one file from the service to a sink, however often the connection breaks.
+"""`receive` transfers a file from the service to a sink, however often the connection breaks.
 
-Bytes that arrived are kept: the next attempt asks for the rest (Range), of the same file only (If-Range). The service
-may answer with a link to the file's bytes; when a link has expired, the service is asked for a new one. Either way the
+Bytes that arrived are kept: the next attempt requests the rest (Range), of the same file only (If-Range). The service
+may answer with a link to the file's bytes; when a link has expired, a new one is requested. Either way the
 sha256 that the service announced decides whether the file is correct.
 """
 
@@ -19,7 +19,7 @@ from afmbatch_client.sinks import Sink
 _LONG_POLL_SECONDS = 30.0
 _SHA256_TAG = re.compile(r'"([0-9a-f]{64})"')
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
-_EXPIRED_STATUS = (400, 401, 403, 404, 410)  # what object stores answer to a link that is no longer valid
+_EXPIRED_STATUS = (400, 401, 403, 404, 410)  # answers of object stores to a link that is no longer valid
 _MAX_CORRUPT_TRANSFERS = 2
 
 
@@ -35,6 +35,8 @@ def receive(
 
 
 class _Transfer:
+    """Attempts to transfer a file until it is complete or an error is final."""
+
     def __init__(
         self, connection: Connection, path: str, sink: Sink, stop: threading.Event, existing_sha256: str
     ) -> None:
@@ -79,7 +81,7 @@ class _Transfer:
             if response.status_code == 304:
                 return False
             if response.status_code == 416:  # the sink has more bytes than the file
-                self._restart("the service does not have the range that was asked for")
+                self._restart("the service does not have the requested range")
             raise_for_problem(response)
             tag = _SHA256_TAG.fullmatch(response.headers.get("etag", ""))
             if tag is None:
@@ -102,7 +104,7 @@ class _Transfer:
                 status = f"{response.status_code} {response.reason_phrase}"
                 raise _LinkExpired(f"{link.copy_with(query=None)}: {status}")
             if response.status_code == 416:
-                self._restart("the object store does not have the range that was asked for")
+                self._restart("the object store does not have the requested range")
             raise_for_problem(response)
             self._read(response, sha256)
 
@@ -110,7 +112,7 @@ class _Transfer:
         if response.status_code == 206:
             content_range = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
             if content_range is None or int(content_range[1]) != self._sink.received or sha256 != self._sink.sha256:
-                self._restart("received another range than the one that was asked for")
+                self._restart("received another range than the requested one")
             else:
                 self._sink.size = int(content_range[2])
         else:

@@ -1,4 +1,4 @@
-"""Image descriptors: each is a module with its kernel, and registers itself in DESCRIPTORS."""
+"""Image descriptors are maps of molecules. Each is a module with its kernel and registers itself in DESCRIPTORS."""
 
 from kernels.descriptors.base import DESCRIPTORS
 from kernels.registry import import_modules

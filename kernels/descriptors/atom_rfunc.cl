@@ -1,5 +1,5 @@
-// The largest radial function times weight (physics.md §7). Records: x, y, ln weight, weight. Of exp(−5ρ) the largest
-// logarithm is found, so that a pixel needs one exponential. With RADIAL, the function is given by samples.
+// The largest product of radial function and weight (physics.md §7). Records: x, y, ln weight, weight. For exp(−5ρ) the
+// largest logarithm is found, so that a pixel needs one exponential. With RADIAL, the function is given by samples.
 #include "opencl/pixels.cl"
 #include "opencl/radial.cl"
 
@@ -12,10 +12,10 @@ kernel void atom_rfunc(MAP_PARAMETERS, RADIAL_PARAMETERS, const float r_max)
         const float4 at = records[i];
         const real dx = x - at.x, dy = y - at.y;
         const real r2 = dx * dx + dy * dy, r = vsqrt(r2);
-        const mask counts = r2 < r_max * r_max;
-        if (any_lane(counts & within_samples(count, per_step, r))) {
+        const mask in_range = r2 < r_max * r_max;
+        if (any_lane(in_range & within_samples(count, per_step, r))) {
             const real value = radial(samples, count, per_step, r) * at.w;
-            largest = counts ? vmax(largest, value) : largest;
+            largest = in_range ? vmax(largest, value) : largest;
         }
     }
     store_pixels(row, iy, ny, largest);

@@ -10,7 +10,7 @@ from kernels.atoms import Atoms, Floats
 from kernels.descriptors.base import DESCRIPTORS, Records, pack, require_below_zero
 from kernels.descriptors.radial import RadialFunction, RadialMap
 
-TOP_RADIUS = 1.4  # Å: an atom of this van der Waals radius at the highest centre has height 0
+TOP_RADIUS = 1.4  # Å: the highest atom has height 0 if this is its van der Waals radius (the constant of physics.md §7)
 
 
 @DESCRIPTORS.register
@@ -35,10 +35,10 @@ class AtomRfunc(RadialMap):
         """Return x, y, ln weight and weight of the atoms near the top."""
         z, molecule = atoms.xyz[:, 2], atoms.molecule
         height = z - atoms.top(z)[molecule] + atoms.vdw_radius - TOP_RADIUS
-        counts = height > self.zmin
-        weight = 1 - height[counts] / self.zmin
-        columns = [xy[counts, 0], xy[counts, 1], np.log(weight), weight]
-        return pack(columns, molecule[counts], atoms.molecules)
+        near_top = height > self.zmin
+        weight = 1 - height[near_top] / self.zmin
+        columns = [xy[near_top, 0], xy[near_top, 1], np.log(weight), weight]
+        return pack(columns, molecule[near_top], atoms.molecules)
 
     def numbers(self) -> tuple[float, ...]:
         """Return r_max."""

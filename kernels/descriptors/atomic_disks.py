@@ -37,12 +37,12 @@ class AtomicDisks(AtomMap):
         z, molecule = atoms.xyz[:, 2], atoms.molecule
         sphere = z + atoms.vdw_radius + self.r_pp
         depth = atoms.top(z)[molecule] - z + (1 if self.mode == "center" else 0)
-        counts = (depth < -self.zmin) & (atoms.covalent_radius > 0)
+        near_top = (depth < -self.zmin) & (atoms.covalent_radius > 0)
         if self.mode == "sphere":
-            counts &= atoms.top(sphere)[molecule] - sphere < -self.zmax_s
-        weight = 1 - depth[counts] / -self.zmin
-        columns = [xy[counts, 0], xy[counts, 1], weight, 1 / atoms.covalent_radius[counts]]
-        return pack(columns, molecule[counts], atoms.molecules)
+            near_top &= atoms.top(sphere)[molecule] - sphere < -self.zmax_s
+        weight = 1 - depth[near_top] / -self.zmin
+        columns = [xy[near_top, 0], xy[near_top, 1], weight, 1 / atoms.covalent_radius[near_top]]
+        return pack(columns, molecule[near_top], atoms.molecules)
 
     def parameters(self) -> tuple[np.float32, ...]:
         """Return no arguments: the atoms' weights depend on all parameters."""

@@ -1,4 +1,4 @@
-"""The interface of image descriptors (physics.md §7): maps over a lateral window of each molecule."""
+"""This is the interface of image descriptors (physics.md §7): maps over a lateral window of each molecule."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -46,11 +46,11 @@ class Descriptor(ABC):
 
     @abstractmethod
     def arrays(self, scene: Scene) -> Arrays:
-        """Return the arrays that its kernels read, to be uploaded; raises InvalidInput."""
+        """Return the arrays to upload for the kernels of the descriptor; raises InvalidInput."""
 
     @abstractmethod
     def launch(self, device: Device, canvas: Canvas, probe: RigidProbe, buffers: Buffers) -> None:
-        """Enqueue its maps of the molecules of the canvas; `buffers` are the uploaded `arrays`."""
+        """Enqueue the maps of the molecules of the canvas; `buffers` are the uploaded `arrays`."""
 
 
 DESCRIPTORS: Registry[Descriptor] = Registry("descriptor")
@@ -61,7 +61,7 @@ DESCRIPTORS: Registry[Descriptor] = Registry("descriptor")
 class Records:
     """The input of a map's kernel, in the order of molecules.
 
-    rows: (R, 4) or (R, 8) f4, whatever the kernel reads.
+    rows: (R, 4) or (R, 8) f4, the columns that the kernel reads.
     offsets: (B + 1,) i4; molecule b has the rows from offsets[b] to offsets[b + 1].
     """
 
@@ -74,7 +74,7 @@ class Records:
 
 
 def pack(columns: "list[Floats]", molecule: Ints, molecules: int) -> Records:
-    """Return records of columns, (R,) f8 each, whose rows belong to the ascending indices `molecule`, (R,) i8."""
+    """Return records of columns, (R,) f8 each; `molecule`, (R,) i8, ascending, is the molecule of each row."""
     rows = np.stack(columns, axis=1).astype(np.float32)
     offsets = np.concatenate(([0], np.cumsum(np.bincount(molecule, minlength=molecules))))
     return Records(rows, offsets.astype(np.int32))

@@ -1,4 +1,4 @@
-"""The bonds between atoms (physics.md §7), found by distance."""
+"""Bonds between atoms are found by distance (physics.md §7)."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,12 +7,12 @@ from kernels.atoms import Floats, Ints
 from kernels.errors import InvalidInput
 
 BOND_FACTOR = 1.2  # two atoms nearer than this times the sum of their covalent radii are bonded
-MAX_BONDS_PER_ATOM = 64  # on average: more do not occur in molecules, and memory would grow as the square of the atoms
-CELL_LIST_ATOMS = 300  # molecules with at least this many atoms are searched with a cell list
-CELLS = 1 << 14  # the largest number of cells along an axis: the cell numbers of a million molecules fit in 63 bits
-AXES = np.array([CELLS**2, CELLS, 1])  # the differences between the numbers of neighbouring cells along each axis
-# The differences to the cell itself and to half of its 26 neighbours.
-HALF_NEIGHBOURS = [0, *(int(n) for n in (np.indices((3, 3, 3)).reshape(3, -1).T - 1) @ AXES if n > 0)]
+MAX_BONDS_PER_ATOM = 64  # on average; molecules have fewer, and unlimited pairs would grow as the square of the atoms
+MIN_CELL_LIST_ATOMS = 300  # from this size on, molecules are searched with a cell list
+MAX_CELLS = 1 << 14  # along an axis, so that the cell numbers of a million molecules fit in 63 bits
+CELL_STRIDES = np.array([MAX_CELLS**2, MAX_CELLS, 1])  # between the numbers of neighbouring cells along each axis
+# The differences between the number of a cell and those of itself and of half of its 26 neighbours.
+HALF_NEIGHBOURS = [0, *(int(n) for n in (np.indices((3, 3, 3)).reshape(3, -1).T - 1) @ CELL_STRIDES if n > 0)]
 
 
 def find_bonds(xyz: Floats, covalent_radius: Floats, offsets: Ints) -> Ints:
@@ -22,12 +22,12 @@ def find_bonds(xyz: Floats, covalent_radius: Floats, offsets: Ints) -> Ints:
     covalent_radius: (N,) f8, Å.
     offsets: (B + 1,) i8; molecule b has the atoms from offsets[b] to offsets[b + 1].
 
-    Pairs have first < second and are sorted. Memory is linear in the number of atoms. Raises InvalidInput if a large
-    molecule has more than MAX_BONDS_PER_ATOM.
+    Pairs have first < second and are sorted. Memory is linear in the number of atoms. Raises InvalidInput if large
+    molecules have more than MAX_BONDS_PER_ATOM on average.
     """
     molecule, reach = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)), BOND_FACTOR * covalent_radius
     largest = int(np.diff(offsets).max())
-    if largest < CELL_LIST_ATOMS:
+    if largest < MIN_CELL_LIST_ATOMS:
         first, second = _compare_all(xyz, reach, molecule, largest)
     else:
         first, second = _compare_neighbours(xyz, reach, molecule)
@@ -38,6 +38,7 @@ def find_bonds(xyz: Floats, covalent_radius: Floats, offsets: Ints) -> Ints:
 def _near(
     xyz: Floats, reach: Floats, molecule: Ints, first: Ints | slice, second: Ints | slice
 ) -> npt.NDArray[np.bool_]:
+    """Return for each pair of a first and a second atom if the two are bonded."""
     x, y, z = ((xyz[second, axis] - xyz[first, axis]) ** 2 for axis in range(3))
     near = x + y + z < (reach[second] + reach[first]) ** 2
     return np.asarray(near & (molecule[second] == molecule[first]))
@@ -60,8 +61,8 @@ def _compare_neighbours(xyz: Floats, reach: Floats, molecule: Ints) -> tuple[Int
     One atom of each cell is compared at a time, so that memory stays linear.
     """
     above = xyz - xyz.min(axis=0)
-    size = max(2.000001 * reach.max(), above.max() / (CELLS - 2), 1e-9)
-    cell = (above / size).astype(np.int64) @ AXES + molecule * CELLS**3
+    size = max(2.000001 * reach.max(), above.max() / (MAX_CELLS - 2), 1e-9)
+    cell = (above / size).astype(np.int64) @ CELL_STRIDES + molecule * MAX_CELLS**3
     order = np.argsort(cell, kind="stable")
     cell = cell[order]
     found, bonds = [], 0

@@ -19,18 +19,18 @@ kernel void bonds(MAP_PARAMETERS, const float zmin, const float r_max, const flo
         const real px = dx - c * along.x, py = dy - c * along.y, e = ellipticity * (c - 0.5f * at.w);
         const real r2 = px * px + py * py + e * e, r = vsqrt(r2);
         const real weight = 1.0f - (at.z + along.z * c) / zmin;
-        const mask counts = (r2 < r_max * r_max) & (weight > 0.0f);
+        const mask in_range = (r2 < r_max * r_max) & (weight > 0.0f);
 #if RADIAL
-        if (any_lane(counts & within_samples(count, per_step, r))) {
+        if (any_lane(in_range & within_samples(count, per_step, r))) {
             const real value = radial(samples, count, per_step, r) * weight;
-            largest = counts ? vmax(largest, value) : largest;
+            largest = in_range ? vmax(largest, value) : largest;
         }
 #else
-        // The exponential is computed only where this bond may be the largest: ln x ≤ x − 1.
-        const mask may = counts & (5.0f * (r - largest_r) * largest_weight < weight - largest_weight);
-        if (any_lane(may)) {
+        // The exponential is computed only where this bond may have the largest value, by ln x ≤ x − 1.
+        const mask may_win = in_range & (5.0f * (r - largest_r) * largest_weight < weight - largest_weight);
+        if (any_lane(may_win)) {
             const real value = vexp(-5.0f * r) * weight;
-            const mask wins = may & (value > largest);
+            const mask wins = may_win & (value > largest);
             largest = wins ? value : largest;
             largest_r = wins ? r : largest_r;
             largest_weight = wins ? weight : largest_weight;

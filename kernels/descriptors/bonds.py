@@ -11,7 +11,7 @@ from kernels.descriptors.base import DESCRIPTORS, Records, pack, require_below_z
 from kernels.descriptors.bonding import find_bonds
 from kernels.descriptors.radial import RadialFunction, RadialMap
 
-VERTICAL = 1e-6  # Å: a projected bond shorter than this has no direction
+MIN_PROJECTED_LENGTH = 1e-6  # Å: a shorter bond is vertical and has no direction
 
 
 @DESCRIPTORS.register
@@ -25,7 +25,7 @@ class Bonds(RadialMap):
     zmin: float
     #: The distance from the bond at which the function ends, Å.
     r_max: float
-    #: The weight of distances along the bond.
+    #: The factor of distances along the bond, from its centre, relative to distances across it.
     ellipticity: float
     #: The function of the distance; None: exp(−5r).
     function: RadialFunction | None
@@ -35,17 +35,21 @@ class Bonds(RadialMap):
         require_below_zero("zmin", self.zmin)
 
     def records(self, atoms: Atoms, xy: Floats) -> Records:
-        """Return x1, y1, z1 below the top, projected length; direction x, y, rise per Å, 0 of the bonds."""
+        """Return eight columns for each bond.
+
+        They are x, y of its first atom, the height of that atom above the top (negative), the projected length; the
+        direction x, y, the rise per Å of projected length, 0. Lengths are in Å.
+        """
         bonds = find_bonds(atoms.xyz, atoms.covalent_radius, atoms.offsets) if atoms.bonds is None else atoms.bonds
         first, second = bonds.T
         z = atoms.xyz[:, 2] - atoms.top(atoms.xyz[:, 2])[atoms.molecule]
         along = xy[second] - xy[first]
         length = np.hypot(along[:, 0], along[:, 1])
-        upright = length < VERTICAL
-        per_length = np.where(upright, 0.0, 1 / np.where(upright, 1.0, length))
-        start = np.where(upright, np.maximum(z[first], z[second]), z[first])
+        vertical = length < MIN_PROJECTED_LENGTH
+        per_length = np.where(vertical, 0.0, 1 / np.where(vertical, 1.0, length))
+        start = np.where(vertical, np.maximum(z[first], z[second]), z[first])
         columns = [
-            xy[first, 0], xy[first, 1], start, np.where(upright, 0.0, length),
+            xy[first, 0], xy[first, 1], start, np.where(vertical, 0.0, length),
             along[:, 0] * per_length, along[:, 1] * per_length, (z[second] - z[first]) * per_length,
             np.zeros_like(length),
         ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The pixels of a descriptor's maps: over a lateral window of each molecule, in an array of maps."""
+"""Scene and Canvas describe the pixels of a descriptor's maps: on the sample, and in a buffer of maps."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,8 +44,8 @@ class Scene:
         offset, top = self.images.equilibrium[self.last], self.images.window[self.last, 1, 2]
         return np.column_stack((offset[:, :2], top + offset[:, 2]))
 
-    def places(self) -> npt.NDArray[np.float32]:
-        """Return what kernels know of the pixels: step x, step y, shift x, shift y of each molecule, (B, 4) f4, Å."""
+    def pixel_grids(self) -> npt.NDArray[np.float32]:
+        """Return the pixel grid of each molecule for the kernels: step x, step y, shift x, shift y, (B, 4) f4, Å."""
         return np.column_stack((self.grid.step, self.shift)).astype(np.float32)
 
 
@@ -53,8 +53,8 @@ class Scene:
 class Canvas:
     """The channels from `channel` on in the buffer `maps` of a partition: (molecules, channels, nx, ny) f4."""
 
-    #: The buffer of Scene.places.
-    places: "cl.Buffer"
+    #: The buffer of Scene.pixel_grids.
+    pixel_grids: "cl.Buffer"
     nx: int
     ny: int
     molecules: range
@@ -65,7 +65,7 @@ class Canvas:
     def arguments(self) -> list[Any]:
         """Return the arguments for the kernels' CANVAS_PARAMETERS."""
         integers = (self.nx, self.ny, self.molecules.start, self.channel, self.channels)
-        return [self.places, *map(np.int32, integers), self.maps]
+        return [self.pixel_grids, *map(np.int32, integers), self.maps]
 
     def launch(self, device: Device, kernel: "cl.Kernel", *arguments: Any) -> None:
         """Enqueue a kernel with MAP_PIXEL over all pixels; `arguments` are those after CANVAS_PARAMETERS."""

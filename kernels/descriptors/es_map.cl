@@ -1,5 +1,5 @@
-// The vertical Coulomb field on a surface (physics.md §7), whose depths are in the next channel; 0 where the height is 0.
-// Records: x, y, z relative to the unloaded probe under the highest tip in the centre of the window; C·q.
+// The vertical Coulomb field on a surface (physics.md §7) whose depths are in the next channel; 0 where the height is 0.
+// Records: x, y, z, relative to the unloaded probe under the highest tip in the centre of the window; C·q.
 #include "opencl/depth.cl"
 #include "opencl/pixels.cl"
 #include <image_t>

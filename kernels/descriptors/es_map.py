@@ -1,4 +1,4 @@
-"""es_map (physics.md §7): the vertical electric field of the atoms' charges on a height map's surface; and that map."""
+"""es_map (physics.md §7): a height map, and the vertical electric field of the atoms' charges on its surface."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar

@@ -1,5 +1,5 @@
-// The vertical Coulomb field on a plane (physics.md §7). Records: x, y, square of the plane's height above the atom, C·q
-// times that height; with CUTOFF also the atom's sphere: its centre below the top of the highest sphere, ρ², 0, 0.
+// The vertical Coulomb field on a plane (physics.md §7). Records: x, y, h², C·q·h with the plane's height h above the atom;
+// with CUTOFF also the atom's sphere: height of its centre relative to the top of the highest sphere, squared radius, 0, 0.
 #include "opencl/pixels.cl"
 
 #if CUTOFF

@@ -13,7 +13,7 @@ from kernels.descriptors.vdw_spheres import spheres
 from kernels.device.device import Define
 from kernels.errors import InvalidInput
 
-NEAREST = 1e-4  # Å: a plane nearer to an atom counts as this far above it, so that 1/r is finite everywhere
+MIN_DISTANCE = 1e-4  # Å: a plane that is closer to an atom is moved away this far, so that 1/r is finite
 
 
 @DESCRIPTORS.register
@@ -41,7 +41,7 @@ class EsMapConstant(AtomMap):
         """Return x, y, squared height h² of the plane above the atom and C·q·h; with a cutoff the spheres as well."""
         z = atoms.xyz[:, 2]
         above = atoms.top(z)[atoms.molecule] + self.height - z
-        columns = [xy[:, 0], xy[:, 1], np.maximum(above**2, NEAREST**2), COULOMB * atoms.charge * above]
+        columns = [xy[:, 0], xy[:, 1], np.maximum(above**2, MIN_DISTANCE**2), COULOMB * atoms.charge * above]
         if self.vdw_cutoff is not None:
             columns += [*spheres(atoms, self.r_pp), np.zeros_like(z), np.zeros_like(z)]
         return pack(columns, atoms.molecule, atoms.molecules)

@@ -1,4 +1,4 @@
-"""The maps of a batch: each descriptor with its window and size, and the arrays that hold them."""
+"""Maps pair descriptors with windows and sizes; map arrays hold the maps of a batch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,10 @@ class Map:
             as_floats("window", self.window, (2, 2) if np.ndim(self.window) == 2 else (-1, 2, 2))
 
     def windows(self, scan: Floats) -> Floats:
-        """Return the window of each molecule, (B, 2, 2) f8, Å; `scan` are those of the scans. Raises InvalidInput."""
+        """Return the window of each molecule, (B, 2, 2) f8, Å. Raises InvalidInput.
+
+        scan: (B, 2, 2) f8, Å, the windows of the scans.
+        """
         if self.window is None:
             return scan
         own = np.asarray(self.window, np.float64)
@@ -58,8 +61,8 @@ class PlacedDescriptor:
     descriptor: Descriptor
     #: The first of its channels in the map array.
     channel: int
-    #: The name of its Scene.places among the arrays of the batch.
-    places: str
+    #: The name of the Scene.pixel_grids of its maps among the arrays of the batch.
+    pixel_grids: str
     #: The names of the descriptor's arrays among the arrays of the batch, by the descriptor's own names.
     arrays: Mapping[str, str]
 
@@ -91,7 +94,7 @@ class MapArray:
         """Enqueue all maps of these molecules."""
         for placed in self.descriptors:
             canvas = Canvas(
-                probe.buffers[placed.places], self.nx, self.ny, molecules, placed.channel, self.channels, maps
+                probe.buffers[placed.pixel_grids], self.nx, self.ny, molecules, placed.channel, self.channels, maps
             )
             own = {name: probe.buffers[key] for name, key in placed.arrays.items()}
             placed.descriptor.launch(device, canvas, probe, own)
@@ -100,10 +103,11 @@ class MapArray:
 def plan_maps(
     atoms: Atoms, images: Images, force_field: PreparedForceField, last: Ints, maps: Sequence[Map]
 ) -> tuple[tuple[MapArray, ...], Arrays]:
-    """Arrange maps in map arrays: the first has all maps of the images' size, each other one a map of its own size.
+    """Arrange maps in map arrays; return these and the arrays to upload.
 
-    `last` are the last images of the molecules, (B,) i8. Return the map arrays and the arrays to upload; pixels that
-    several maps share are uploaded once. Raises InvalidInput.
+    The first map array has all maps of the images' size; each of the others has the maps of one descriptor of another
+    size. Pixel grids that several maps share are uploaded once. last: (B,) i8, the last image of each molecule. Raises
+    InvalidInput.
     """
     nx, ny = images.dim
     scenes: dict[tuple[bytes | None, int, int], tuple[str, Scene]] = {}
@@ -116,16 +120,16 @@ def plan_maps(
         dim = item.dim or (nx, ny)
         key = (None if item.window is None else np.asarray(item.window, np.float64).tobytes(), *dim)
         if key not in scenes:
-            places = f"places_{len(scenes)}"
-            scenes[key] = places, Scene(atoms, images, force_field, last, PixelGrid(*dim, item.windows(scan)))
-            arrays[places] = scenes[key][1].places()
-        places, scene = scenes[key]
+            grids = f"pixel_grids_{len(scenes)}"
+            scenes[key] = grids, Scene(atoms, images, force_field, last, PixelGrid(*dim, item.windows(scan)))
+            arrays[grids] = scenes[key][1].pixel_grids()
+        grids, scene = scenes[key]
         own = item.descriptor.arrays(scene)
         names = {name: f"{name}_{index}" for name in own}
         arrays |= {names[name]: array for name, array in own.items()}
         if item.dim is None:
-            common.append(PlacedDescriptor(item.descriptor, channel, places, names))
+            common.append(PlacedDescriptor(item.descriptor, channel, grids, names))
             channel += item.descriptor.channels
         else:
-            separate.append(MapArray(*dim, (PlacedDescriptor(item.descriptor, 0, places, names),)))
+            separate.append(MapArray(*dim, (PlacedDescriptor(item.descriptor, 0, grids, names),)))
     return (MapArray(nx, ny, tuple(common)), *separate), arrays

@@ -18,8 +18,11 @@ class _Multimap(AtomMap):
     """Spheres in channels; the subclass assigns atoms to channels."""
 
     file: ClassVar[Path] = Path(__file__).with_suffix(".cl")
+    #: The lowest value of the maps, Å, below 0.
     zmin: float
+    #: A length added to every van der Waals radius in the maps, Å.
     r_pp: float
+    #: True: a channel shows only spheres that no other channel covers.
     occlusion: bool
 
     @abstractmethod
@@ -43,8 +46,8 @@ class _Multimap(AtomMap):
 class MultimapSpheres(_Multimap):
     """Heights, Å, of van der Waals spheres in channels by radius, relative to the highest sphere's top.
 
-    Smaller radii than those of the first channel are in the first one, larger radii than those of the last channel in
-    the last one.
+    Radii below those of the first channel count for the first channel, radii above those of the last channel for the
+    last.
     """
 
     KIND: ClassVar[str] = "multimap_spheres"
@@ -58,7 +61,7 @@ class MultimapSpheres(_Multimap):
     zmin: float
     #: A length added to every van der Waals radius in the maps, Å.
     r_pp: float
-    #: A channel shows only spheres that no other channel covers.
+    #: True: a channel shows only spheres that no other channel covers.
     occlusion: bool
 
     def __post_init__(self) -> None:
@@ -84,7 +87,7 @@ class MultimapSpheres(_Multimap):
 class MultimapSpheresElements(_Multimap):
     """Heights, Å, of van der Waals spheres in channels by element, relative to the highest sphere's top.
 
-    Molecules are refused with InvalidInput if an element is in no channel or their atomic numbers are unknown.
+    `channel_of` raises InvalidInput if an element is in no channel or the atomic numbers are unknown.
     """
 
     KIND: ClassVar[str] = "multimap_spheres_elements"
@@ -94,7 +97,7 @@ class MultimapSpheresElements(_Multimap):
     zmin: float
     #: A length added to every van der Waals radius, Å.
     r_pp: float
-    #: A channel shows only spheres that no other channel covers.
+    #: True: a channel shows only spheres that no other channel covers.
     occlusion: bool
 
     def __post_init__(self) -> None:

@@ -15,9 +15,10 @@ from kernels.force_fields.base import Arrays
 
 @dataclass(frozen=True)
 class RadialFunction:
-    """A function with these values at 0, step, 2·step … Å: linear between them, 0 beyond the last.
+    """A function with the values `samples` at 0, step, 2·step …, where step is in Å.
 
-    Raises InvalidInput unless there are at least two values, all finite and not negative, and step is above 0.
+    It is linear between the samples and 0 beyond the last. Raises InvalidInput unless there are at least two samples,
+    all finite and not negative, and step is above 0.
     """
 
     samples: tuple[float, ...]
@@ -34,7 +35,7 @@ class RadialFunction:
 
 
 class RadialMap(AtomMap):
-    """A map of a radial function: exp(−5r) if `function` is None, else by another program.
+    """A map of a radial function: exp(−5r) if `function` is None, else `function`, with a program of its own.
 
     `function` may be given as a mapping with `samples` and `step`.
     """
@@ -47,7 +48,7 @@ class RadialMap(AtomMap):
 
     @abstractmethod
     def numbers(self) -> tuple[float, ...]:
-        """Return the kernel's numbers besides those of a sampled function."""
+        """Return the kernel's float arguments, without those that describe a sampled function."""
 
     def defines(self) -> dict[str, Define]:
         """Set RADIAL if the function is sampled."""

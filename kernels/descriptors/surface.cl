@@ -1,13 +1,13 @@
-// The surface on which a rigid probe, lowered from z1 in steps, first feels more than `iso` (physics.md §7): depths as in
-// depth.cl.
+// Finds the surface on which a rigid probe, lowered from z1 in steps, first feels a vertical force above `iso` (physics.md
+// §7). Depths are those of depth.cl.
 #include "opencl/depth.cl"
 #include "opencl/pixels.cl"
 #include <image_t>
 #include FORCE_FIELD
 
-#define LAST_DEPTH 100
+#define MAX_DEPTH 100  // steps of the search
 
-// The depth of the crossing below each pixel; NO_SURFACE if there is none down to `limit`.
+// Returns the depth of the surface below each pixel; NO_SURFACE if it is not met down to `limit`.
 static real surface_depth(const sample_t *sample, real x, real y, float top, float step, float iso, float limit)
 {
     real k = 0.0f, before = 0.0f, depth = NO_SURFACE;
@@ -15,7 +15,7 @@ static real surface_depth(const sample_t *sample, real x, real y, float top, flo
     do {
         const rigid_t rigid = sample_rigid(sample, x, y, top - step * k, iso, step);
         const mask found = searching & (rigid.force > iso);
-        const real fraction = vmax((iso - before) / (rigid.force - before), (real)(0.0f));  // NaN in an atom's centre
+        const real fraction = vmax((iso - before) / (rigid.force - before), (real)(0.0f));  // NaN at an atom's centre gives 0
         depth = found ? (k > 0.0f ? k - 1.0f + fraction : (real)(0.0f)) : depth;
         before = rigid.force;
         k += rigid.safe_steps;
@@ -51,19 +51,20 @@ static int greatest_bits(real depth)
         global const image_t *restrict images, const float iso, global levels_t *restrict levels
 
 // Searches one pixel, where the surface is expected to be highest: its depth limits the search in all other pixels.
-kernel void surface_bound(SEARCH_PARAMETERS, global const float2 *restrict spots)
+kernel void surface_bound(SEARCH_PARAMETERS, global const float2 *restrict first_pixels)
 {
     const int image = list[get_global_id(2)], molecule = molecules[image];
     const sample_t sample = sample_open(SAMPLE_ARGUMENTS, image);
     const image_t im = images[image];
-    const real x = spots[molecule].x, y = spots[molecule].y;
-    const real depth = surface_depth(&sample, x, y, im.step_z * (im.nz - 1), im.step_z, iso, LAST_DEPTH);
+    const real x = first_pixels[molecule].x, y = first_pixels[molecule].y;
+    const real depth = surface_depth(&sample, x, y, im.step_z * (im.nz - 1), im.step_z, iso, MAX_DEPTH);
     if (get_global_id(0) == 0)
         levels[molecule].first = lowest_bits(depth);
 }
 
-// Searches all pixels, but not deeper than −zmin below the highest crossing, where the map is clipped. A group finds its
-// extremes in local memory first: thousands of atomic operations at one address would wait for each other.
+// Searches all pixels, but not deeper than −zmin below the surface at the first pixel, because the map is clipped no lower
+// than that. A group finds its extremes in local memory first: thousands of atomic operations at one address would wait for
+// each other.
 kernel void surface_search(SEARCH_PARAMETERS, const float zmin, CANVAS_PARAMETERS, local int *restrict extremes)
 {
     const int image = list[get_global_id(2)], molecule = molecules[image];
@@ -76,11 +77,11 @@ kernel void surface_search(SEARCH_PARAMETERS, const float zmin, CANVAS_PARAMETER
     barrier(CLK_LOCAL_MEM_FENCE);
     const int ix = get_global_id(1), iy = get_global_id(0) * WIDTH;
     const image_t im = images[image];
-    const float4 place = places[molecule];
-    const real x = pixel_x(place.x, ix, nx) + place.z, y = pixel_y(place.y, iy, ny) + place.w;
-    // One step more than the clip: a crossing belongs to the step above it.
+    const float4 grid = pixel_grids[molecule];
+    const real x = pixel_x(grid.x, ix, nx) + grid.z, y = pixel_y(grid.y, iy, ny) + grid.w;
+    // One step more than the clip, because a surface between two steps is found at the lower one.
     const float clip = as_float(levels[molecule].first) - zmin / im.step_z + 1.0f;
-    const float limit = clip < LAST_DEPTH ? clip : LAST_DEPTH;
+    const float limit = clip < MAX_DEPTH ? clip : MAX_DEPTH;
     const real depth = surface_depth(&sample, x, y, im.step_z * (im.nz - 1), im.step_z, iso, limit);
     if (ix < nx && iy < ny) {
         store_pixels(maps + map_row(molecule - first, channel, channels, ix, nx, ny), iy, ny, depth);

@@ -1,4 +1,4 @@
-"""The surface on which a rigid probe particle feels a given vertical force (physics.md §7), for the maps made of it."""
+"""Surface finds where a rigid probe particle feels a given vertical force (physics.md §7); several maps show it."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ from kernels.device.shared import share_constants, share_struct
 from kernels.force_fields.base import Arrays
 
 NO_SURFACE = 1e9
-WARP = 32  # the first pixel is searched by this many identical work-items, which make a whole warp of a GPU
-# Depths of a molecule's crossings as the bits of floats: in the first pixel searched, the highest, the deepest.
+WARP = 32  # work-items of a GPU that take the same branches; so many identical ones search the first pixel
+# Depths at which a molecule's surface is met, as the bits of floats: in the first pixel searched, highest, deepest.
 LEVELS = share_struct("levels_t", [("first", "i4"), ("highest", "i4"), ("deepest", "i4")])
 share_constants("surface_constants", NO_SURFACE=NO_SURFACE)
 
@@ -29,11 +29,11 @@ class Surface:
     def arrays(self, scene: Scene) -> Arrays:
         """Return the arrays of the search.
 
-        levels: (B,) of LEVELS, before anything was searched.
-        spots: (B, 2) f4, Å, the pixel that is searched first, relative to the centre of the scan's window.
+        levels: (B,) of LEVELS, the values before the search.
+        first_pixels: (B, 2) f4, Å, the pixel that is searched first, relative to the centre of the scan's window.
         """
         depth = np.array([NO_SURFACE, NO_SURFACE, 0], np.float32).view(LEVELS)
-        return {"levels": np.tile(depth, scene.atoms.molecules), "spots": _first_pixels(scene)}
+        return {"levels": np.tile(depth, scene.atoms.molecules), "first_pixels": _first_pixels(scene)}
 
     def search(self, device: Device, canvas: Canvas, probe: RigidProbe, buffers: Buffers) -> None:
         """Enqueue the search: each pixel of the canvas receives its depth in steps below z1; `levels` are updated."""
@@ -56,7 +56,7 @@ class Surface:
                 for name in ("surface_bound", "surface_search")
             )  # fmt: skip
             start = chosen.start
-            device.launch(bound, one_pixel, (one_pixel[0], 1, 1), *sample, buffers["spots"], first=start)
+            device.launch(bound, one_pixel, (one_pixel[0], 1, 1), *sample, buffers["first_pixels"], first=start)
             device.launch(
                 search, size, device.tile, *sample, zmin, *canvas.arguments(), cl.LocalMemory(8), first=start
             )  # fmt: skip

@@ -1,4 +1,5 @@
-// The upper halves of van der Waals spheres (physics.md §7): the highest over each pixel. Records: x, y, z below the top, ρ².
+// The upper halves of van der Waals spheres (physics.md §7): the highest over each pixel. Records: x, y, z
+// relative to the top of the highest sphere, squared radius.
 #include "opencl/pixels.cl"
 
 kernel void vdw_spheres(MAP_PARAMETERS, const float zmin)

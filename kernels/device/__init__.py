@@ -1,1 +1,1 @@
-"""OpenCL devices: finding and opening them, building programs for them, and their memory."""
+"""This package finds and opens OpenCL devices, builds programs for them and manages their memory."""

@@ -1,4 +1,4 @@
-"""OpenCL devices: find one, build programs for it, launch kernels."""
+"""Device is an open OpenCL device, which builds programs and launches kernels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ Kind = Literal["gpu", "cpu", "other"]
 Define: TypeAlias = int | Path | str  # a macro's value; or the file or text that `#include NAME` stands for
 OCLGRIND = "oclgrind"
 POCL = "portable computing language"
-_Recipe: TypeAlias = tuple[str | Path, tuple[tuple[str, Define], ...]]  # a program's file and defines
+_ProgramKey: TypeAlias = tuple[str | Path, tuple[tuple[str, Define], ...]]  # a program's file and defines
 
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """A device's description of itself."""
+    """The properties that a device reports; memory_bytes is the size of its global memory."""
 
     platform: str
     name: str
@@ -31,7 +31,7 @@ class DeviceInfo:
     driver: str
 
     def matches(self, selector: str) -> bool:
-        """Tell if platform and name contain the selector's text; case is ignored."""
+        """Return whether platform and name contain the selector's text; case is ignored."""
         return selector.casefold() in f"{self.platform} {self.name}".casefold()
 
 
@@ -41,7 +41,7 @@ def list_devices() -> list[DeviceInfo]:
 
 
 def open_device(selector: str = "auto") -> "Device":
-    """Open the first device that matches: 'auto' is a GPU, else a CPU; other text is looked for in platform and name.
+    """Open the first device that matches: 'auto' a GPU, else a CPU; other text the devices with it in platform or name.
 
     The simulator Oclgrind calls itself GPU and CPU at once and is opened only when it is named.
     Raises DeviceNotFound, with a list of the devices that exist, or LinkerNotFound.
@@ -59,7 +59,9 @@ def open_device(selector: str = "auto") -> "Device":
 
 
 class Device:
-    """An OpenCL device with its context, its built programs and three in-order queues: transfers run beside kernels.
+    """An OpenCL device with its context, its built programs and three in-order queues.
+
+    The queues are for uploads, kernels and downloads, so that transfers run while kernels do.
 
     `lanes` is the number of pixels that a work-item carries: 8 on CPUs (a float8 fills a vector register), else 1.
     A device must not be used by several threads at once.
@@ -81,20 +83,20 @@ class Device:
         self.uploads, self.queue, self.downloads = (cl.CommandQueue(self.context) for _ in range(3))
         self.local_memory = int(device.local_mem_size)
         self.max_buffer = int(device.max_mem_alloc_size)
-        self._programs: dict[_Recipe, cl.Program] = {}
-        self._kernels: dict[tuple[_Recipe, str], cl.Kernel] = {}
+        self._programs: dict[_ProgramKey, cl.Program] = {}
+        self._kernels: dict[tuple[_ProgramKey, str], cl.Kernel] = {}
 
     def kernel(self, name: str, file: str | Path, **defines: Define) -> "cl.Kernel":
         """Return the kernel `name` of the program in `file`, a path in the folder `kernels` or an absolute one.
 
         The program is built once for these defines; raises BuildFailed.
         """
-        recipe = (file, tuple(sorted(defines.items())))
-        if recipe not in self._programs:
-            self._programs[recipe] = self.build(f'#include "{file}"', **defines)
-        if (recipe, name) not in self._kernels:
-            self._kernels[recipe, name] = cl.Kernel(self._programs[recipe], name)
-        return self._kernels[recipe, name]
+        key = (file, tuple(sorted(defines.items())))
+        if key not in self._programs:
+            self._programs[key] = self.build(f'#include "{file}"', **defines)
+        if (key, name) not in self._kernels:
+            self._kernels[key, name] = cl.Kernel(self._programs[key], name)
+        return self._kernels[key, name]
 
     def build(self, text: str, **defines: Define) -> "cl.Program":
         """Build a program from source text; raises BuildFailed with the compiler's message."""

@@ -1,4 +1,4 @@
-"""Host memory that a device reads and writes at full speed, reused from batch to batch."""
+"""HostMemory is a pool of host memory that a device writes at full speed, reused from batch to batch."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ class HostMemory:
         for _ in range(len(self._free)):
             try:
                 block = self._free.popleft()
-            except IndexError:  # another thread was faster
+            except IndexError:  # another thread has taken the last one
                 break
             if block.bytes.nbytes >= nbytes:
                 return block

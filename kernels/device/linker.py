@@ -1,4 +1,4 @@
-"""A linker for PoCL on machines without a C compiler.
+"""Linker gives PoCL a linker on machines without a C compiler.
 
 PoCL links each kernel by the system's `ld` with the libraries of the C compiler, and aborts the process if they are
 missing. The LLVM linker in the wheel `ziglang` (requirements-linker.txt) replaces them. It links without the libraries:
@@ -29,7 +29,7 @@ exec "{zig}" ld.lld "$@"
 
 
 def system_links(path: str | None = None, prefixes: Sequence[Path] = (Path("/usr"), Path("/usr/local"))) -> bool:
-    """Tell if the system has what PoCL links with: `ld` on `path` (None: this process's PATH), libgcc and libc."""
+    """Return whether the system has `ld` on `path` (None: this process's PATH), libgcc and libc, as PoCL needs them."""
     if sys.platform != "linux":
         return True
 

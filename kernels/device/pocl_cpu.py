@@ -1,4 +1,4 @@
-"""A processor name for PoCL on hosts whose processor its compiler does not know.
+"""PoCL gets a processor name on hosts whose processor its compiler does not know.
 
 PoCL 3.0, the latest in a wheel, carries LLVM 14. LLVM calls a processor that is newer than itself (AMD's Zen 4 and
 Zen 5) "generic", and PoCL passes this name to its OpenCL compiler, which rejects it: every build fails with "unknown
@@ -19,8 +19,8 @@ _AVX2 = {"avx2", "fma", "f16c", "bmi1", "bmi2", "movbe"}
 def name_cpu(device_address: int, flags: Set[str] | None = None) -> str | None:
     """Give the PoCL device at this address a processor name that its compiler knows, if it has none.
 
-    `flags` are the processor's features as in /proc/cpuinfo; None: those of this host. Return the name that was given,
-    or None if the device already had one.
+    `flags` are the processor's features as in /proc/cpuinfo; None: those of this host. Return the name, or None if the
+    device already had one.
     """
     memory = Path("/proc/self/mem")
     if not memory.exists():  # not Linux: PoCL does not come from the wheel there
@@ -43,7 +43,7 @@ def name_cpu(device_address: int, flags: Set[str] | None = None) -> str | None:
 
 
 def _equivalent(flags: Set[str]) -> str:
-    """Return a processor that LLVM 14 knows, with no other features than these; its name fits in place of "generic"."""
+    """Return a processor that LLVM 14 knows and that has only these features; its name is no longer than "generic"."""
     if flags >= _AVX2 | _AVX512:
         return "skx"
     return "haswell" if flags >= _AVX2 else "x86-64"

@@ -1,4 +1,4 @@
-"""Structs and constants that host and device share: declared once in Python, generated as OpenCL.
+"""Host and device share structs and constants, which are declared in Python and generated as OpenCL text.
 
 A .cl file asks for them by `#include <name>`. The text is made from the numpy dtype by the rules of C. The tests check
 it with pyopencl's match_dtype_to_c_struct, which runs a kernel on the device: this would take 0.07 s for each struct at
@@ -36,12 +36,12 @@ def share_struct(name: str, fields: list[tuple[Any, ...]]) -> "np.dtype[Any]":
 
 
 def share_constants(name: str, **values: int | float) -> None:
-    """Let kernels have these numbers as macros by `#include <name>`; floats become float32 literals."""
+    """Share numbers, which kernels get as macros by `#include <name>`; floats become float32 literals."""
     _add(name, "".join(f"#define {key} {_literal(value)}\n" for key, value in values.items()))
 
 
 def declaration(name: str) -> str:
-    """Return the OpenCL text that was shared under `name`; raises BuildFailed if nothing was."""
+    """Return the OpenCL text that was shared under `name`; raises BuildFailed if there is no such name."""
     if name not in _DECLARATIONS:
         raise BuildFailed(f"#include <{name}>: no struct and no constants are shared under this name")
     return _DECLARATIONS[name]

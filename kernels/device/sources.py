@@ -1,13 +1,13 @@
-"""OpenCL source text with its includes put in place.
+"""`expand` replaces the includes of OpenCL source text by the included text.
 
-The includes are resolved on the host, for two reasons: compilers cache programs by their source text, so that an edited
-file is never served stale, and the text can include what only the host knows (kernels.device.shared).
+The includes are resolved on the host, for two reasons: compilers cache programs by their source text, so that an
+edited file is never served stale, and the text can include what only the host knows (kernels.device.shared).
 
 - `#include "path"`: the file of that path beside the including file, else in the folder `kernels`.
-- `#include NAME`: what the caller chose for NAME, a file's path or text. Force fields are chosen so.
+- `#include NAME`: the file or the text that the caller chose for NAME. Force fields are chosen in this way.
 - `#include <name>`: the struct or the constants that were shared under this name.
 
-Everything is included once, where it is first asked for.
+Everything is included once, at the first include of it.
 """
 
 import re
@@ -26,12 +26,12 @@ _INCLUDE = re.compile(
 
 
 def expand(text: str, choices: Choices) -> str:
-    """Return source text with its includes in place; raises BuildFailed if an include does not exist."""
+    """Return source text with its includes replaced by the included text; raises BuildFailed."""
     return _Expansion(choices).expand(text, FOLDER, "text")
 
 
 class _Expansion:
-    """Puts the includes of one program in place."""
+    """Replaces the includes of one program."""
 
     def __init__(self, choices: Choices) -> None:
         self._choices = choices

@@ -1,4 +1,4 @@
-"""Device memory for one batch: buffers that grow and are reused."""
+"""Workspace keeps the device buffers of a batch, which grow and are reused."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from kernels.device.device import Device
 
 
 class Workspace:
-    """Buffers by name. Commands that use a buffer are only waited for when it has to grow."""
+    """Device buffers by name. Growing a buffer waits for all commands of the device; reusing one does not wait."""
 
     def __init__(self, device: Device) -> None:
         self._device = device

@@ -1,4 +1,4 @@
-"""Force fields: each is a folder, and registers itself in FORCE_FIELDS."""
+"""Force fields act on the probe particle. Each is a folder and registers itself in FORCE_FIELDS."""
 
 from kernels.force_fields.base import FORCE_FIELDS
 from kernels.registry import import_modules

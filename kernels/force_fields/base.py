@@ -1,4 +1,4 @@
-"""The interface between a force field and the kernels that move a probe particle: imaging and the height map.
+"""This is the interface between a force field and the kernels that move a probe particle: imaging and height map.
 
 A force field is a folder with a class, which prepares a batch on the host, and a .cl file with the functions that are
 described in force_field.cl.
@@ -39,7 +39,7 @@ class Group:
     local_bytes: int
 
     def within(self, images: range) -> range:
-        """Return the positions in the list at which these images stand."""
+        """Return the positions of these images in the list `images`."""
         begin, stop = np.searchsorted(self.images, (images.start, images.stop)).tolist()
         return range(begin, stop)
 
@@ -56,7 +56,7 @@ class PreparedForceField(ABC):
 
     @abstractmethod
     def groups(self, key: str, images: Ints, lanes: int) -> "tuple[list[Group], Arrays]":
-        """Split images into launches for a device with so many lanes.
+        """Split images into launches for a device with this number of lanes.
 
         Return the groups and the lists of their images to upload; the lists' names start with `key`. The treatment of
         an image must depend on that image alone, or results would depend on the batch.
@@ -68,14 +68,14 @@ class PreparedForceField(ABC):
 
     @abstractmethod
     def highest_points(self) -> Floats:
-        """Return where the surface of each sample is expected to be highest: (B, 2) f8, x and y in Å.
+        """Return the point where the surface of each molecule is expected to be highest: (B, 2) f8, x and y in Å.
 
         The height map begins there; a poor guess costs time, not accuracy.
         """
 
 
 class ForceField(ABC):
-    """A force field and its parameters, before it knows a batch."""
+    """A force field and its parameters, which do not depend on a batch."""
 
     KIND: ClassVar[str]
 
@@ -86,11 +86,11 @@ class ForceField(ABC):
     ) -> PreparedForceField:  # fmt: skip
         """Prepare the force field for a batch; raises InvalidInput.
 
-        atoms: the B samples as they are imaged.
-        images: the M images, in ascending order of their samples.
-        frames: the coordinate systems of the samples' own data; None: those in which they are imaged.
+        atoms: the B molecules as they are imaged.
+        images: the M images, in ascending order of their molecules.
+        frames: the frames of the molecules; None: those in which they are imaged.
         origin: (M, 3) f8, Å, the origin of the kernels' coordinates for each image.
-        per_image: parameters of the atoms that differ between the images of a sample, or None.
+        per_image: parameters of the atoms for each image, in place of those of `atoms`; None: those of `atoms`.
         """
 
 

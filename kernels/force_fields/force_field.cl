@@ -11,8 +11,8 @@
 //   rigid_t sample_rigid(const sample_t *, real x, real y, real z, float iso, float step)
 //     F_z on a rigid probe at (x, y, z), and the number of whole steps that it may descend without a check.
 //   mask sample_passed(const sample_t *, real x, real y, real z)
-//     The lanes where the probe has passed an atom: it is below the atom's centre, and sideways within half of the
-//     distance at which the energy of the two is lowest.
+//     The lanes where the probe has passed an atom: it is below the atom's centre, and its lateral distance is less than
+//     half of the distance at which the energy of the two is lowest.
 //
 // sample_field and sample_rigid are called in loops that groups leave at different times: they must not have a barrier.
 #include "opencl/vector.cl"

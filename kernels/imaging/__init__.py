@@ -1,1 +1,1 @@
-"""Frequency-shift images: the probe particle is relaxed under the tip, and its forces are integrated."""
+"""Frequency-shift images are made of the forces on a probe particle that is relaxed under the tip."""

@@ -1,4 +1,4 @@
-"""The images of a batch: the molecule, the scan window and the tip of each, and their grid of pixels."""
+"""Images describes the images of a batch: the molecule, the scan window, the tip and the pixels of each."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,14 @@ from kernels.errors import InvalidInput
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """M images of one molecule under one tip each, all of the same number of pixels and slices (physics.md §1-4).
+    """M images, each of one molecule under one tip, with the same numbers of pixels and slices (physics.md §1-4).
 
     molecule: (M,) i8, index of the molecule in the batch, ascending.
     window: (M, 2, 3) f8, Å, scan window ((x0, y0, z0), (x1, y1, z1)).
     dim: (nx, ny), the pixels along x and y.
     n_out: the number of slices of an image.
-    df_steps: (M,) i8, heights of an oscillation, where 1 acts as 2 (physics.md §4); the window has n_out − 1 more.
+    df_steps: (M,) i8, the number of heights of an oscillation; 1 acts as 2 (physics.md §4). A window has n_out − 1
+        heights more.
     tilt: (M, 2) f8, Å, lateral equilibrium offset (t_x, t_y) of the probe particle.
     r0: (M,) f8, Å, bond length between tip and probe particle.
     stiffness: (M, 4) f8, N/m, k_x, k_y, k_z and k_r.
@@ -26,7 +27,8 @@ class Images:
     charges: (M, C) f8, e, point charges of the tip.
     charge_z: (M, C) f8, Å, heights of the charges above the centre of the probe particle.
 
-    Raises InvalidInput if a shape does not fit, a number is not finite or the geometry is impossible.
+    Raises InvalidInput if a shape does not fit, a number is not finite or out of range, z1 is not above z0, a bond is
+    not longer than its tilt, or nothing holds the probe particle sideways.
     """
 
     molecule: Ints

@@ -51,9 +51,9 @@ static real middle_of_three(real fa, real da, real fb, real db, real fc, real dc
     return 0.0859375f * fa + 0.5625f * fb + 0.3515625f * fc + h * (0.0234375f * da + 0.28125f * db - 0.0703125f * dc);
 }
 
-// F_z half-way between nodes b and c. `above` and `below` tell if the nodes a above and d below are another h away and can be
-// used. *good receives the lanes where polynomials of two orders agree. The lower order is two quintics, whose errors do not
-// both change sign at the same place, or a cubic, whose slope must agree too.
+// F_z half-way between nodes b and c, which are h apart. `above` and `below` are set if node a is h above b and node d is h
+// below c, so that they can be used. *good receives the lanes where polynomials of two orders agree. The lower order is two
+// quintics, whose errors do not both change sign at the same place, or a cubic, whose slope must agree too.
 static real middle_force(const rest_t *a, const rest_t *b, const rest_t *c, const rest_t *d, int above, int below, float h,
                          mask *good)
 {

@@ -1,4 +1,4 @@
-"""Frequency-shift images (physics.md §1-4): a few launches for all molecules and tips of a batch."""
+"""Frequency-shift images (physics.md §1-4) of all molecules and tips of a batch take a few launches."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from kernels.force_fields.base import STAGE_BYTES, Arrays, Group, PreparedForceF
 from kernels.imaging.images import Images
 from kernels.partition import Partition
 
-RESONANCE = 30300.0  # f0 of the cantilever, Hz
-CANTILEVER = 1800.0  # its stiffness k, N/m
+RESONANCE_FREQUENCY = 30300.0  # f0 of the cantilever, Hz
+CANTILEVER_STIFFNESS = 1800.0  # k, N/m
 SPRING = share_struct(
     "spring_t",
     [*((name, "f4") for name in ("d0x", "d0y", "d0z", "r0")),  # Å: equilibrium offset from the tip, bond length
@@ -40,7 +40,7 @@ def frequency_shift_weights(df_steps: int) -> npt.NDArray[np.float64]:
     n = max(df_steps, 2)
     t = np.linspace(-1 + 1 / (2 * n), 1 - 1 / (2 * n), n - 1)
     w = np.diff(np.concatenate(([0.0], np.sqrt(1 - t**2), [0.0])))
-    unit = EV_PER_A2_IN_N_PER_M * RESONANCE / CANTILEVER
+    unit = EV_PER_A2_IN_N_PER_M * RESONANCE_FREQUENCY / CANTILEVER_STIFFNESS
     return np.asarray(unit * w / (n * (np.linspace(-1, 1, n) @ w)))
 
 
@@ -91,7 +91,8 @@ def plan_launches(device: Device, force_field: PreparedForceField, images: Image
 def _tile(device: Device, heights: int) -> tuple[int, int, int]:
     """Return the device's tile, halved until the forces that its work-items store fit in local memory.
 
-    The tile depends on nothing else: on NVIDIA's GPUs the warps of smaller tiles have other pixels, and results differ.
+    The tile of an image depends on its number of heights only, because results depend on the tile: on NVIDIA's GPUs,
+    warps of smaller tiles have other pixels.
     """
     x, y, _ = device.tile
     while x * y > 1 and x * y * _item_bytes(device, heights) + STAGE_BYTES > device.local_memory:

@@ -1,4 +1,4 @@
-"""Flags for images that may be wrong."""
+"""Quality flags the images that may be wrong."""
 
 from enum import IntFlag
 
@@ -11,7 +11,7 @@ class Quality(IntFlag):
     GOOD = 0
     #: The relaxation of the probe particle did not converge in some pixel.
     NOT_CONVERGED = 1
-    #: The probe particle left its place: above its tip, further sideways than its bond is long, or past an atom.
+    #: The probe particle is above its tip, further sideways than its bond is long, or past an atom.
     LEFT = 2
     #: The height map found no iso-surface under the image's tip.
     NO_ISO_SURFACE = 4

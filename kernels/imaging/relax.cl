@@ -42,7 +42,7 @@ typedef struct {
     mask unconverged;
 } rest_t;
 
-// A pivot made positive; its lanes where it was not are added to *indefinite.
+// Returns a pivot made positive. Lanes in which it was not are added to *indefinite.
 static real positive_pivot(real pivot, mask *indefinite)
 {
     *indefinite = *indefinite | (pivot < PIVOT_FLOOR);

@@ -1,4 +1,4 @@
-"""Changes of simulated images, such as noise: each step is a module with its kernel, registered in NOISE_STEPS."""
+"""Noise steps change simulated images. Each is a module with its kernel and registers itself in NOISE_STEPS."""
 
 from kernels.noise.base import NOISE_STEPS
 from kernels.registry import import_modules

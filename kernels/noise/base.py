@@ -1,4 +1,4 @@
-"""The interface of noise steps: changes of simulated images before they are downloaded."""
+"""This is the interface of noise steps, which change simulated images before they are downloaded."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from kernels.partition import Partition
 from kernels.registry import Registry
 
 Buffers: TypeAlias = "Mapping[str, cl.Buffer]"
-# (value − mean)·scale normalises a slice; range is its highest value less its lowest.
+# (value − mean)·scale normalises a slice; range is the difference between its highest and its lowest value.
 SLICE = share_struct("slice_t", [("mean", "f4"), ("scale", "f4"), ("range", "f4")])
 
 
@@ -75,7 +75,7 @@ class NoiseStep(ABC):
 class SliceStep(NoiseStep):
     """A step that computes a pixel from several pixels of its slice, by a kernel of its own.
 
-    It changes the slices: statistics are computed anew after it.
+    It changes the slices: the next step that reads statistics has them computed again.
     """
 
     @abstractmethod
@@ -88,13 +88,13 @@ class PointStep(NoiseStep):
 
     With K its KIND, its .cl file defines
 
-    - `K_pixel_t`, a struct with everything that the step keeps for a pixel from slice to slice;
+    - `K_pixel_t`, a struct with the data of the step for one pixel, which is kept from slice to slice;
     - `K_pixel_t K_open(parameters…, pixel_t pixel)`, called once for each pixel;
     - `real K_apply(K_pixel_t *, real value, slice_t *slice, int k)`, the new value in slice k; k counts up from 0.
     """
 
     file: ClassVar[Path]
-    #: The statistics of a slice that K_apply reads.
+    #: The members of `slice` that K_apply reads.
     STATISTICS: ClassVar[Statistics]
     #: True: the step changes the slices, for example their scale, and K_apply updates `slice` accordingly. False: the
     #: step adds to the slices, and steps after it read the same statistics as this one.
@@ -109,12 +109,3 @@ class PointStep(NoiseStep):
 
 NOISE_STEPS: Registry[NoiseStep] = Registry("noise step")
 """Noise steps by kind."""
-
-
-def as_integers(name: str, value: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    """Return `value` as an array of integers of `shape` (-1 fits any length); raises InvalidInput."""
-    array = np.asarray(value)
-    fits = array.ndim == len(shape) and all(want in (-1, got) for got, want in zip(array.shape, shape, strict=True))
-    if not fits or not np.issubdtype(array.dtype, np.integer):
-        raise InvalidInput(f"{name}: expected integers of shape {shape}, got {array.dtype} of shape {array.shape}")
-    return array

@@ -1,4 +1,4 @@
-"""A chain of noise steps: applied to images in the order given, in as few passes as possible."""
+"""NoiseChain applies noise steps to images in the order given, in as few passes as possible."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,32 +10,32 @@ from kernels.force_fields.base import Arrays
 from kernels.imaging.images import Images
 from kernels.noise.base import SLICE, Buffers, ImageBlock, NoiseStep, PointStep, SliceStep, Statistics
 
-GROUP = (32, 8)  # the work-items of a GPU that sum up a slice, along y and x
+STATISTICS_TILE = (32, 8)  # work-items, along y and x, that compute the statistics of a slice on a GPU
 EXTENT_VALUES = 3  # the members of extent_t in statistics.cl: sum, lowest, highest
 
 
 @dataclass(frozen=True)
-class _Compute:
+class _StatisticsPass:
     """A pass that computes the statistics of all slices."""
 
     statistics: Statistics
 
 
 @dataclass(frozen=True)
-class _Change:
+class _StepsPass:
     """A pass of the steps with these numbers: point steps, or a single slice step."""
 
     steps: tuple[int, ...]
 
 
-_Pass: TypeAlias = _Compute | _Change
+_Pass: TypeAlias = _StatisticsPass | _StepsPass
 
 
 class NoiseChain:
     """Noise steps in the order in which they are applied; a kind may occur repeatedly.
 
-    The statistics of a slice (mean, range) that steps read are those after the last step that changed the slices; a
-    step that changes slices reads the statistics of the values that it gets.
+    Steps read the statistics of a slice (mean, range) as they were after the last step that changed the slices. A step
+    that changes slices reads the statistics of its own input.
     """
 
     def __init__(self, steps: Sequence[NoiseStep]) -> None:
@@ -70,7 +70,7 @@ class NoiseChain:
         slices: a buffer of `slice_bytes` for each slice of each image of the block.
         """
         for stage in self._passes:
-            if isinstance(stage, _Compute):
+            if isinstance(stage, _StatisticsPass):
                 _compute_statistics(block, stage.statistics, values, slices)
             elif isinstance(step := self._steps[stage.steps[0]], SliceStep):
                 step.launch(block, self._buffers(stage.steps[0], buffers), values, spare)
@@ -97,31 +97,31 @@ class NoiseChain:
 
 
 def _plan(steps: Sequence[NoiseStep]) -> list[_Pass]:
-    """Arrange steps in passes; adjacent point steps share one, statistics are computed where they are not known."""
+    """Arrange steps in passes. Adjacent point steps share a pass; statistics are computed where they are needed."""
     passes: list[_Pass] = []
-    known, exact = Statistics.NONE, True  # exact: the values are still those whose statistics are known
-    begins = True  # the next step is the first after a change of the slices
+    known, exact = Statistics.NONE, True  # exact: the values have not changed since the statistics were computed
+    slices_changed = True  # by the step before, or there is none
     for number, step in enumerate(steps):
         if not isinstance(step, PointStep):
-            passes.append(_Change((number,)))
-            known, exact, begins = Statistics.NONE, True, True
+            passes.append(_StepsPass((number,)))
+            known, exact, slices_changed = Statistics.NONE, True, True
             continue
-        if begins or step.CHANGES_SLICES:
-            needed = max([step.STATISTICS, *(later.STATISTICS for later in _adding(steps[number + 1 :]))])
+        if slices_changed or step.CHANGES_SLICES:
+            needed = max([step.STATISTICS, *(later.STATISTICS for later in _steps_before_change(steps[number + 1 :]))])
             if needed > known or (needed and not exact):
-                passes.append(_Compute(needed))
+                passes.append(_StatisticsPass(needed))
                 known, exact = needed, True
-        if passes and isinstance(last := passes[-1], _Change) and isinstance(steps[last.steps[0]], PointStep):
-            passes[-1] = _Change((*last.steps, number))
+        if passes and isinstance(last := passes[-1], _StepsPass) and isinstance(steps[last.steps[0]], PointStep):
+            passes[-1] = _StepsPass((*last.steps, number))
         else:
-            passes.append(_Change((number,)))
+            passes.append(_StepsPass((number,)))
         exact = exact and step.CHANGES_SLICES
-        begins = False
+        slices_changed = False
     return passes
 
 
-def _adding(steps: Sequence[NoiseStep]) -> Iterator[PointStep]:
-    """Yield the first steps up to the one that changes the slices."""
+def _steps_before_change(steps: Sequence[NoiseStep]) -> Iterator[PointStep]:
+    """Yield the point steps that come before the first step that changes the slices."""
     for step in steps:
         if not isinstance(step, PointStep) or step.CHANGES_SLICES:
             return
@@ -130,7 +130,7 @@ def _adding(steps: Sequence[NoiseStep]) -> Iterator[PointStep]:
 
 def _compute_statistics(block: ImageBlock, statistics: Statistics, values: "cl.Buffer", slices: "cl.Buffer") -> None:
     device, partition = block.device, block.partition
-    y, x = GROUP if device.lanes == 1 else (1, 1)
+    y, x = STATISTICS_TILE if device.lanes == 1 else (1, 1)
     groups = (y, x * -(-block.n_out // device.lanes), len(partition.images))
     partial = cl.LocalMemory(4 * EXTENT_VALUES * device.lanes * y * x)
     deviation = int(statistics is Statistics.DEVIATION)
@@ -141,7 +141,7 @@ def _compute_statistics(block: ImageBlock, statistics: Statistics, values: "cl.B
 
 
 def _source(steps: Sequence[PointStep]) -> str:
-    """Return the text that points.cl includes: the steps' files, and macros that call their functions in order."""
+    """Return the text that points.cl includes as STEPS: the steps' files, and macros that call their functions."""
     files, parameters, opens, applies = [], [], [], []
     for i, step in enumerate(steps):
         files.append(f'#include "{step.file}"\n')

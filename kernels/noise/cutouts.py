@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kernels.atoms import Ints
+from kernels.atoms import Ints, as_ints
 from kernels.force_fields.base import Arrays
 from kernels.imaging.images import Images
-from kernels.noise.base import NOISE_STEPS, Buffers, PointStep, Statistics, as_integers
+from kernels.noise.base import NOISE_STEPS, Buffers, PointStep, Statistics
 
 
 @NOISE_STEPS.register
@@ -29,7 +29,7 @@ class Cutouts(PointStep):
     rectangles: Ints
 
     def __post_init__(self) -> None:
-        rectangles = as_integers("noise.cutouts.rectangles", self.rectangles, (-1, -1, 4))
+        rectangles = as_ints("noise.cutouts.rectangles", self.rectangles, (-1, -1, 4))
         object.__setattr__(self, "rectangles", rectangles)
 
     def arrays(self, images: Images) -> Arrays:

@@ -1,4 +1,4 @@
-// Reads each slice elsewhere, bilinearly between pixels.
+// Shifts each slice, bilinearly between pixels.
 #include "noise/pixels.cl"
 #include <shift_t>
 

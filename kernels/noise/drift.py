@@ -1,4 +1,4 @@
-"""drift: the sample moves from slice to slice, so that each slice is read elsewhere."""
+"""drift: the sample moves from slice to slice, so that each slice is shifted."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,14 +13,14 @@ from kernels.force_fields.base import Arrays
 from kernels.imaging.images import Images
 from kernels.noise.base import NOISE_STEPS, Buffers, ImageBlock, SliceStep
 
-# A shift in pixels: integers and the fractions that remain.
+# A shift in pixels: the integer parts and the fractions.
 SHIFT = share_struct("shift_t", [("whole_x", "i4"), ("whole_y", "i4"), ("fraction_x", "f4"), ("fraction_y", "f4")])
 
 
 @NOISE_STEPS.register
 @dataclass(frozen=True, eq=False)
 class Drift(SliceStep):
-    """Slice k becomes in(x + shift_x, y + shift_y, k), bilinear between pixels and constant beyond the edge.
+    """Sets slice k at (x, y) to its value at (x, y) + shift[k], bilinear between pixels and constant beyond the edge.
 
     shift: (M, n_out, 2) f8, Å.
 

@@ -1,4 +1,4 @@
-// Each slice less its mean, over its standard deviation; a constant slice becomes 0.
+// Replaces each value v by (v − mean)·scale, where scale is 1/std, or 0 for a constant slice.
 #include "noise/pixels.cl"
 
 typedef struct {

@@ -1,4 +1,4 @@
-"""normalise: each slice less its mean, over its standard deviation."""
+"""normalise: each slice gets mean 0 and standard deviation 1."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from kernels.noise.base import NOISE_STEPS, Buffers, PointStep, Statistics
 @NOISE_STEPS.register
 @dataclass(frozen=True, eq=False)
 class Normalise(PointStep):
-    """Each slice becomes (v − mean)/std, where std is that of all its pixels; a constant slice becomes 0."""
+    """Replaces each value v by (v − mean)/std with the mean and the standard deviation of its slice; 0 if std is 0."""
 
     KIND: ClassVar[str] = "normalise"
     file: ClassVar[Path] = Path(__file__).with_suffix(".cl")

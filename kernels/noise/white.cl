@@ -13,9 +13,9 @@
 typedef struct {
     global const white_t *image;
     uint2 key;
-    word number;  // of the counters for the pixels' first four slices
+    word number;  // the fourth word of the counter for the first four slices
     int distribution;
-    real xi[4];  // of this slice and the next ones with the same counter
+    real xi[4];  // ξ of this slice, and of the following slices that use the same counter
 } white_pixel_t;
 
 static white_pixel_t white_open(global const white_t *images, uint2 key, int distribution, pixel_t pixel)

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from kernels.atoms import Floats, as_floats
+from kernels.atoms import Floats, Ints, as_floats, as_ints
 from kernels.device.shared import share_constants, share_struct
 from kernels.errors import InvalidInput
 from kernels.force_fields.base import Arrays
 from kernels.imaging.images import Images
-from kernels.noise.base import NOISE_STEPS, Buffers, PointStep, Statistics, as_integers
+from kernels.noise.base import NOISE_STEPS, Buffers, PointStep, Statistics
 
 DISTRIBUTIONS = {"uniform": 1, "normal": 2}
 WHITE = share_struct("white_t", [("amplitude", "f4"), ("counter", "u4", 3)])
@@ -26,10 +25,10 @@ class White(PointStep):
 
     amplitude: (M,) f8, shares of the slice's range.
     distribution: 'uniform': ξ is uniform on [−1/2, 1/2); 'normal': ξ is standard normal.
-    key: the generator's key of 64 bits, low word first.
-    counter: (M, 3) u4, the first three words of an image's counters.
+    key: the key of the generator, 64 bits; its low word comes first.
+    counter: (M, 3) i8, from 0 to 2³² − 1, the first three words of an image's counters.
 
-    Slices 4b … 4b + 3 of pixel (i, j) have the four words of Philox4x32-10 under `key` at the counter of four words
+    Slices 4b … 4b + 3 of pixel (i, j) use the four words of Philox4x32-10 (kernels/opencl/philox.cl) for the counter
     (counter[m, 0], counter[m, 1], counter[m, 2], (i·ny + j)·⌈n_out/4⌉ + b). With w the upper 24 bits of a word, a
     uniform ξ is w/2²⁴ − 1/2; two words give two normal ξ, r·cos φ and r·sin φ with r = √(−2 ln((w + 1)/2²⁴)) of the
     first word and φ = 2πw/2²⁴ of the second (Box–Muller).
@@ -45,11 +44,11 @@ class White(PointStep):
     amplitude: Floats
     distribution: Literal["uniform", "normal"]
     key: int
-    counter: npt.NDArray[np.uint32]
+    counter: Ints
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "amplitude", as_floats("noise.white.amplitude", self.amplitude, (-1,)))
-        object.__setattr__(self, "counter", as_integers("noise.white.counter", self.counter, (-1, 3)))
+        object.__setattr__(self, "counter", as_ints("noise.white.counter", self.counter, (-1, 3)))
         if (self.counter != self.counter.astype(np.uint32)).any():
             raise InvalidInput("noise.white.counter: words must be from 0 to 2³² − 1")
         if not 0 <= self.key < 1 << 64:

@@ -1,14 +1,14 @@
-// The pixels of descriptor maps: a work-item has WIDTH neighbours along y. places holds for each molecule the distances of
-// its pixels (x, y) and the position of their centre relative to that of the scan's window (z, w), in Å. The buffer maps,
-// of `channels` channels for each molecule, begins with molecule `first`.
+// The pixels of descriptor maps: a work-item has WIDTH neighbours along y. `pixel_grids` holds for each molecule the
+// distances between its pixels (x, y) and the position of their centre relative to that of the scan's window (z, w), in Å.
+// The buffer `maps` has `channels` channels for each molecule and begins with molecule `first`.
 #include "opencl/vector.cl"
 
 #define CANVAS_PARAMETERS                                                                                              \
-    global const float4 *restrict places, const int nx, const int ny, const int first, const int channel,              \
+    global const float4 *restrict pixel_grids, const int nx, const int ny, const int first, const int channel,         \
         const int channels, global float *restrict maps
 
-// Records are made of the atoms by a descriptor's host class, in coordinates whose origin is the centre of the map's
-// window. Molecule m has the records from offsets[m] to offsets[m + 1].
+// A descriptor's host class makes records of the atoms, in coordinates whose origin is the centre of the map's window.
+// Molecule m has the records from offsets[m] to offsets[m + 1].
 #define MAP_PARAMETERS CANVAS_PARAMETERS, global const float4 *restrict records, global const int *restrict offsets
 
 // Beyond the edge of the map the last pixel is repeated.
@@ -55,5 +55,5 @@ static size_t map_row(int map, int channel, int channels, int ix, int nx, int ny
     const int molecule = get_global_id(2), ix = get_global_id(1), iy = get_global_id(0) * WIDTH;                       \
     if (ix >= nx || iy >= ny)                                                                                          \
         return;                                                                                                        \
-    const real x = pixel_x(places[molecule].x, ix, nx), y = pixel_y(places[molecule].y, iy, ny);                       \
+    const real x = pixel_x(pixel_grids[molecule].x, ix, nx), y = pixel_y(pixel_grids[molecule].y, iy, ny);             \
     global float *row = maps + map_row(molecule - first, channel, channels, ix, nx, ny);

@@ -55,7 +55,7 @@ class StructureConflict:
 
 
 def find_conflicts(spec: JobSpec, dataset: DatasetRecord) -> list[StructureConflict]:
-    """Return which structures of a dataset a spec cannot image, and why."""
+    """Return the structures of a dataset that cannot be imaged with a spec, by the field that they contradict."""
 
     def select(matches: Callable[[StructureKind], bool]) -> tuple[StructureKind, ...]:
         return tuple(kind for kind in dataset.kinds if matches(kind))
@@ -64,13 +64,13 @@ def find_conflicts(spec: JobSpec, dataset: DatasetRecord) -> list[StructureConfl
 
 
 def _checks(spec: JobSpec, select: SelectKinds) -> Iterator[StructureConflict]:
-    """Yield a conflict for each check; it has no structures if the check is passed."""
+    """Yield a conflict for each check. The conflict of a check that is passed has no structures."""
     if spec.force_field.needs_charges:
         yield StructureConflict(
             field="force_field.charges",
             value="dataset",
             reason="have no charges",
-            accepted_dataset="a dataset whose every structure has charges",
+            accepted_dataset="a dataset in which every structure has charges",
             accepted_value="force_field.charges 'none'",
             kinds=select(lambda kind: not kind.charged),
         )
@@ -79,8 +79,8 @@ def _checks(spec: JobSpec, select: SelectKinds) -> Iterator[StructureConflict]:
             field="periodic.lattice",
             value="null",
             reason="have no lattice",
-            accepted_dataset="a dataset whose every structure has a lattice",
-            accepted_value="three lattice vectors in Å for all of them",
+            accepted_dataset="a dataset in which every structure has a lattice",
+            accepted_value="three lattice vectors in Å, which apply to all structures",
             kinds=select(lambda kind: not kind.lattice),
         )
     ignored = set(spec.ignored_elements)
@@ -88,9 +88,9 @@ def _checks(spec: JobSpec, select: SelectKinds) -> Iterator[StructureConflict]:
         yield StructureConflict(
             field="ignored_elements",
             value=str(list(spec.ignored_elements)),
-            reason="have no other elements",
-            accepted_dataset="a dataset whose every structure has other elements",
-            accepted_value="fewer elements",
+            reason="contain ignored elements only",
+            accepted_dataset="a dataset in which every structure has an element that is not ignored",
+            accepted_value="fewer ignored elements",
             kinds=select(lambda kind: ignored.issuperset(kind.elements)),
         )
     for i, descriptor in enumerate(spec.descriptors):
@@ -99,6 +99,7 @@ def _checks(spec: JobSpec, select: SelectKinds) -> Iterator[StructureConflict]:
 
 
 def _check_channels(i: int, descriptor: MultimapSpheresElements, select: SelectKinds) -> StructureConflict:
+    """Return the conflict of descriptor number `i` with structures that have an element in none of its channels."""
     known = {z for channel in descriptor.elements for z in channel}
     kinds = select(lambda kind: not known.issuperset(kind.elements))
     symbols = [elements().symbols[z] for z in sorted({z for kind in kinds for z in kind.elements} - known)]
@@ -106,7 +107,7 @@ def _check_channels(i: int, descriptor: MultimapSpheresElements, select: SelectK
         field=f"descriptors[{i}].elements",
         value=str([list(channel) for channel in descriptor.elements]),
         reason=f"have elements that are in no channel ({', '.join(symbols)})",
-        accepted_dataset="a dataset of these elements only",
+        accepted_dataset="a dataset whose elements are all in these channels",
         accepted_value="a channel for each element of the dataset",
         kinds=kinds,
     )

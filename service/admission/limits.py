@@ -7,8 +7,8 @@ from afmbatch.spec.job import JobSpec
 from afmbatch.spec.model import MAX_INT
 from afmbatch.storage.batch_file import file_bytes, planned_memory_bytes
 
-MAX_ATOMS = 50_000_000  # in a periodic dataset with its images: a worker holds them all, about 2 GB
-_MIN_ROWS = 4  # rows of an image that a device computes at a time, as in kernels.device
+MAX_ATOMS = 50_000_000  # of a periodic dataset with all periodic images: a worker holds them all, in about 2 GB
+_MIN_ROWS = 4  # a device computes at least this many rows of an image at once: kernels' Device.row_granularity
 
 
 def exceeded_limits(plan: Plan, settings: Settings) -> list[FieldError]:
@@ -43,8 +43,8 @@ def _check_atoms(plan: Plan) -> list[FieldError]:
     total = round(plan.mean_atoms * plan.recipe.structures)
     if periodic is None or total <= MAX_ATOMS:
         return []
-    reason = f"the structures with their images would have {total} atoms"
-    return [FieldError("periodic.npbc", str(list(periodic.npbc)), reason, f"at most {MAX_ATOMS} atoms: fewer images")]
+    reason = f"the structures with their periodic images would have {total} atoms"
+    return [FieldError("periodic.npbc", str(list(periodic.npbc)), reason, f"fewer images: at most {MAX_ATOMS} atoms")]
 
 
 def _check_batch_size(plan: Plan, settings: Settings) -> list[FieldError]:
@@ -66,7 +66,10 @@ def _check_batch_size(plan: Plan, settings: Settings) -> list[FieldError]:
 
 
 def _check_device_memory(spec: JobSpec, settings: Settings) -> list[FieldError]:
-    """Check what a device holds undivided: the maps of a sample, some rows of an image, an image with noise."""
+    """Return an error if the memory of a device is too small for what it cannot divide.
+
+    These are the maps of a sample, a few rows of an image, and a whole image if it gets noise.
+    """
     limit = settings.device_memory_bytes // 2  # one slot is computed while the other is copied, see kernels.simulator
     nx, ny = spec.image_dim
     image = 4 * nx * ny * spec.scan.n_out
@@ -79,7 +82,7 @@ def _check_device_memory(spec: JobSpec, settings: Settings) -> list[FieldError]:
     ]
     if spec.noise:
         held.append(
-            ("scan.dim", dim, "an image, undivided for its noise, takes", 2 * image, "a smaller image or a crop")
+            ("scan.dim", dim, "an image, which noise needs whole, takes", 2 * image, "a smaller image or a crop")
         )
     return [
         FieldError(field, value, f"{subject} {size} bytes on a device, but this server allows {limit}", accepted)

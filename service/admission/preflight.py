@@ -18,7 +18,7 @@ class StructureProblem(Model):
     """Describes structures of the dataset that contradict a field of the spec."""
 
     field: str = Field(description="Path of the field in the spec.", examples=["force_field.charges"])
-    reason: str = Field(description="What is wrong with the structures, with their number and the first names.")
+    reason: str = Field(description="Number and first names of the structures, and what is wrong with them.")
     accepted: str = Field(description="Datasets or values of the field that would be accepted.")
     structures: int = Field(description="Number of structures that contradict the field.")
     examples: tuple[str, ...] = Field(description="Names of the first of these structures, at most 3.")
@@ -40,10 +40,10 @@ class Preflight(Model):
         description="Id of the recipe: spec, seed, dataset content and engine version.", examples=["rc-0"]
     )
     job: str | None = Field(
-        description="Id of the job that makes this recipe already and would be the answer; null if there is none."
+        description="Id of the existing job of this recipe, which POST /v1/jobs would return; null if there is none."
     )
     accepted: bool = Field(
-        description="Whether the job would be accepted: no structure contradicts the spec, no limit is exceeded."
+        description="True if the job would be accepted: no structure contradicts the spec and no limit is exceeded."
     )
     structures: int = Field(description="Number of structures in the dataset.")
     samples: int | None = Field(description="Number of samples the job makes; null for a stream without end.")
@@ -55,12 +55,14 @@ class Preflight(Model):
     bytes: int = Field(description="Estimated size of all batch files, or of a stream's full buffer, in bytes.")
     host_bytes: int = Field(description="Estimated memory a batch uses in a worker, in bytes.")
     host_bytes_allowed: int = Field(description="Memory a batch may use in a worker, in bytes.")
-    host_fits: bool = Field(description="Whether a batch uses no more memory in a worker than it may.")
+    host_fits: bool = Field(description="True if a batch uses at most `host_bytes_allowed` in a worker.")
     seconds: float | None = Field(
         description="Estimated duration on the live workers, if they do nothing else, in seconds; "
         "null if none has reported a rate yet or the job is a stream without end."
     )
-    seconds_from: str = Field(description="What the duration is estimated from, or why it cannot be estimated.")
+    seconds_from: str = Field(
+        description="Measurement from which the duration is estimated, or the reason why there is no estimate."
+    )
     rejected_structures: int = Field(description="Number of structures that contradict the spec in any field.")
     rejected: tuple[StructureProblem, ...] = Field(description="Structures that contradict the spec, by field.")
     exceeded: tuple[FieldError, ...] = Field(description="Server limits that the job would exceed.")
@@ -117,10 +119,11 @@ def _structure_problem(conflict: StructureConflict, dataset: DatasetRecord) -> S
 
 
 def _estimate_seconds(plan: Plan, workers: Sequence[WorkerRecord]) -> tuple[float | None, str]:
-    """Return the duration of a job on these workers in s, and what it is estimated from or why it cannot be.
+    """Return the estimated duration of a job on these workers in seconds, and the measurement that it is based on.
 
-    The estimate counts image pixels: a worker that has made nothing yet counts as the mean of those that have. Atoms,
-    heights and descriptors of the job may differ from what the rates were measured on.
+    If there is no estimate, return None and the reason. The estimate counts image pixels: a worker that has made
+    nothing yet counts with the mean rate of the others. The rates may have been measured on jobs with other numbers of
+    atoms, heights and descriptors.
     """
     rates = [worker.pixels_per_second for worker in workers if worker.pixels_per_second]
     if plan.recipe.endless:
@@ -136,7 +139,7 @@ def _estimate_seconds(plan: Plan, workers: Sequence[WorkerRecord]) -> tuple[floa
 
 
 def describe_preview(job: JobStatus) -> Preview:
-    """Return how to download the batches of a preview's job."""
+    """Return the description of a preview's job, with the paths of its batches."""
     path = f"/v1/jobs/{job.id}"
     return Preview(
         job=job.id,

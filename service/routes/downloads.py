@@ -1,4 +1,4 @@
-"""Addresses that answer with a batch file have these parameters and responses."""
+"""Routes that answer with a batch file share these parameters and responses."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -72,7 +72,7 @@ class Download:
 
     @property
     def until_disconnected(self) -> UntilDisconnected:
-        """Return a coroutine function that returns when the client has gone."""
+        """Return a coroutine function that returns when the client disconnects."""
         return partial(_until_disconnected, self.request)
 
     async def answer(self, file: BatchFile) -> Response:
@@ -81,7 +81,7 @@ class Download:
         return await downloads.answer(self.request, file, self.batch_format)
 
 
-# Literals, because an enum would be a reference where the schema of a refused parameter is looked up.
+# Literals, not enums: an enum's schema is a reference, which error texts for a parameter cannot follow.
 async def _head(
     request: Request,
     wait_seconds: WaitSeconds = 0,
@@ -97,7 +97,8 @@ async def _head(
         Literal["f4", "f2"], Query(description="dtype of images and descriptors: 4 or 2 bytes per value.")
     ] = "f4",
     encoding: Annotated[
-        Literal["identity", "zstd"], Query(description="Content-Encoding of the answer. `zstd`: compressed.")
+        Literal["identity", "zstd"],
+        Query(description="Content-Encoding of the answer: `zstd` for compressed, `identity` for not."),
     ] = "identity",
 ) -> Download:
     batch_format = BatchFormat(Container(container), Precision(dtype), Encoding(encoding))

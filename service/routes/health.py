@@ -30,7 +30,7 @@ class Ready(BaseModel):
     """Says that Redis and the store answer."""
 
     workers: int = Field(description="Number of live workers.")
-    detail: str = Field(description="Whether a job that is posted now is worked on or waits for a worker.")
+    detail: str = Field(description="States whether jobs are being worked on or wait for a worker.")
 
 
 @router.get("/", include_in_schema=False)

@@ -36,6 +36,7 @@ def preflight(
 ) -> Preflight:
     """Report what a spec would make.
 
-    Structures that contradict the spec and exceeded limits are in the report; anything else that is wrong is an error.
+    Structures that contradict the spec and exceeded limits are listed in the report. Any other mistake in the spec is
+    answered with an error.
     """
     return preflights.report(spec, preview)

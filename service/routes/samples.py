@@ -23,7 +23,8 @@ router = APIRouter(prefix="/v1/jobs/{job_id}/samples", tags=["batches"])
 async def download_sample(job_id: JobId, number: SampleNumber, samples: Samples, download: GetDownload) -> Response:
     """Send a batch of this sample alone, which is made before all other work when it is first requested.
 
-    The answer waits for `wait` seconds until it is made, and then is 404 with the problem `not-yet` and Retry-After.
+    With `wait`, the answer comes as soon as the sample is made. If it is not made within that time, the answer is 404
+    with the problem `not-yet` and Retry-After.
     Samples beyond the spec's `samples` can be downloaded as well.
     """
     file = await samples.wait_for(job_id, number, download.wait_seconds, download.until_disconnected)

@@ -40,7 +40,7 @@ def acknowledge_batches(
     """Delete the files of batches that are no longer needed, so that as many further batches are made.
 
     Each batch is acknowledged by one reader; repeating it does no harm. The buffer begins at the first batch that is
-    not acknowledged: no reader gets further ahead of the slowest one than the buffer is long.
+    not acknowledged, so no reader can be further ahead of the slowest one than the length of the buffer.
     """
     return Acknowledged(dropped=streams.acknowledge(job_id, acknowledgement.batches))
 

@@ -1,4 +1,4 @@
-"""A batch has a file in the store, or there is a reason why it is missing."""
+"""Locate the file of a batch in the store, or raise the error that says why the batch is missing."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class BatchFile:
 
     #: Job that made the batch.
     job_id: str
-    #: What the ledger recorded of the batch.
+    #: The ledger's record of the batch.
     record: BatchRecord
     #: Name of the downloaded file, without a suffix.
     name: str
@@ -26,9 +26,10 @@ class BatchFile:
 
 
 def recorded_batch(ledger: Ledger, job: JobStatus, batch: int, kind: str, name: str) -> BatchRecord:
-    """Return the record of a batch of a job. `kind` and `name` say what the client requested.
+    """Return the record of a batch of a job. `kind` ("batch" or "sample") and `name` go into error texts.
 
-    Raises NotYet; NotFound if it failed or its job was cancelled; Gone if it was acknowledged.
+    Raises NotYet if the batch is not made yet; NotFound if it failed or its job was cancelled; Gone if it was
+    acknowledged.
     """
     try:
         return ledger.batches.get(job.id, batch)

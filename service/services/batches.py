@@ -19,9 +19,10 @@ class BatchService:
         self._notifier = notifier
 
     def page(self, job_id: str, start: int, limit: int) -> tuple[int | None, int, list[BatchRecord]]:
-        """Return the number of batches a job makes, None if it is endless, the number recorded and a page of them.
+        """Return the number of batches that a job makes, the number of recorded batches, and a page of their records.
 
-        The page holds the recorded batches with the numbers `start` to `start + limit - 1`. Blocks. Raises NotFound.
+        The first number is None if the job is endless. The page holds the recorded batches with the numbers `start` to
+        `start + limit - 1`. Blocks. Raises NotFound.
         """
         plan = Plan(self._ledger.jobs.get(job_id))
         numbers = range(start, min(start + limit, plan.batches))
@@ -31,9 +32,9 @@ class BatchService:
     async def wait_for(
         self, job_id: str, number: int, seconds: float, until_disconnected: UntilDisconnected
     ) -> BatchFile:
-        """Return the file of a batch, within so many seconds.
+        """Return the file of a batch, after waiting for up to `seconds` until it is made.
 
-        Raises NotYet, NotFound, Gone and what `wait_for` does.
+        Raises NotYet, NotFound, Gone, Unavailable, ClientDisconnect.
         """
         return await wait_for(self._notifier, partial(self._find, job_id, number), seconds, until_disconnected)
 
@@ -49,6 +50,6 @@ class BatchService:
 
 
 def batch_out_of_range(job: JobRecord, number: int) -> NotFound:
-    """Return the error that a job has no batch of this number."""
+    """Return the error for a number that no batch of the job has."""
     last = Plan(job).batches - 1
     return NotFound("batch", f"{job.id}/{number}", f"the batches of this job are 0 to {last}")

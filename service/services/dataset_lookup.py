@@ -8,7 +8,7 @@ from afmbatch.ledger.records import DatasetRecord, JobRecord
 
 
 def dataset_of_spec(ledger: Ledger, dataset_id: str, pipe: Pipeline | None) -> DatasetRecord:
-    """Return the dataset that a spec names. The transaction `pipe` fails if it is removed. Raises InvalidInput."""
+    """Return the dataset that a spec names. Raises InvalidInput. `pipe` fails if the dataset is removed meanwhile."""
     try:
         return ledger.datasets.get(dataset_id, pipe)
     except NotFound:
@@ -17,7 +17,7 @@ def dataset_of_spec(ledger: Ledger, dataset_id: str, pipe: Pipeline | None) -> D
 
 
 def require_datasets(ledger: Ledger, job: JobRecord, pipe: Pipeline) -> None:
-    """Raise Conflict if a dataset of a job was removed. The transaction `pipe` fails if one is removed."""
+    """Raise Conflict if a dataset of a job was removed. `pipe` fails if one is removed meanwhile."""
     for dataset_id in job.datasets:
         try:
             ledger.datasets.get(dataset_id, pipe)

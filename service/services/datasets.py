@@ -34,7 +34,7 @@ class DatasetService:
         name = dataset_id(structures)
         record = _describe(name, structures)
         new = not self._exists(name)
-        # Stored even if it is known: an upload repairs a dataset whose file was lost.
+        # The file is stored even if the dataset exists: an upload repairs a dataset whose file was lost.
         self._store.put(dataset_key(name), structures.to_bytes())
         return self._ledger.datasets.add(record), new
 
@@ -52,7 +52,7 @@ class DatasetService:
         self._require_unused(name)
         self._ledger.datasets.remove(name)
         try:
-            self._require_unused(name)  # a job may have come in between; later jobs do not find the dataset
+            self._require_unused(name)  # a job may have been created in between; later jobs do not find the dataset
         except Conflict:
             self._ledger.datasets.add(record)
             raise
@@ -76,7 +76,7 @@ class DatasetService:
             )
 
     def _unfinished(self, job: JobStatus) -> list[str]:
-        """Return which of a job and the jobs of its single samples are not finished."""
+        """Return the ids of the unfinished jobs among a job and its child jobs, which make single samples."""
         statuses = [job]
         for child in self._ledger.jobs.children(job.id):
             with contextlib.suppress(NotFound):

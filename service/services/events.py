@@ -21,14 +21,14 @@ from afmbatch.ledger.records import BatchRecord, JobStatus
 from service.services.job_notifier import FALLBACK_SECONDS, JobNotifier, wait_for_event
 
 PROGRESS_SECONDS = 0.5
-_MIN_PERIOD_SECONDS = 0.05  # between two reads of the ledger, however fast batches come
-_PAGE = 500
+_MIN_PERIOD_SECONDS = 0.05  # between two reads of the ledger, however fast batches are recorded
+_PAGE_SIZE = 500
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """Describes something that happened to a job."""
+    """Describes a change of a job."""
 
     kind: Literal["progress", "batch", "end"]
     #: Number of batches recorded up to this event.
@@ -44,14 +44,14 @@ class EventService:
         self._notifier = notifier
 
     def require_job(self, job_id: str) -> None:
-        """Raise NotFound if there is no such job. Blocks."""
+        """Raise NotFound if the job does not exist. Blocks."""
         self._ledger.jobs.get(job_id)
 
     async def follow(self, job_id: str, position: int) -> AsyncGenerator[JobEvent, None]:
         """Yield the events of a job after a position.
 
-        Ends without an `end` event if the service is stopped, Redis does not answer or the job is deleted: the client
-        asks again and learns why.
+        Ends without an `end` event if the service is stopped, Redis does not answer or the job is deleted. The client's
+        next request is then answered with the reason.
         """
         reader, event = _JobReader(self._ledger, job_id, position), asyncio.Event()
         sent: JobStatus | None = None
@@ -71,12 +71,12 @@ class EventService:
                     if sent is None or _without_rates(status) != _without_rates(sent):
                         yield JobEvent("progress", reader.position, status)
                         sent = status
-                    if status.state.final and len(batches) < _PAGE:
+                    if status.state.final and len(batches) < _PAGE_SIZE:
                         yield JobEvent("end", reader.position, status)
                         return
-                if len(batches) == _PAGE:
+                if len(batches) == _PAGE_SIZE:
                     continue
-                # Without a status something has happened, but the time for the next progress has not come.
+                # status is None if the ledger was read before the next progress event was due.
                 await wait_for_event(event, FALLBACK_SECONDS if status is not None else next_progress - now)
                 await asyncio.sleep(now + _MIN_PERIOD_SECONDS - time.monotonic())
 
@@ -90,13 +90,13 @@ class _JobReader:
         self.position = position
 
     def read(self, with_status: bool) -> tuple[JobStatus | None, list[JobEvent]]:
-        """Return the job's status, if wanted, and a page of batches after the position. Blocks.
+        """Return the job's status, None unless `with_status`, and a page of batches after the position. Blocks.
 
         Raises NotFound, redis.RedisError.
         """
-        # The status is read first, so that all batches of a final one are found after it.
+        # The status is read first: if it is final, the batches read afterwards are complete.
         status = self._ledger.jobs.status(self._job_id) if with_status else None
-        records = self._ledger.batches.recorded_after(self._job_id, self.position, _PAGE)
+        records = self._ledger.batches.recorded_after(self._job_id, self.position, _PAGE_SIZE)
         if records:
             self.position = records[-1][0]
         return status, [JobEvent("batch", position, record) for position, record in records]

@@ -1,4 +1,4 @@
-"""The service depends on Redis, the store and the workers."""
+"""Check that Redis and the store answer, and list the live workers."""
 
 import obstore.exceptions
 from redis import RedisError
@@ -22,16 +22,16 @@ class HealthService:
 
     def ready(self) -> int:
         """Return the number of live workers if Redis and the store answer. Raises Unavailable."""
-        silent = []
+        unreachable = []
         workers = 0
         try:
             workers = len(self._ledger.workers.live())
         except RedisError:
-            silent.append("Redis")
+            unreachable.append("Redis")
         try:
             self._store.ping()
         except (OSError, obstore.exceptions.BaseError):
-            silent.append("the store")
-        if silent:
-            raise Unavailable(f"Not reachable: {', '.join(silent)}.")
+            unreachable.append("the store")
+        if unreachable:
+            raise Unavailable(f"Not reachable: {', '.join(unreachable)}.")
         return workers

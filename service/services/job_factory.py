@@ -26,9 +26,10 @@ class JobFactory:
     def find_or_create(
         self, recipe_of: Callable[[Pipeline], Recipe], job_id: str, *, at_front: bool = False
     ) -> tuple[JobStatus, bool]:
-        """Return the job that makes a recipe and whether it is new, under the id `job_id`.
+        """Return the job that makes a recipe, and True if it was created, with the id `job_id`, by this call.
 
-        recipe_of looks up what the recipe depends on, in such a way that the transaction fails if that changes.
+        recipe_of: returns the recipe; it reads datasets through the pipeline, so that the transaction fails if they
+        change.
         at_front: put the first task of a new job before all others.
         """
         while True:
@@ -42,14 +43,14 @@ class JobFactory:
     def find_or_create_child(
         self, recipe: Recipe, parent: str, check: Callable[[Pipeline], None]
     ) -> tuple[JobStatus | None, str]:
-        """Return the job that makes a recipe on behalf of another job, None if it is new, and its id.
+        """Return the child job that makes a recipe for the job `parent`, and its id.
 
-        check raises an error if a new job cannot be made.
+        The job is None if this call created it. check: raises an error if a child job must not be created.
         """
         child_id = new_job_id()
         while True:
             with self._queue.connection.pipeline() as pipe:
-                found = self._last(recipe, parent, pipe)
+                found = self._latest(recipe, parent, pipe)
                 if found is not None and found.state is not State.CANCELLED:
                     return found, found.id
                 check(pipe)
@@ -57,14 +58,15 @@ class JobFactory:
                     return None, child_id
 
     def find(self, recipe: Recipe, parent: str | None = None, pipe: Pipeline | None = None) -> JobStatus | None:
-        """Return the job that makes, or has made, all batches of a recipe; None if there is none.
+        """Return the job that makes, or has made, all batches of a recipe; None if no job does.
 
-        The transaction `pipe` fails if such a job comes meanwhile.
+        The transaction `pipe` fails if such a job is created meanwhile.
         """
-        found = self._last(recipe, parent, pipe)
+        found = self._latest(recipe, parent, pipe)
         return None if found is None or found.state in (State.CANCELLED, State.FAILED) else found
 
-    def _last(self, recipe: Recipe, parent: str | None, pipe: Pipeline | None) -> JobStatus | None:
+    def _latest(self, recipe: Recipe, parent: str | None, pipe: Pipeline | None) -> JobStatus | None:
+        """Return the job, in whatever state, that was created last for a recipe; None if there was no such job."""
         job_id = self._ledger.jobs.find_by_recipe(recipe.recipe_id, parent, pipe)
         try:
             return None if job_id is None else self._ledger.jobs.status(job_id)

@@ -1,4 +1,4 @@
-"""Redis pub/sub notifies the service of what the ledger records of jobs.
+"""Redis pub/sub notifies the service of the changes of jobs that the ledger records.
 
 One subscription to Redis serves the whole process; a request that waits needs no thread. Messages may be lost with a
 connection, so all subscribers are notified when a connection is lost or made, and look again after FALLBACK_SECONDS.
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class JobNotifier:
-    """Sets events of the running event loop when something of a job changes."""
+    """Sets asyncio events when jobs or their batches change."""
 
     def __init__(self, redis_url: str) -> None:
         self._url = redis_url
@@ -39,7 +39,7 @@ class JobNotifier:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Receive messages from Redis within this context, and connect again whenever Redis was away."""
+        """Receive messages from Redis within this context, and reconnect whenever the connection is lost."""
         task = asyncio.create_task(self._run())
         try:
             yield
@@ -56,7 +56,7 @@ class JobNotifier:
 
     @contextlib.contextmanager
     def subscribe(self, event: asyncio.Event, job_id: str, batch: int | None = None) -> Iterator[None]:
-        """Within this context, set the event when this batch of a job changes, or anything of it if batch is None."""
+        """Within this context, set the event when the job changes, or only when this batch of it does."""
         subscription = (batch, event)
         self._subscriptions[job_id].add(subscription)
         try:
@@ -106,7 +106,7 @@ class JobNotifier:
 
 
 async def wait_for_event(event: asyncio.Event, seconds: float) -> None:
-    """Wait until the event is set, at most so many seconds, and clear it."""
+    """Wait for up to `seconds` until the event is set, and clear it."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
     event.clear()

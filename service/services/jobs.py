@@ -21,8 +21,8 @@ from service.admission.extensions import extended_by_epochs, extended_by_molecul
 from service.services.dataset_lookup import dataset_of_spec, require_datasets
 from service.services.job_factory import JobFactory, new_job_id, try_execute
 
-_KEY_CLAIM_SECONDS = 120  # the key of a request during which the service dies is free again after this time
-_KEY_SECONDS = 24 * 3600
+_KEY_CLAIM_SECONDS = 120  # if the service dies during a request, the request's key is free again after this time
+_KEY_SECONDS = 24 * 3600  # a key stands for its job for this time
 
 
 class JobService:
@@ -45,7 +45,7 @@ class JobService:
         self._settings = settings
 
     def create(self, spec: JobSpec, idempotency_key: str | None) -> tuple[JobStatus, bool]:
-        """Return the job of a spec, one for each recipe and idempotency key, and whether it is new.
+        """Return the job of a spec, and True if this call created it. Each recipe and idempotency key has one job.
 
         Raises InvalidInput, Conflict.
         """
@@ -105,9 +105,8 @@ class JobService:
         self._ledger.jobs.cancel(job_id)
         self._remove_all(self._ledger.jobs.children(job_id))
         remove_tasks(self._queue, job_id)
-        self._store.delete_prefix(
-            job_prefix(job_id)
-        )  # before the records, so that a delete that failed can be repeated
+        # The files go before the records, so that a deletion that failed can be repeated.
+        self._store.delete_prefix(job_prefix(job_id))
         self._remove_all(self._ledger.jobs.remove(job_id))
         self._store.delete_prefix(job_prefix(job_id))  # the files of batches that a worker recorded in between
 

@@ -22,9 +22,9 @@ class PreflightService:
         self._settings = settings
 
     def report(self, spec: JobSpec, preview_samples: int) -> Preflight:
-        """Return what a job would make, and create a job of its first samples if it would be accepted.
+        """Return the report of a spec. If `preview_samples` > 0, also create a job of that many first samples.
 
-        Raises InvalidInput if there is no such dataset.
+        The preview is omitted if the job would not be accepted. Raises InvalidInput if the dataset does not exist.
         """
         dataset = dataset_of_spec(self._ledger, spec.dataset, None)
         plan = Plan(Recipe.of(spec, dataset.structures, dataset.atoms))

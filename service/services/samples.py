@@ -27,9 +27,9 @@ class SampleService:
     async def wait_for(
         self, job_id: str, number: int, seconds: float, until_disconnected: UntilDisconnected
     ) -> BatchFile:
-        """Return the file of a sample, within so many seconds; have it made if it is requested for the first time.
+        """Return the file of a sample, after waiting for up to `seconds`. The first request has the sample made.
 
-        Raises NotYet, NotFound, Conflict and what `wait_for` does.
+        Raises NotYet, NotFound, Conflict, Gone, Unavailable, ClientDisconnect.
         """
         return await wait_for(self._notifier, partial(self._find, job_id, number), seconds, until_disconnected)
 
@@ -50,7 +50,8 @@ class SampleService:
         if child is not None:
             return child
         try:
-            self._ledger.jobs.get(job.id)  # again: a request that removed the job meanwhile may not have seen its child
+            # A request that removed the job meanwhile may not have seen the child.
+            self._ledger.jobs.get(job.id)
         except NotFound:
             with contextlib.suppress(NotFound):  # another request is removing it too
                 self._jobs.remove(child_id)

@@ -1,4 +1,4 @@
-"""An application makes its services once."""
+"""An application constructs the service of each feature once."""
 
 from dataclasses import dataclass
 from typing import Self

@@ -25,7 +25,7 @@ class StreamService:
         self._scheduler = scheduler
 
     def acknowledge(self, job_id: str, batches: Sequence[int]) -> int:
-        """Drop batches of a stream so that further ones are made; return how many files this deletes.
+        """Drop batches of a stream so that further ones are made; return the number of files that this deletes.
 
         Batches may be acknowledged repeatedly. An acknowledged batch that is being remade after a rewind is dropped as
         soon as it is made. Raises NotFound; Conflict for batches that were never issued and for jobs that keep their
@@ -38,7 +38,7 @@ class StreamService:
         if unissued := sorted({batch for batch in batches if batch >= highest}):
             listed = ", ".join(map(str, unissued[:_MAX_LISTED])) + (", …" if len(unissued) > _MAX_LISTED else "")
             raise Conflict(
-                f"Job {job_id} has not been asked to make these batches yet: {listed}. "
+                f"These batches of job {job_id} are not due yet: {listed}. "
                 "Acknowledge only batches that you have received."
             )
         dropped = self._ledger.streams.acknowledge(job_id, batches)
@@ -47,7 +47,10 @@ class StreamService:
         return len(dropped)
 
     def rewind(self, job_id: str, batch: int) -> JobStatus:
-        """Make all batches of a stream from `batch` on available again. Raises NotFound; Conflict for any other job."""
+        """Make all batches of a stream from `batch` on available again.
+
+        Raises NotFound; Conflict for a cancelled stream and for a job that keeps its batches.
+        """
         job = self._get_stream(job_id)
         if job.state is State.CANCELLED:
             raise Conflict(f"Job {job_id} was cancelled; post it again.")

@@ -14,16 +14,16 @@ from service.services import job_notifier
 from service.services.job_notifier import JobNotifier, wait_for_event
 
 T = TypeVar("T")
-UntilDisconnected: TypeAlias = Callable[[], Coroutine[Any, Any, None]]  # returns when the client has gone
+UntilDisconnected: TypeAlias = Callable[[], Coroutine[Any, Any, None]]  # returns when the client disconnects
 
 
 async def wait_for(
     notifier: JobNotifier, find: Callable[[], T], seconds: float, until_disconnected: UntilDisconnected
 ) -> T:
-    """Call `find` in a thread, again and again within so many seconds while it raises NotYet, and return its result.
+    """Return the result of `find`, which is called in a thread, and again after each notification if it raises NotYet.
 
-    Raises NotYet after that time, whatever else `find` raises, Unavailable when the service stops and ClientDisconnect
-    when the client has gone.
+    Raises NotYet after `seconds`, any other error that `find` raises, Unavailable if the service stops and
+    ClientDisconnect if the client disconnects.
     """
     if not seconds:
         return await run_in_threadpool(find)
@@ -32,7 +32,7 @@ async def wait_for(
     async with _disconnection(until_disconnected, event) as disconnection:
         while True:
             with contextlib.nullcontext() if awaited is None else notifier.subscribe(event, *awaited):
-                try:  # again once subscribed, because it may have been made in between
+                try:  # again once subscribed, because the batch may have been made in between
                     return await run_in_threadpool(find)
                 except NotYet as error:
                     if (remaining := end - time.monotonic()) <= 0:
@@ -50,7 +50,7 @@ async def wait_for(
 async def _disconnection(
     until_disconnected: UntilDisconnected, event: asyncio.Event
 ) -> AsyncIterator["asyncio.Task[None]"]:
-    """Yield a task that is done once the client has gone, which also sets the event."""
+    """Yield a task that ends when the client disconnects. Its end also sets the event."""
     task = asyncio.create_task(until_disconnected())
     task.add_done_callback(lambda _: event.set())
     try:

@@ -18,12 +18,15 @@ from afmbatch.errors import AfmbatchError, FieldError, TooLarge
 from service.transport.http_errors import UnsupportedMediaType
 
 MAX_JSON_BYTES = 1 << 20
-MAX_TEXT_FIELDS = 100  # no text field is known, but so many are read to name the unknown one
+MAX_TEXT_FIELDS = 100  # uploads have none; up to this many are read, so that an error can name the unknown fields
 _DRAIN_SECONDS = 5.0
 
 
 def strict_json(model: Any) -> PlainValidator:
-    """Return a validator of JSON bodies as the documented schema has them: in pydantic's lax mode "5" is a number."""
+    """Return a validator of JSON bodies that accepts no more than the documented schema.
+
+    Pydantic's lax mode would accept "5" as a number.
+    """
     adapter: TypeAdapter[Any] = TypeAdapter(model)
 
     def validate(body: bytes) -> Any:
@@ -58,7 +61,7 @@ class BodyRoute(APIRoute):
                 raise
             except HTTPException as error:
                 await body.drain()
-                # FastAPI makes an HTTPException of what is raised while it reads the body.
+                # FastAPI turns an error that is raised while it reads the body into an HTTPException.
                 raise error.__cause__ if isinstance(error.__cause__, TooLarge) else error from None
 
         return handle_checked
@@ -100,7 +103,7 @@ class _Body:
         return message
 
     async def drain(self) -> None:
-        """Receive what the client still sends, for some seconds: a client cut off while it sends reads no answer."""
+        """Receive the rest of the body, for some seconds: a client that is cut off while it sends reads no answer."""
         if "expect" in self._request.headers:
             return  # such a client waits for the answer and sends nothing
         with anyio.move_on_after(_DRAIN_SECONDS):

@@ -1,7 +1,7 @@
 """A request for an immutable file is answered with the file, a range of it, or 304 (RFC 9110, §13 and §14).
 
-The bytes come from the fastest source that there is: a bucket, by a link that the client follows; a proxy in front of
-the service that sees the store's directory (nginx, X-Accel-Redirect); the kernel (`sendfile`); or this process.
+The bytes come from the fastest source available: a bucket, by a link that the client follows; a proxy in front of the
+service that reads the store's directory (nginx, X-Accel-Redirect); the kernel (`sendfile`); or this process.
 """
 
 import base64
@@ -102,7 +102,7 @@ class Downloads:
             return Response(None, 307, {"Location": link, "ETag": headers["ETag"], "Cache-Control": "no-store"})
         if not self._accel_prefix or self._store.path(file.key) is None:
             return None
-        # nginx must read the same from the request as this service, which ignores some ranges and heeds If-Match.
+        # nginx reads the request itself, and neither heeds If-Match nor ignores the ranges that this service ignores.
         if "if-match" in request.headers or (byte_range is None) != ("range" not in request.headers):
             return None
         await self._store.check(file.key)
@@ -149,9 +149,9 @@ def is_wanted(headers: Headers, etag: str) -> bool:
 
 
 def requested_range(headers: Headers, etag: str, size: int) -> range | None:
-    """Return the bytes that Range and If-Range ask for; None, for the whole file, if Range is not a single byte range.
+    """Return the bytes that Range and If-Range request; None if the whole file is to be sent.
 
-    Raises RangeNotSatisfiable.
+    A Range header that is not a single range of bytes is ignored. Raises RangeNotSatisfiable.
     """
     match = _SINGLE_RANGE.fullmatch(headers.get("range", ""))
     if match is None or headers.get("if-range", etag).strip() != etag:

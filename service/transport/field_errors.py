@@ -27,10 +27,10 @@ def shorten(value: object) -> str:
 
 
 def field_errors(errors: Iterable[ErrorDetails], schema: Schema) -> list[FieldError]:
-    """Return what is wrong with a document that pydantic refused. `schema` is the document's JSON schema."""
+    """Return the errors of a document that pydantic refused. `schema` is the document's JSON schema."""
     listed = list(errors)
     inside = {e["loc"][:n] for e in listed for n in range(len(e["loc"]))}
-    # A list with a bad item in it also counts as too short, because pydantic counts the good ones.
+    # Pydantic also reports a list with a refused item as too short, because it counts the accepted items only.
     kept = [e for e in listed if not (e["type"] == "too_short" and e["loc"] in inside)]
     return [_field_error(e, schema) for e in kept]
 

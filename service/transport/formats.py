@@ -1,7 +1,7 @@
 """Batch files are converted to other formats while they are sent: half precision, a WebDataset tar, zstd.
 
-A sample, or a piece of one MiB, is in memory at a time. The length of such an answer is unknown beforehand, so it has
-no byte ranges.
+At most one sample, or a piece of 1 MiB, is in memory at a time. The length of such an answer is not known in advance,
+so that it has no byte ranges.
 """
 
 import json
@@ -49,7 +49,7 @@ class Encoding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BatchFormat:
-    """Describes the format in which a client wants a batch file."""
+    """Describes the format in which a client requests a batch file."""
 
     container: Container
     precision: Precision

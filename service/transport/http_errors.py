@@ -30,7 +30,7 @@ class MethodNotAllowed(AfmbatchError):
 
 
 class PreconditionFailed(AfmbatchError):
-    """If-Match names another file than the current one."""
+    """The ETag in If-Match is not that of the file."""
 
     status = 412
     slug = "precondition-failed"
@@ -38,7 +38,7 @@ class PreconditionFailed(AfmbatchError):
 
 
 class UnsupportedMediaType(AfmbatchError):
-    """The body has another media type than the address reads."""
+    """The body has a media type that the address does not accept."""
 
     status = 415
     slug = "unsupported-media-type"

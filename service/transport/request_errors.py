@@ -1,4 +1,4 @@
-"""Requests that contradict the OpenAPI document are answered with what the document accepts."""
+"""A request that contradicts the OpenAPI document gets errors that state what the document accepts."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from service.transport.http_errors import MalformedRequest
 def error_of_request(request: Request, error: RequestValidationError) -> AfmbatchError:
     """Return the error of a request whose parameters or body are invalid.
 
-    Returns InvalidInput; MalformedRequest if the body is empty or is no JSON.
+    The error is MalformedRequest if the body is empty or is not JSON, else InvalidInput.
     """
     body = [e for e in error.errors() if e["loc"][0] == "body"]
     for found in body:

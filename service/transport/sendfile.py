@@ -52,13 +52,13 @@ class SendfileProtocol(H11Protocol):
         await self._application(scope, receive, send_message)
 
     async def _send_file(self, message: Message) -> None:
-        if self.transport.is_closing():  # the client has gone, so that nothing that is sent matters
+        if self.transport.is_closing():  # the client has disconnected and receives nothing more
             return
         data = h11.Data(data=_ByteCount(message["count"]))  # type: ignore[arg-type]
         self.conn.send_with_data_passthrough(data)
         try:
             await self.loop.sendfile(self.transport, message["file"], message["offset"], message["count"])
-        except (ConnectionError, RuntimeError):  # the client went meanwhile; RuntimeError: before the first byte
+        except (ConnectionError, RuntimeError):  # the client disconnected; RuntimeError if before the first byte
             self.transport.abort()
 
 

@@ -4,15 +4,15 @@ import pytest
 
 from afmbatch_client import Client
 from tests.service.conftest import redis_url, session_service  # noqa: F401 - fixtures
-from tests.service.conftest import service as house  # noqa: F401 - a fixture
+from tests.service.conftest import service as real_service  # noqa: F401 - a fixture
 
 from .stand_in import JOB, StandIn
 
 
 @pytest.fixture
-def client(house):  # noqa: F811
+def client(real_service):  # noqa: F811
     """A client of the real service, which has no datasets and no jobs."""
-    with Client(str(house.http.base_url)) as client:
+    with Client(str(real_service.http.base_url)) as client:
         yield client
 
 

@@ -1,4 +1,4 @@
-"""A service with one job that fails on request. It answers as service.routes does, as far as the client looks."""
+"""StandIn is a service with one job, which fails on request. It sends the parts of answers that the client reads."""
 
 import hashlib
 import io
@@ -23,7 +23,7 @@ def npz_of(number, megabytes=0.1):
 
 
 class StandIn:
-    """The service: `files` are the batches that are made, `failures` what happens to the next downloads, one each.
+    """A service with one job. `files` are the batches that are made, `failures` the failures of the next downloads.
 
     A failure is an HTTP status, a number of bytes after which the connection breaks, "wrong" (a byte differs),
     "expired" (of a link) or None.
@@ -144,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
         if gone:
             return self.problem(410, "gone", "it was dropped")
         if not made:
-            return self.problem(404, "not-yet", "it is still to come", {"Retry-After": "1"})
+            return self.problem(404, "not-yet", "it is not made yet", {"Retry-After": "1"})
         if stand_in.links:
             tag = f'"{hashlib.sha256(stand_in.files[number]).hexdigest()}"'
             expires = "past" if failure == "expired" else f"cut{failure}" if failure else "never"

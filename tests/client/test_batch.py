@@ -1,4 +1,4 @@
-"""Batch: arrays as attributes, meta as a document, pickling."""
+"""A batch has its arrays as attributes and its meta as a document, and can be pickled."""
 
 import pickle
 
@@ -26,14 +26,14 @@ def test_meta_is_read(batch):
     assert batch.meta == {"format": 1}
 
 
-def test_a_name_that_is_not_there(batch):
+def test_an_array_that_does_not_exist(batch):
     with pytest.raises(AttributeError, match="desc"):
         batch.desc  # noqa: B018
     with pytest.raises(KeyError):
         batch["desc"]
 
 
-def test_it_can_be_sent_to_another_process(batch):
+def test_a_batch_can_be_sent_to_another_process(batch):
     again = pickle.loads(pickle.dumps(batch))  # noqa: S301
     np.testing.assert_array_equal(again.afm, batch.afm)
     assert (again.number, again.sha256) == (7, "0" * 64)

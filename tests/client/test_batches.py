@@ -1,4 +1,4 @@
-"""Batches of the real service, read in order as they are made."""
+"""Batches of the real service are read in order as they are made."""
 
 import os
 import threading
@@ -14,36 +14,36 @@ from .stand_in import JOB, npz_of
 
 
 @pytest.fixture
-def job(client, house):
+def job(client, real_service):
     """A job of four batches; `job.make(n, …)` makes some of them."""
-    job = client.job(house.job())
+    job = client.job(real_service.job())
 
     def make(*numbers):
         for n in numbers:
-            house.record(job.id, n, npz_of(n))
+            real_service.record(job.id, n, npz_of(n))
 
     job.make = make
     return job
 
 
-def test_all_of_them_in_order(job):
+def test_all_batches_in_order(job):
     job.make(3, 1, 0, 2)
     assert [number_of(b) for b in job.batches()] == [0, 1, 2, 3]
     assert [r["batch"] for r in job.records()] == [0, 1, 2, 3]
     assert [r["batch"] for r in job.records(2)] == [2, 3]
 
 
-def test_records_of_a_stream_without_end(client, house):
+def test_records_of_a_stream_without_end(client, real_service):
     stream = {"kind": "stream", "buffer_batches": 4}
-    job = client.job(house.job(delivery=stream, epochs=None, samples=None))
+    job = client.job(real_service.job(delivery=stream, epochs=None, samples=None))
     for n in (0, 2):
-        house.record(job.id, n, npz_of(n))
+        real_service.record(job.id, n, npz_of(n))
     assert [r["batch"] for r in job.records()] == [0, 2]
     job.acknowledge([0])
     assert [r["batch"] for r in job.records()] == [2]
 
 
-def test_from_one_on_and_every_second(job):
+def test_batches_from_one_on_and_every_second_one(job):
     job.make(0, 1, 2, 3)
     assert [b.number for b in job.batches(start=1)] == [1, 2, 3]
     assert [b.number for b in job.batches(start=1, step=2, prefetch=1)] == [1, 3]
@@ -55,7 +55,7 @@ def test_prefetching_nothing_is_refused(job):
         next(job.batches(prefetch=0))
 
 
-def test_as_they_are_made(job):
+def test_batches_are_read_as_they_are_made(job):
     job.make(0)
     batches = job.batches()
     assert number_of(next(batches)) == 0
@@ -65,7 +65,7 @@ def test_as_they_are_made(job):
     assert [number_of(b) for b in batches] == [2, 3]
 
 
-def test_one_of_them(job):
+def test_a_single_batch(job):
     job.make(2)
     assert number_of(job.batch(2)) == 2
     with pytest.raises(NotYet, match="queued"):
@@ -74,9 +74,9 @@ def test_one_of_them(job):
         job.batch(4)
 
 
-def test_a_batch_that_could_not_be_made(job, house):
+def test_a_batch_that_could_not_be_made(job, real_service):
     job.make(0, 2)
-    house.ledger.batches.record_failure(job.id, BatchFailure(batch=1, error="two atoms in one place"))
+    real_service.ledger.batches.record_failure(job.id, BatchFailure(batch=1, error="two atoms in one place"))
     batches = job.batches()
     assert number_of(next(batches)) == 0
     with pytest.raises(JobFailed, match=r"batch 1 will not be made; batch 1: two atoms") as e:
@@ -102,9 +102,8 @@ def test_closing_the_iterator_ends_its_threads(job):
     next(batches)
     batches.close()
     job.make(1, 2, 3)  # so that the service answers
-    until(
-        lambda: not [t for t in {*threading.enumerate()} - before if "(_run)" in t.name]
-    )  # the service has threads of its own
+    # Only threads of the client: the service has threads of its own.
+    until(lambda: not [t for t in {*threading.enumerate()} - before if "(_run)" in t.name])
 
 
 def test_no_more_than_prefetch_batches_are_fetched_ahead(stand_in):

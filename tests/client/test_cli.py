@@ -12,25 +12,27 @@ from .stand_in import npz_of
 
 
 @pytest.fixture
-def run(house):
+def run(real_service):
     """A function that runs a command and returns what it prints."""
 
     def run(*words, code=0, text=None):
-        result = CliRunner().invoke(app, [*map(str, words)], input=text, env={"AFMBATCH_URL": str(house.http.base_url)})
+        result = CliRunner().invoke(
+            app, [*map(str, words)], input=text, env={"AFMBATCH_URL": str(real_service.http.base_url)}
+        )
         assert result.exit_code == code, result.output
         return result.stdout.strip() if code == 0 else result.stderr
 
     return run
 
 
-def test_from_structures_to_files(run, house, tmp_path):
+def test_from_structures_to_files(run, real_service, tmp_path):
     (tmp_path / "water.xyz").write_text(WATER)
     dataset = run("upload", tmp_path / "water.xyz")
     (tmp_path / "spec.json").write_text(json.dumps({"dataset": dataset, "samples": 4, "batch_size": 2}))
     job = run("submit", tmp_path / "spec.json")
     assert json.loads(run("status", job))["state"] == "queued"
     for n in range(2):
-        house.record(job, n, npz_of(n))
+        real_service.record(job, n, npz_of(n))
     assert [line.split()[:3] for line in run("batches", job).splitlines()] == [
         [str(n), "2", str(len(npz_of(n)))] for n in range(2)
     ]
@@ -49,11 +51,11 @@ def test_a_spec_that_is_not_json(run):
     assert "afmbatch-client: Expecting" in run("submit", "-", text="{", code=1)
 
 
-def test_a_job_is_cancelled(run, house):
-    job = house.job()
+def test_a_job_is_cancelled(run, real_service):
+    job = real_service.job()
     assert json.loads(run("cancel", job))["state"] == "cancelled"
     assert "is cancelled" in run("wait", job, code=1)
 
 
-def test_an_extension_is_of_one_kind(run, house):
-    assert "--epochs or --dataset" in run("extend", house.job(), code=2)
+def test_an_extension_is_of_one_kind(run, real_service):
+    assert "--epochs or --dataset" in run("extend", real_service.job(), code=2)

@@ -1,4 +1,4 @@
-"""The client's calls: on the real service, and by the requests that they send."""
+"""The client's calls work on the real service and send the right requests."""
 
 import json
 
@@ -35,7 +35,7 @@ def test_a_refused_spec_names_its_fields(client):
     assert "did you mean 'seed'" in str(e.value)
 
 
-def test_what_does_not_exist(client):
+def test_a_job_that_does_not_exist(client):
     with pytest.raises(NotFound, match="job-0000000000000000"):
         client.job("job-0000000000000000")
 
@@ -48,8 +48,8 @@ def test_a_preview_is_a_job(client, water):
     assert len(report["preview"]["samples"]) == 2
 
 
-def test_cancelled_and_deleted(client, house):
-    job = client.job(house.job())
+def test_a_job_is_cancelled_and_deleted(client, real_service):
+    job = client.job(real_service.job())
     assert job.cancel()["state"] == "cancelled"
     job.delete()
     with pytest.raises(NotFound):
@@ -154,7 +154,7 @@ def sent_by(call):
         (lambda c: c.job("job-1").rewind(5), ("POST", "http://there/afm/v1/jobs/job-1/rewind", {"batch": 5})),
     ],
 )
-def test_requests(call, sent):
+def test_calls_send_these_requests(call, sent):
     assert sent_by(call) == sent
 
 

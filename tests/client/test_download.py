@@ -1,4 +1,4 @@
-"""Downloads of all batches as files: parallel, continued, checked, renamed when complete."""
+"""A job's batches are downloaded as files: in parallel, continued, checked, and renamed when they are complete."""
 
 import hashlib
 
@@ -23,7 +23,7 @@ def names(directory):
     return sorted(path.name for path in directory.iterdir())
 
 
-def test_all_of_them(job, made, tmp_path):
+def test_all_batches_are_downloaded(job, made, tmp_path):
     paths = job.download(tmp_path / "new" / "folder")
     assert [path.name for path in paths] == NAMES == names(tmp_path / "new" / "folder")
     assert [path.read_bytes() for path in paths] == [made.files[n] for n in range(6)]
@@ -82,11 +82,11 @@ def test_corrupt_files_are_not_kept(job, made, tmp_path):
     assert not (tmp_path / NAMES[0]).exists()
 
 
-def test_failed_batches_are_reported_at_the_end(client, house, tmp_path):
-    job = client.job(house.job())
+def test_failed_batches_are_reported_at_the_end(client, real_service, tmp_path):
+    job = client.job(real_service.job())
     for n in (0, 2, 3):
-        house.record(job.id, n, npz_of(n))
-    house.ledger.batches.record_failure(job.id, BatchFailure(batch=1, error="two atoms in one place"))
+        real_service.record(job.id, n, npz_of(n))
+    real_service.ledger.batches.record_failure(job.id, BatchFailure(batch=1, error="two atoms in one place"))
     with pytest.raises(JobFailed, match="two atoms"):
         job.download(tmp_path)
     assert names(tmp_path) == [NAMES[n] for n in (0, 2, 3)]

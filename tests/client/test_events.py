@@ -1,4 +1,4 @@
-"""Server-sent events, and waiting for a job."""
+"""The client reads server-sent events and waits for jobs."""
 
 import itertools
 import json
@@ -33,8 +33,8 @@ def test_a_stream_that_breaks_goes_on_after_the_last_event(job, stand_in):
     assert asked == [None, "1"]
 
 
-def test_events_of_a_job_that_does_not_exist(client, house):
-    job = client.job(house.job())
+def test_events_of_a_job_that_does_not_exist(client, real_service):
+    job = client.job(real_service.job())
     job.delete()
     with pytest.raises(NotFound):
         next(job.events())
@@ -49,17 +49,17 @@ def test_waiting_by_events(job, stand_in):
     assert job.wait()["state"] == "done"
 
 
-def test_waiting_for_a_job_of_the_real_service(client, house, capfd):
-    job = client.job(house.job())
+def test_waiting_for_a_job_of_the_real_service(client, real_service, capfd):
+    job = client.job(real_service.job())
     statuses = job._statuses()
     assert [next(statuses)["state"] for _ in range(2)] == ["queued", "queued"]
     for n in range(4):
-        house.record(job.id, n, npz_of(n))
+        real_service.record(job.id, n, npz_of(n))
     *_, last = statuses
     assert last["counts"]["batches_done"] == 4
     assert [event.data["batch"] for event in job.events() if event.kind == "batch"] == [0, 1, 2, 3]
     assert job.wait()["state"] == "done"
-    assert capfd.readouterr() == ("", "")  # no terminal, no bar
+    assert capfd.readouterr() == ("", "")  # without a terminal there is no bar
     assert number_of(job.batch(0)) == 0
 
 
@@ -75,8 +75,8 @@ def test_a_bar_on_a_terminal(job, stand_in, monkeypatch, capfd):
     assert "7/s" in err
 
 
-def test_waiting_for_a_job_that_is_cancelled(client, house):
-    job = client.job(house.job())
+def test_waiting_for_a_job_that_is_cancelled(client, real_service):
+    job = client.job(real_service.job())
     job.cancel()
     with pytest.raises(JobFailed, match=f"{job.id} is cancelled"):
         job.wait()

@@ -1,4 +1,4 @@
-"""Npz: the same arrays as numpy reads, without a copy."""
+"""Npz reads the same arrays as numpy, without copying them."""
 
 import io
 

@@ -76,11 +76,11 @@ def ranks(url, job, world, start):
     ]
 
 
-def test_two_ranks_killed_in_the_middle_come_back_as_three(client, house):
+def test_two_ranks_killed_in_the_middle_come_back_as_three(client, real_service):
     """The next run begins at the state that all ranks of the killed run had reached."""
-    url, job = str(house.http.base_url), house.job(samples=20, batch_size=1)
+    url, job = str(real_service.http.base_url), real_service.job(samples=20, batch_size=1)
     for n in range(7):
-        house.record(job, n, npz_of(n))
+        real_service.record(job, n, npz_of(n))
     first = ranks(url, job, 2, 0)
     had = [[int(process.stdout.readline()) for _ in range(k)] for process, k in zip(first, (4, 3), strict=True)]
     assert had == [[0, 2, 4, 6], [1, 3, 5]]
@@ -91,7 +91,7 @@ def test_two_ranks_killed_in_the_middle_come_back_as_three(client, house):
 
     second = ranks(url, job, 3, common)
     for n in reversed(range(7, 20)):
-        house.record(job, n, npz_of(n))
+        real_service.record(job, n, npz_of(n))
     rest = [[int(line) for line in process.communicate(timeout=60)[0].split()] for process in second]
     assert [process.returncode for process in second] == [0, 0, 0]
     assert rest == [[6, 9, 12, 15, 18], [7, 10, 13, 16, 19], [8, 11, 14, 17]]
@@ -100,10 +100,10 @@ def test_two_ranks_killed_in_the_middle_come_back_as_three(client, house):
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_ranks_started_from_a_process_that_is_reading(house, method):
-    url, job = str(house.http.base_url), house.job()
+def test_ranks_started_from_a_process_that_is_reading(real_service, method):
+    url, job = str(real_service.http.base_url), real_service.job()
     for n in range(4):
-        house.record(job, n, npz_of(n))
+        real_service.record(job, n, npz_of(n))
     command = [sys.executable, "-m", "tests.client.reader", url, job, method]
     reader = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
     assert json.loads(reader.stdout) == [[0, 2], [1, 3], [0, 1, 2, 3]]
@@ -130,14 +130,14 @@ def stream():
 
 
 def consume(batches, count):
-    """Read so many batches and one more, so that the last of them counts as consumed, and return their numbers."""
+    """Read `count` batches and one more, so that all of the former count as consumed, and return their numbers."""
     with closing(iter(batches)) as iterator:
         numbers = [number_of(batch) for batch in itertools.islice(iterator, count)]
         next(iterator)
     return numbers
 
 
-def test_a_stream_goes_on_as_far_as_its_batches_are_consumed(stream):
+def test_a_stream_continues_as_its_batches_are_consumed(stream):
     assert consume(RankBatches(stream.job), 20) == list(range(20))
     assert stream.acknowledged == set(range(20))
 

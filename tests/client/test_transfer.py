@@ -1,4 +1,4 @@
-"""Broken transfers: bytes that arrived are kept, only the rest is requested, and the sha256 decides."""
+"""After a broken transfer the received bytes are kept, only the rest is requested, and the sha256 is checked."""
 
 import hashlib
 
@@ -37,7 +37,7 @@ def test_after_a_broken_connection_only_the_rest_is_requested(job, stand_in, dat
     assert stand_in.downloads()[-1]["If-Range"] == f'"{hashlib.sha256(data).hexdigest()}"'
 
 
-def test_a_file_that_changes_during_the_transfer_is_fetched_anew(job, stand_in, data):
+def test_a_file_that_changes_during_the_transfer_is_fetched_again(job, stand_in, data):
     stand_in.failures = [70_000]
     # From the second request on the file has other bytes of the same length.
     changed = data[:-1] + bytes([data[-1] ^ 1])
@@ -89,8 +89,8 @@ def test_a_service_that_stays_away(stand_in, data):
         Client(url, retry_for=0.2).job(JOB)
 
 
-def test_progress_starts_the_retry_time_anew(stand_in):
-    """Twenty breaks would take longer than 0.5 s in all, but each is followed by progress."""
+def test_progress_restarts_the_retry_time(stand_in):
+    """The pauses after twenty breaks take longer than 0.5 s in all, but each is followed by progress."""
     stand_in.put(0)
     stand_in.failures = [4000] * 20
     with stand_in.serving() as url, Client(url, retry_for=0.5) as client:
@@ -120,8 +120,8 @@ def test_links_that_are_all_expired(stand_in, data):
         assert "expires" not in str(e.value)  # the signature of a link does not appear in errors
 
 
-def test_a_batch_still_to_come(job):
-    with pytest.raises(NotYet, match="still to come"):
+def test_a_batch_that_is_not_made_yet(job):
+    with pytest.raises(NotYet, match="not made yet"):
         job.batch(0, wait=0)
 
 

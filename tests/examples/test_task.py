@@ -1,4 +1,4 @@
-"""The spec of the training example: valid, endless, and with the ranges of its descriptors."""
+"""The spec of the training example is valid and endless, and RANGES are those of its descriptors."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The float64 reference cases and small random molecules, as the kernels take them."""
+"""The reference cases in float64 and small random molecules, as Atoms and Images."""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from kernels.imaging.images import Images
 
 DATA = Path(__file__).parents[1] / "data" / "lj_pc"
 NAMES = sorted(path.stem for path in DATA.glob("*.npz"))
-# lj_radius Å, lj_epsilon eV, covalent_radius Å, vdw_radius Å
+# lj_radius Å, lj_epsilon eV, covalent_radius Å, vdw_radius Å, by atomic number
 ELEMENTS = {
     1: (1.4870, 0.000681, 0.365, 1.487),
     6: (1.9080, 0.003729, 0.735, 1.908),
@@ -29,7 +29,7 @@ LJ_PC = FORCE_FIELDS["lj_pc"]()
 
 
 def make_atoms(*molecules: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Atoms:
-    """Return the atoms of molecules given as (xyz, charge, element numbers)."""
+    """Return the atoms of molecules given as xyz (N, 3) in Å, charge (N,) in e and atomic number (N,)."""
     table = np.concatenate([[ELEMENTS[int(z)] for z in numbers] for _, _, numbers in molecules])
     return Atoms(
         np.concatenate([xyz for xyz, _, _ in molecules]),
@@ -79,7 +79,10 @@ def load(name: str) -> Case:
 
 
 def random_molecule(seed: int, n: int, spread: float = 2.5):
-    """Return n atoms in a box with its top at 0; the first two, if there are two, are exactly above each other."""
+    """Return xyz, charge and atomic number of n atoms in a box with its top at z = 0.
+
+    The second atom, if there is one, is exactly below the first.
+    """
     rng = np.random.default_rng(seed)
     xyz = rng.uniform([-spread, -spread, -2.0], [spread, spread, 0.0], (n, 3))
     if n > 1:

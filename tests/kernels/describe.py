@@ -1,4 +1,4 @@
-"""Descriptors with common parameters, and maps of one molecule, for the tests that compare them."""
+"""The tests of descriptors share these parameters, maps and functions that make the maps of one molecule."""
 
 from typing import Any
 
@@ -79,7 +79,7 @@ def reference_error(device: Device, name: str, descriptor: Descriptor) -> float:
 
 
 def small_scene(seed: int, n: int, dim=(13, 9, 3), tip=CO_TIP) -> tuple[Atoms, Images, np.ndarray, np.ndarray]:
-    """Return a random molecule with a vertical bond, an image of it and the positions of its pixels."""
+    """Return a random molecule with a vertical bond, an image of it, and x and y of the image's pixels, (nx, ny)."""
     images = make_images([0], [window()], dim, tip)
     return make_atoms(random_molecule(seed, n)), images, *oracle.pixels(window(), *dim[:2])
 

@@ -1,4 +1,4 @@
-"""Physics.md §2 and §7 and the noise steps in float64 numpy, written from the formulas alone."""
+"""The formulas of physics.md §2 and §7 and of the noise steps in float64 numpy, independent of the kernels' code."""
 
 import numpy as np
 
@@ -119,7 +119,7 @@ def force_z(point, *sample, step=1e-4):
 
 
 def surface_z(x, y, top, dz, force, iso=0.1):
-    """Return the height of the surface, NaN where there is none; force(points) is F_z on a rigid probe."""
+    """Return the height of the surface, NaN where it is not found; force(points) is F_z on a rigid probe."""
     surface = np.full(x.shape, np.nan)
     before = None
     for k in range(101):
@@ -153,7 +153,7 @@ def es_map(x, y, top, dz, force, xyz, charge, iso=0.1, zmin=-2.0):
 
 
 def philox(key, counter):
-    """Return Philox4x32-10 of counters (..., 4) as its authors write it: the key is bumped between rounds."""
+    """Return Philox4x32-10 of counters (..., 4) as its authors write it: the key is increased between rounds."""
     mask = (1 << 32) - 1
     multipliers, bumps = np.array([0xD2511F53, 0xCD9E8D57], np.uint64), (0x9E3779B9, 0xBB67AE85)
     x0, x1, x2, x3 = np.moveaxis(np.asarray(counter, np.uint64), -1, 0)

@@ -1,6 +1,6 @@
 """Runs a small batch with every kernel and every kind of tip on the device named on the command line.
 
-Its sizes are no multiples of anything, so that wrong indices show.
+Sizes have no common factors with those of work-groups, so that wrong indices show.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Every kernel under Oclgrind: accesses outside a buffer, races, uninitialised values."""
+"""Oclgrind finds no access outside a buffer, no race and no uninitialised value in any kernel."""
 
 import os
 import subprocess

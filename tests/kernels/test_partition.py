@@ -32,7 +32,9 @@ def test_partitions_are_the_batch_and_fit(
         assert len(partition.images) == 1 or len(partition.rows) == nx  # one piece of the result
         assert partition.rows.start % granularity == 0
         if partition.molecules:
-            assert molecule[partition.images[-1]] == partition.molecules[-1]  # whose force field the height map needs
+            assert (
+                molecule[partition.images[-1]] == partition.molecules[-1]
+            )  # the height map needs the last image of its molecule
 
 
 def test_an_image_that_fits_is_whole() -> None:
@@ -48,7 +50,7 @@ def test_rows_and_maps_that_do_not_fit_are_refused() -> None:
 
 
 def small_run(device: Device, result_bytes: int, *batch: Any, **options: Any) -> Result:
-    """Run a batch with so much device memory for its results, besides that for its uploads."""
+    """Run a batch with `result_bytes` of device memory for results, besides the memory for its uploads."""
     prepared = Simulator(device).prepare(batch[0], batch[1], LJ_PC, *batch[2:], **options)
     return Simulator(device, result_bytes + 2 * prepared.upload_bytes).start(prepared).wait()
 

@@ -1,4 +1,4 @@
-"""Images for which the charges or Lennard-Jones parameters differ from the atoms' own."""
+"""The images of a molecule may have other charges and Lennard-Jones parameters than its atoms."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Properties of batches that hold for any molecules."""
+"""Batches have these properties for any molecules."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def close(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def all_close(a: Result, b: Result) -> bool:
-    """Tell if all maps agree, relative to the largest value of each."""
+    """Return whether all maps agree, relative to the largest value of each."""
     return all(close(one, other) for one, other in zip(all_maps(a), all_maps(b), strict=True))
 
 
@@ -39,7 +39,7 @@ def test_images_are_the_same_bytes_whatever_else_is_in_the_batch(lanes: str, req
     tips = [CO_TIP, LONG_ROW | {"element": 54}]
 
     def image(i: int, molecule: int) -> Images:
-        # Oscillations differ, slices are as many: the longer one, the more heights.
+        # The tips differ in oscillation and number of heights, but not in the number of slices.
         steps = [1 + (i + t) % 4 for t in range(len(tips))]
         dims = [(*DIM[:2], DIM[2] + max(n, 2)) for n in steps]
         several = zip(dims, tips, steps, strict=True)
@@ -97,11 +97,11 @@ def test_the_order_of_atoms_does_not_matter(device: Device, seed: int, n: int) -
     there = run(device, make_atoms((xyz, charge, z)), images)
     shuffled = run(device, make_atoms((xyz[order], charge[order], z[order])), images)
     assert close(shuffled.df, there.df)
-    # A bond's height runs on beyond its ends, so that it matters little which end is first.
+    # A bond's height continues linearly beyond its ends, so that it matters little which end is first.
     assert all_close(shuffled, there)
 
 
-def test_no_descriptors_no_maps(device: Device) -> None:
+def test_without_descriptors_there_are_no_maps(device: Device) -> None:
     atoms, images = make_atoms(random_molecule(5, 3)), make_images([0], [window()], DIM, df_steps=4)
     result = Simulator(device).run(atoms, images, LJ_PC)
     assert result.descriptors.shape == (1, 0, 7, 5)

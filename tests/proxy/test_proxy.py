@@ -1,4 +1,4 @@
-"""A service behind nginx, which sends the files, answers as a service without a proxy."""
+"""A service behind nginx, which sends the files, answers like a service without a proxy."""
 
 import threading
 from dataclasses import replace
@@ -80,7 +80,7 @@ def test_the_service_names_the_file_only(direct, path):
     ],
     ids=str,
 )
-def test_it_answers_as_a_service_without_a_proxy(service, redis_url, path, request_headers):  # noqa: F811
+def test_the_proxy_does_not_change_answers(service, redis_url, path, request_headers):  # noqa: F811
     with running(Settings(redis_url=redis_url, store_url=service.settings.store_url)) as plain:
         expected = plain.http.get(path, headers=request_headers)
     answer = service.http.get(path, headers=request_headers)

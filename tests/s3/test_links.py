@@ -1,4 +1,4 @@
-"""Batches in a bucket: the service answers with links that expire, and the client asks for new ones."""
+"""For batches in a bucket the service answers with links that expire, and the client requests new ones."""
 
 import hashlib
 import io
@@ -26,7 +26,7 @@ def path(service):
     return f"/v1/jobs/{job}/batches/1"
 
 
-def test_the_answer_is_a_link(service, path):
+def test_a_download_is_answered_with_a_link(service, path):
     answer = service.http.get(path, headers={"Range": "bytes=0-9"})
     assert answer.status_code == 307
     assert answer.headers["etag"] == f'"{SHA256}"'
@@ -64,7 +64,7 @@ def test_a_batch_whose_object_was_lost(service, path, method):
         problem(answer)
 
 
-def test_without_links_the_service_sends_it(store_url, redis_url, path):
+def test_without_links_the_service_sends_the_file(store_url, redis_url, path):
     with running(Settings(redis_url=redis_url, store_url=store_url, link_seconds=0)) as service:
         assert service.http.get(path).content == DATA
         assert service.http.get(path, headers={"Range": "bytes=7-5000006"}).content == DATA[7:5_000_007]

@@ -68,7 +68,8 @@ class RunningService:
         assert self.ledger.batches.record(job, [record]) == [True]
 
     @property
-    def issuer(self):
+    def scheduler(self):
+        """Return a scheduler on the queue and the ledger of the service."""
         return ShardScheduler(self.queue, self.ledger)
 
     def finish(self, job):
@@ -80,7 +81,7 @@ class RunningService:
         return self.status(job)
 
     def status(self, job):
-        """Return the status of a job as the service answers it."""
+        """Return the status of a job, requested over HTTP."""
         return self.http.get(f"/v1/jobs/{job}").json()
 
     def queued(self):

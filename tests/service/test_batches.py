@@ -1,4 +1,4 @@
-"""Batches over HTTP: listed and downloaded, whole and in ranges, and the answers if a batch is missing."""
+"""Batches are listed and downloaded over HTTP, whole and in ranges; a missing batch is answered with the reason."""
 
 import base64
 import hashlib
@@ -14,9 +14,8 @@ from afmbatch.storage.object_store import batch_key
 
 from .conftest import errors_by_field, problem, running
 
-DATA = b"".join(
-    npz_chunks({"afm": np.random.default_rng(1).random((5, 5, 40_000), dtype=np.float32)})
-)  # several chunks
+# Several chunks of the service's answer.
+DATA = b"".join(npz_chunks({"afm": np.random.default_rng(1).random((5, 5, 40_000), dtype=np.float32)}))
 ETAG = f'"{hashlib.sha256(DATA).hexdigest()}"'
 DIGEST = f"sha-256=:{base64.b64encode(hashlib.sha256(DATA).digest()).decode()}:"
 
@@ -183,11 +182,10 @@ def test_a_batch_in_a_bucket(bucket):
 
 
 def test_a_client_that_disconnects_in_the_middle(service):
-    """The service answers the next request."""
+    """A client disconnects in the middle of a download; the service answers the next request."""
     job = service.job()
-    large = b"".join(
-        npz_chunks({"afm": np.zeros(30_000_000, dtype=np.float32)})
-    )  # more than the buffers of the sockets
+    # The file is larger than the buffers of the sockets.
+    large = b"".join(npz_chunks({"afm": np.zeros(30_000_000, dtype=np.float32)}))
     service.record(job, 1, large)
     path = f"/v1/jobs/{job}/batches/1"
     for _ in range(3):

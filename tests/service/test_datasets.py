@@ -1,4 +1,4 @@
-"""Datasets over HTTP: uploaded, listed and deleted; and uploads that exceed a limit."""
+"""Datasets are uploaded, listed and deleted over HTTP; uploads that exceed a limit are refused."""
 
 import gzip
 import http.client

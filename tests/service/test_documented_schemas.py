@@ -29,7 +29,7 @@ VALUES = [None, True, {}, [], "", "text", -1, 0, 0.5, 1e30, [0], [[0.5]], {"kind
 
 
 def content(path):
-    """The documented content of the body of a POST request."""
+    """Return the documented content of the body of a POST request."""
     return DOCUMENT["paths"][path]["post"]["requestBody"]["content"]["application/json"]
 
 
@@ -56,23 +56,23 @@ def compare(path, body):
     except ValidationError as e:
         found = e.errors(include_url=False)
         inside = {error["loc"][:n] for error in found for n in range(len(error["loc"]))}
-        # A list with a refused item in it also counts as too short, because pydantic counts the good ones.
+        # Pydantic also reports a list with a refused item as too short, because it counts the accepted items only.
         too_short = [error for error in found if error["type"] == "too_short" and error["loc"] in inside]
         errors = [error for error in found if error["type"] != "refused" and error not in too_short]
     assert VALIDATORS[path].is_valid(body) == (not errors), (body, errors)
 
 
-def written(value):
+def with_integers(value):
     """Return a document as JavaScript writes it: 2.0, an integer to a JSON schema but not to pydantic, becomes 2."""
     if isinstance(value, dict):
-        return {key: written(item) for key, item in value.items()}
+        return {key: with_integers(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [written(item) for item in value]
+        return [with_integers(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def nodes(value, path=()):
-    """The paths of all values in a document."""
+    """Yield the paths of all values in a document."""
     yield path
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
@@ -81,7 +81,7 @@ def nodes(value, path=()):
 
 @st.composite
 def mutations(draw):
-    """A request's path and an example with one value removed, replaced or added."""
+    """Return a request's path and an example with one value removed, replaced or added."""
     path, example = draw(st.sampled_from(CASES))
     body = copy.deepcopy(example)
     *parents, last = draw(st.sampled_from([n for n in nodes(body) if n]))
@@ -126,6 +126,6 @@ def test_generated_documents(path):
     @settings(max_examples=100, suppress_health_check=list(HealthCheck))
     @given(operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
     def check(case):
-        compare(path, written(case.body))
+        compare(path, with_integers(case.body))
 
     check()

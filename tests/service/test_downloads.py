@@ -1,4 +1,4 @@
-"""The bytes that a request asks for, by RFC 9110."""
+"""The headers of a request decide, by RFC 9110, whether the file is sent and which bytes of it."""
 
 import pytest
 from starlette.datastructures import Headers

@@ -1,4 +1,4 @@
-"""Events of a job: their content and order, and the events that a returning client has missed."""
+"""A client follows the events of a job, in order; a client that returns gets the events that it missed."""
 
 import contextlib
 import itertools

@@ -1,4 +1,4 @@
-"""A job that is done is extended: its batches keep their numbers and files, only new batches are queued."""
+"""A job that is done is extended: its batches keep their numbers and files, and only new batches are queued."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -51,13 +51,13 @@ def test_extending_by_molecules(service, done):
     status = extend(service, done, kind="molecules", dataset=other).json()
     assert status["sources"][1] == {"dataset": other, "structures": 2, "atoms": 6}
     assert status["counts"]["samples"] == 90
-    draws = Plan(service.ledger.jobs.get(done)).sample_parameters(np.arange(90))
-    assert draws.structure.tolist() == [0] * 30 + [1] * 30 + [2] * 30
+    parameters = Plan(service.ledger.jobs.get(done)).sample_parameters(np.arange(90))
+    assert parameters.structure.tolist() == [0] * 30 + [1] * 30 + [2] * 30
     service.finish(done)
     assert extend(service, done, **EPOCHS).json()["counts"]["samples"] == 270
 
 
-def test_both_its_former_and_its_new_recipe_find_it(service, done):
+def test_an_extended_job_is_found_by_its_former_and_its_new_recipe(service, done):
     former = service.status(done)
     recipe = extend(service, done, **EPOCHS).json()["recipe"]
     assert recipe != former["recipe"]

@@ -81,9 +81,8 @@ def test_webdataset_has_entries_for_each_sample(service, path, dtype):
     with tarfile.open(fileobj=io.BytesIO(answer.content)) as tar:
         entries = {name: tar.extractfile(name).read() for name in tar.getnames()}
     kinds = [*(f"{name}.npy" for name in (*IMAGES, "mols", "lj")), "json"]
-    assert list(entries) == [
-        f"{n:08d}.{kind}" for n in (4, 12, 7) for kind in kinds
-    ]  # the entries of a sample follow each other
+    # The entries of a sample follow each other.
+    assert list(entries) == [f"{n:08d}.{kind}" for n in (4, 12, 7) for kind in kinds]
     offsets = ARRAYS["mol_offsets"]
     for b, number in enumerate((4, 12, 7)):
         for name in IMAGES:
@@ -114,7 +113,7 @@ def test_compressed(service, path, form):
     assert zstandard.ZstdDecompressor().decompressobj().decompress(sent) == plain
 
 
-def test_it_is_compressed_on_request_only(service, path):
+def test_a_batch_is_compressed_on_request_only(service, path):
     answer = service.http.get(path, headers={"Accept-Encoding": "zstd"})
     assert "content-encoding" not in answer.headers
     assert answer.content == DATA

@@ -1,4 +1,4 @@
-"""Jobs over HTTP: posted once for each idempotency key, listed, cancelled and deleted."""
+"""Jobs are posted over HTTP, once for each idempotency key, and listed, cancelled and deleted."""
 
 import pytest
 from redis import RedisError
@@ -36,9 +36,8 @@ def test_an_idempotency_key_makes_one_job(service):
     spec, key = {"dataset": service.dataset()}, {"Idempotency-Key": "one"}
     first = service.http.post("/v1/jobs", json=spec, headers=key)
     with unchanged(service):
-        again = service.http.post(
-            "/v1/jobs", json=spec | {"seed": 0}, headers=key
-        )  # the same spec, written differently
+        # The same spec, written differently.
+        again = service.http.post("/v1/jobs", json=spec | {"seed": 0}, headers=key)
         other = service.http.post("/v1/jobs", json=spec | {"seed": 1}, headers=key)
     assert (first.status_code, again.status_code, other.status_code) == (201, 200, 409)
     assert again.json() == first.json()

@@ -1,4 +1,4 @@
-"""The limits of the server for a job."""
+"""Jobs that exceed a limit of the server are refused."""
 
 import pytest
 from hypothesis import given
@@ -20,7 +20,7 @@ from service.admission.limits import exceeded_limits
     atoms=st.integers(1, 1000),
 )
 def test_a_batch_fits_its_file_limit_and_the_memory_of_a_worker(limit, host, side, batch_size, atoms):
-    """The batch size accepted instead of one that is too large is the largest that fits."""
+    """A batch size that is too large is refused, and the error names the largest one that fits."""
     settings = Settings(max_batch_bytes=limit, host_memory_bytes=host)
 
     def errors(size):
@@ -56,7 +56,7 @@ def test_every_sample_can_be_numbered():
 
 
 def test_a_periodic_dataset_fits_into_a_worker():
-    """The dataset has 20,000 atoms, and 50 million are allowed with their images: 2500 copies."""
+    """The dataset has 20,000 atoms; 50 million atoms are allowed with all periodic images, which is 2500 copies."""
     assert fields(periodic={"npbc": [20, 20, 0]}) == []  # 41² = 1681
     assert fields(periodic={"npbc": [20, 20, 1]}) == ["periodic.npbc"]
 
@@ -69,7 +69,7 @@ def test_a_periodic_dataset_fits_into_a_worker():
         ({"scan": {"dim": (8, 4096, 2100)}}, "scan.dim", 4 * 4 * 2091 * 4096),
     ],
 )
-def test_what_a_device_must_hold_whole(changes, field, size):
+def test_undivided_parts_of_a_batch_must_fit_on_a_device(changes, field, size):
     spec = JobSpec.model_validate({"dataset": "ds-0", "batch_size": 1, "descriptors": [], **changes})
     plan = Plan(Recipe.of(spec, 1, 30))
     assert not exceeded_limits(plan, Settings(device_memory_bytes=2 * size))

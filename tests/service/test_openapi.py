@@ -1,4 +1,4 @@
-"""The OpenAPI document: it is complete, and the service does what it says."""
+"""The OpenAPI document is complete, and the service does what it says."""
 
 import pytest
 import schemathesis
@@ -28,7 +28,7 @@ schema = schemathesis.openapi.from_dict(create_app(Settings(), None, None, None)
 
 @pytest.fixture
 def made(service):
-    """The ids of a dataset and of a job of it with two recorded batches."""
+    """The ids of a dataset and of a job with two recorded batches."""
     job = service.job()
     for number in range(2):
         service.record(job, number, b"".join(npz_chunks(ARRAYS | {"afm": ARRAYS["afm"][:, :, :4, :4]})))

@@ -1,4 +1,4 @@
-"""Preflight: a plan without a job, the reasons to refuse it, and a preview of the first samples."""
+"""A preflight plans a job without creating it, reports why it would be refused, and previews its first samples."""
 
 import pytest
 
@@ -128,7 +128,7 @@ def test_limits_are_in_the_report(limited):
     assert refused.json()["errors"] == found["exceeded"]
 
 
-def test_anything_else_that_is_wrong_is_an_error(service):
+def test_any_other_mistake_in_a_spec_is_an_error(service):
     for spec in ({"dataset": "ds-0"}, {"dataset": service.dataset(), "seed": -1}):
         checked, posted = (service.http.post(path, json=spec) for path in ("/v1/preflight", "/v1/jobs"))
         assert checked.status_code == 422

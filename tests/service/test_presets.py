@@ -10,14 +10,14 @@ from .conftest import errors_by_field, problem
 NAMES = ("asd-afm", "ed-afm", "graph-afm", "quam-afm")
 
 
-def test_they_are_listed(service):
+def test_presets_are_listed(service):
     listed = service.http.get("/v1/presets").json()["presets"]
     assert tuple(preset["name"] for preset in listed) == NAMES
     assert all(preset["summary"] and preset["source"] for preset in listed)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_fetched_edited_and_posted(service, name):
+def test_a_preset_is_fetched_edited_and_posted(service, name):
     dataset = service.dataset()
     spec = service.http.get(f"/v1/presets/{name}", params={"dataset": dataset}).json()
     assert JobSpec.model_validate_json(service.http.get(f"/v1/presets/{name}").text) == preset_spec(name, "")
@@ -29,14 +29,14 @@ def test_fetched_edited_and_posted(service, name):
     assert edited.json()["spec"]["tips"] == spec["tips"]
 
 
-def test_without_a_dataset_its_dataset_is_empty(service):
+def test_a_preset_that_is_fetched_without_a_dataset_has_an_empty_one(service):
     spec = service.http.get("/v1/presets/asd-afm").json()
     assert spec["dataset"] == ""
     assert list(errors_by_field(service.http.post("/v1/jobs", json=spec))) == ["dataset"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_ten_slices_a_tenth_of_an_ångström_apart(name):
+def test_presets_have_ten_slices_a_tenth_of_an_ångström_apart(name):
     scan = preset_spec(name, "").scan
     assert scan.n_out == 10
     assert scan.dz == pytest.approx(0.1)
@@ -56,16 +56,16 @@ def test_ten_slices_a_tenth_of_an_ångström_apart(name):
         ("graph-afm", 128, 16, [(8, (-10, 20, -10, 0))], (5.05, 5.55)),
     ],
 )
-def test_what_the_papers_say(name, pixels, side, tips, distance):
+def test_presets_have_the_values_of_their_papers(name, pixels, side, tips, distance):
     spec = preset_spec(name, "")
     (x0, y0, _), (x1, y1, _) = spec.scan.window
     assert spec.scan.dim[:2] == (pixels, pixels)
     assert (x1 - x0, y1 - y0) == (side, side)
     assert [(tip.element, tip.charges) for tip in spec.tips] == tips
-    drawn, tilt = spec.randomise.distance, spec.randomise.tilt
-    assert (spec.distance + drawn.low, spec.distance + drawn.high) == pytest.approx(distance)
+    added, tilt = spec.randomise.distance, spec.randomise.tilt
+    assert (spec.distance + added.low, spec.distance + added.high) == pytest.approx(distance)
     assert tilt.radius == 0.5
-    assert {drawn.scope, tilt.scope} == {"sample" if name == "asd-afm" else "tip"}
+    assert {added.scope, tilt.scope} == {"sample" if name == "asd-afm" else "tip"}
 
 
 def test_the_lateral_stiffnesses_of_ed_afm():
@@ -80,7 +80,7 @@ def test_quam_afm_crosses_24_settings():
     assert amplitudes == pytest.approx([0.4, 0.6, 0.8, 1.0, 1.2, 1.4])
 
 
-def test_they_differ():
+def test_presets_differ():
     assert len({preset_spec(preset.name, "ds-0").digest for preset in presets()}) == len(NAMES)
 
 

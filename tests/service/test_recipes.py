@@ -1,4 +1,4 @@
-"""A recipe that is posted again finds the job that makes it."""
+"""Posting a recipe again finds the job that makes it."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -33,7 +33,7 @@ def test_the_same_recipe_finds_the_job(service):
     assert again.headers["location"] == first.headers["location"]
 
 
-def test_it_is_found_while_it_runs_and_when_it_is_done(service):
+def test_a_job_is_found_while_it_runs_and_when_it_is_done(service):
     job = service.job()
     service.ledger.jobs.mark_started(job)
     assert posted(service).json()["id"] == job
@@ -59,7 +59,7 @@ def test_other_content_is_another_recipe(service):
     assert other.json()["recipe"] != first["recipe"]
 
 
-def test_a_job_that_did_not_make_it_is_not_found(service):
+def test_a_job_that_did_not_make_its_recipe_is_not_found(service):
     cancelled = service.job()
     service.http.post(f"/v1/jobs/{cancelled}/cancel")
     failed = service.job()

@@ -1,4 +1,4 @@
-"""Single samples of a job by number: each is made alone, before all other work, by an unlisted job of its own."""
+"""A single sample is requested by its number, and made alone, before all other work, by an unlisted child job."""
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
@@ -69,7 +69,7 @@ def test_simultaneous_requests_make_one_job(service):
     assert service.queued() == [f"{child(service, job)}-0", f"{job}-0"]
 
 
-def test_its_job_is_in_no_list_and_belongs_to_its_parent(service):
+def test_a_child_job_is_in_no_list_and_belongs_to_its_parent(service):
     job = service.job()
     made(service, job, 5)
     request(service, job, 6)

@@ -1,4 +1,4 @@
-"""The state of the service, its workers and its process."""
+"""The service reports its state and its workers, and runs as a process."""
 
 import os
 import re

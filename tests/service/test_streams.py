@@ -1,4 +1,4 @@
-"""Streams over HTTP: acknowledged batches are deleted, a full buffer pauses, a rewind makes everything again."""
+"""A stream deletes acknowledged batches, pauses when its buffer is full, and makes batches again after a rewind."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def fill(service, job):
     made = []
     while (name := service.redis.lpop(service.queue.key)) is not None:
         with service.queue.connection.pipeline() as pipe:
-            service.issuer.take(job, name.decode(), pipe)
+            service.scheduler.take(job, name.decode(), pipe)
             pipe.delete(b"rq:job:" + name)
             pipe.execute()
         service.ledger.jobs.mark_started(job)
@@ -48,7 +48,7 @@ def get(service, job, batch):
     return service.http.get(f"/v1/jobs/{job}/batches/{batch}")
 
 
-def test_it_fills_its_buffer_and_pauses(service, stream):
+def test_a_stream_fills_its_buffer_and_pauses(service, stream):
     status = service.status(stream)
     assert status["state"] == "paused"
     assert status["spec"]["delivery"] == STREAM

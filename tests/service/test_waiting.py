@@ -1,4 +1,4 @@
-"""Requests that wait for a batch or sample, and the events that end their waiting."""
+"""A request waits for a batch or sample until it is made, or until another event ends the wait."""
 
 import threading
 import time
@@ -149,9 +149,8 @@ def test_hundreds_wait_without_a_thread_each(service):
 
         answers = clients.map(ask, range(300))
         until(lambda: service.notifier.subscriptions == 300)
-        assert (
-            threading.active_count() <= before + 300 + 40
-        )  # those of the clients, and a pool that serves all requests
+        # The threads of the clients, and of a pool that serves all requests.
+        assert threading.active_count() <= before + 300 + 40
         service.finish(job)
         assert list(answers) == [f"{job} {number}".encode() for number in range(300)]
 

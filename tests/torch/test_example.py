@@ -1,4 +1,4 @@
-"""The training example: its parts, and three steps of the whole."""
+"""The parts of the training example work, and so do three steps of the whole program."""
 
 import json
 
@@ -42,13 +42,13 @@ def test_the_network_learns():
 
 
 def test_the_mean_image_has_a_loss_of_one():
-    wanted = torch.rand(4, 3, 16, 16)
+    target = torch.rand(4, 3, 16, 16)
     mean = MeanImage()
-    for part in wanted.split(2):
+    for part in target.split(2):
         mean.add(part)
-    assert torch.allclose(mean.predict(), wanted.mean(dim=0))
-    assert loss_of(mean.predict(), wanted, mean).item() == pytest.approx(1)
-    assert loss_of(wanted, wanted, mean).item() == 0
+    assert torch.allclose(mean.predict(), target.mean(dim=0))
+    assert loss_of(mean.predict(), target, mean).item() == pytest.approx(1)
+    assert loss_of(target, target, mean).item() == 0
 
 
 def test_slices_are_channels_and_ranges_go_from_0_to_1():
@@ -72,5 +72,5 @@ def test_three_steps_from_nothing(tmp_path, monkeypatch):
     (held,) = tested
     assert torch.bincount(held.molecule).tolist() == [30] * len(HELD_OUT)
     for d in range(3):
-        assert held.wanted[:, d].min() >= 0
-        assert held.wanted[:, d].max() == pytest.approx(1, abs=0.1)
+        assert held.target[:, d].min() >= 0
+        assert held.target[:, d].max() == pytest.approx(1, abs=0.1)

@@ -1,4 +1,4 @@
-"""Batches and Loader: order, division among ranks, the saved state, and that no tensor is copied without need."""
+"""Batches and Loader keep the order, divide batches among ranks, save their state, and copy no tensor without need."""
 
 import itertools
 import pickle
@@ -53,7 +53,7 @@ def test_the_state_counts_yielded_batches_not_fetched_ones(job, workers, context
 
 
 @pytest.mark.parametrize(("workers", "context"), WORKERS[:2])
-def test_after_the_last_batch_a_pass_begins_anew(job, workers, context):
+def test_after_the_last_batch_a_pass_begins_at_the_first(job, workers, context):
     one = loader(job, workers, context, rank=1, world_size=2, start=20)
     assert numbers(one) == [21]
     assert one.state_dict() == {"start": BATCHES}

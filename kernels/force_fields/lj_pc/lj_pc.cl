@@ -69,8 +69,8 @@ typedef struct {
     real g, e, k, f;
 } pair_t;
 
-// Only Lennard-Jones has a Hessian with a trace, 11 repulsion − 5 attraction: zz follows from it. (CPUs add while they
-// multiply.)
+// The Hessian of the charges has no trace; that of Lennard-Jones has the trace 11 repulsion − 5 attraction. Hence zz follows
+// from these sums, which cost CPUs nothing: they add while they multiply.
 typedef struct {
     real attraction, repulsion;
 } lj_sums_t;
@@ -78,7 +78,7 @@ typedef struct {
 // With s = (R/r)⁶ and b = 1/r², Lennard-Jones has g = 12ε b (s − s²) and so on. A multipole's potential is m P_l(c)/r^(l+1)
 // with c = z/r. Its lateral derivatives bring P'_{l+1}/r^(l+3) and P''_{l+2}/r^(l+5); its vertical ones follow by
 // n P_n = c P'_n − P'_{n−1} from these and from the terms one order lower, e and f. All are polynomials in w = z/r² and b.
-// The Hessian only steers the relaxation: it has no hexadecapole.
+// The hexadecapole is left out of the Hessian, which only steers the relaxation.
 static pair_t pair_field(const sample_t *s, float charge, float r6, float depth, real dz, real ri, lj_sums_t *sums)
 {
     const float m0 = s->m0, m1 = s->m1, m2 = s->m2, m3 = s->m3, m4 = s->m4;
@@ -269,7 +269,7 @@ static bounds_t rigid_bounds(const sample_t *s, real x, real y, real z, float re
     return bounds;
 }
 
-#define REACH 2.4f  // Å that the probe descends at most between two evaluations
+#define REACH 2.4f  // Å: the largest descent of the probe between two evaluations
 
 // The largest number of steps within which the upward force surely stays below iso.
 static real safe_steps(bounds_t bounds, float iso, float step)
@@ -301,7 +301,7 @@ static rigid_t sample_rigid(const sample_t *s, real x, real y, real z, float iso
 #define NOT_INLINED __attribute__((noinline))
 #endif
 
-// The distance at which the energy of probe and atom is lowest is R.
+// R is the distance at which the energy of probe and atom is lowest; (2d)⁶ is compared with R⁶.
 NOT_INLINED static mask sample_passed(const sample_t *s, real x, real y, real z)
 {
     mask passed = !ALL_LANES;

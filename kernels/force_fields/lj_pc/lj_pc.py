@@ -1,4 +1,4 @@
-"""Lennard-Jones atoms and a probe particle with point charges (physics.md §2)."""
+"""LennardJonesPointCharges: Lennard-Jones atoms and a probe particle with point charges (physics.md §2)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from kernels.imaging.images import Images
 from kernels.per_image_atoms import PerImageAtoms
 from kernels.sample_frames import SampleFrames
 
-ATOM_BYTES = 32
+ATOM_BYTES = 32  # of a row of the table `atoms`
 CHUNK = 16  # atoms that a CPU processes at a time: their intermediate results stay in its first cache
-STAGE_LIMIT = STAGE_BYTES // ATOM_BYTES  # the largest number of atoms that a GPU keeps in local memory
+MAX_STAGED_ATOMS = STAGE_BYTES // ATOM_BYTES  # that a GPU keeps in local memory
 TIP = share_struct(
     "tip_t",
     [("atom_begin", "i4"), ("atom_end", "i4"), ("charge_begin", "i4"), ("charge_end", "i4"), ("top", "f4"),
@@ -36,8 +36,8 @@ class PreparedLennardJonesPointCharges(PreparedForceField):
     atoms: (ΣN, 8) f4, image by image, the atoms of each: x, y, z in Å; the charge times COULOMB and the tip's lowest
         moment; (R_i + R_p)⁶ in Å⁶; 12 √(ε_i ε_p) in eV; 0; 0.
     tips: (M,) of TIP: the ranges of each image's atoms and charges, its highest atom's z and its multipole moments.
-    charges: (C, 2) f4, tip charges that are summed one by one: charge in e, height above the probe's centre in Å.
-    points: (B, 2) f8, Å, the lateral positions of the samples' highest Lennard-Jones spheres.
+    charges: (C, 2) f4, the tip charges that are summed one by one: charge in e, height above the probe's centre in Å.
+    points: (B, 2) f8, Å, the lateral positions of the molecules' highest Lennard-Jones spheres.
     """
 
     file: ClassVar[Path] = Path(__file__).with_name("lj_pc.cl")
@@ -54,10 +54,10 @@ class PreparedLennardJonesPointCharges(PreparedForceField):
     def groups(self, key: str, images: Ints, lanes: int) -> tuple[list[Group], Arrays]:
         """Split images by the terms that their tips' charges need, and by where their atoms are kept.
 
-        GPUs (one lane) keep the atoms of a sample in local memory if they fit there.
+        GPUs (one lane) keep the atoms of a molecule in local memory if they fit there.
         """
         count = (self.tips["atom_end"] - self.tips["atom_begin"])[images]
-        staged = (count <= STAGE_LIMIT) & (lanes == 1)
+        staged = (count <= MAX_STAGED_ATOMS) & (lanes == 1)
         one_by_one = (self.tips["charge_end"] > self.tips["charge_begin"])[images]
         powers = 1 << np.arange(ORDER)
         moments = (self.tips["moment"][images] != 0) @ powers * ~one_by_one
@@ -75,18 +75,18 @@ class PreparedLennardJonesPointCharges(PreparedForceField):
         return groups, lists
 
     def arguments(self, group: Group, buffers: "Mapping[str, cl.Buffer]") -> list[Any]:
-        """Return the buffers of atoms, tips and charges, and the local memory for the atoms of a sample."""
+        """Return the buffers of atoms, tips and charges, and the local memory for the atoms of a molecule."""
         return [*(buffers[name] for name in self.arrays()), cl.LocalMemory(group.local_bytes)]
 
     def highest_points(self) -> Floats:
-        """Return the lateral position of the highest Lennard-Jones sphere of each sample, (B, 2) f8, Å."""
+        """Return the lateral position of the highest Lennard-Jones sphere of each molecule, (B, 2) f8, Å."""
         return self.points
 
 
 @FORCE_FIELDS.register
 @dataclass(frozen=True)
 class LennardJonesPointCharges(ForceField):
-    """Each atom and the probe particle: Lennard-Jones, and Coulomb between the atom's and the tip's point charges."""
+    """A Lennard-Jones potential between each atom and the probe particle, and Coulomb's between their point charges."""
 
     KIND: ClassVar[str] = "lj_pc"
 
@@ -94,7 +94,7 @@ class LennardJonesPointCharges(ForceField):
         self, atoms: Atoms, images: Images, frames: SampleFrames | None, origin: Floats,
         per_image: PerImageAtoms | None,
     ) -> PreparedLennardJonesPointCharges:  # fmt: skip
-        """Combine the probe particle of each image with the atoms of its sample: R = R_i + R_p, ε = √(ε_i ε_p).
+        """Combine the probe particle of each image with the atoms of its molecule: R = R_i + R_p, ε = √(ε_i ε_p).
 
         The frames are not used: atoms are given as they are imaged.
         """

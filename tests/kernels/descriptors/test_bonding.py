@@ -26,7 +26,7 @@ def test_cells_find_what_comparing_all_finds(seed: int, sizes: list[int], box: f
     radius = rng.uniform(0, biggest, offsets[-1])
     everywhere = find_bonds(xyz, radius, offsets)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bonding, "CELL_LIST_ATOMS", 0)
+        patch.setattr(bonding, "MIN_CELL_LIST_ATOMS", 0)
         assert np.array_equal(find_bonds(xyz, radius, offsets), everywhere)
 
 

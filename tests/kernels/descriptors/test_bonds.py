@@ -37,7 +37,7 @@ def test_a_vertical_bond_is_a_disk(device: Device) -> None:
     assert got == pytest.approx(np.exp(-5 * r), abs=1e-6)
 
 
-def test_no_bonds_no_map(device: Device) -> None:
+def test_without_bonds_the_map_is_zero(device: Device) -> None:
     atoms, images, _, _ = small_scene(0, 1)
     assert not describe(device, atoms, images, descriptor("bonds")).any()
 

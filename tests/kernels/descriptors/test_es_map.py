@@ -27,7 +27,7 @@ def test_one_atom_on_the_surface_itself(device: Device) -> None:
     images = make_images([0], [window(4.0, 6.0, half=1.0)], (3, 3, 200), NEUTRAL)
     field = describe(device, ONE_ATOM, images, descriptor("es_map"))
     assert field[1, 1] == pytest.approx(oracle.COULOMB * 0.2 / surface**2, rel=1e-4)
-    # Steps of 0.1 Å: read a step too deep it would be 7 % more.
+    # With steps of 0.1 Å, a surface one step too deep would give 7 % more.
     coarse = describe(device, ONE_ATOM, replace(images, n_out=19), descriptor("es_map"))
     assert coarse[1, 1] == pytest.approx(field[1, 1], rel=0.01)
 
@@ -52,7 +52,7 @@ def test_formula(
     exact = oracle.es_map(
         x, y, top, 4 / nz, lambda p: oracle.force_z(p, *sample), atoms.xyz, atoms.charge, iso, zmin
     )  # fmt: skip
-    # A force that only just reaches iso between steps may be seen by one arithmetic and not by the other.
+    # One arithmetic may find a force that just reaches iso between steps, and the other not.
     same = np.abs(height - exact[1]) < 1e-3
     assert (~same).sum() <= 1
     assert field[same] == pytest.approx(exact[0][same], abs=1e-3 * np.abs(exact[0]).max() + 1e-6)

@@ -38,7 +38,7 @@ def test_formula(device: Device, seed: int, n: int, height: float, cutoff: float
     got = describe(device, atoms, images, descriptor("es_map_constant", height=height, vdw_cutoff=cutoff, r_pp=r_pp))
     exact = oracle.es_map_constant(atoms.xyz, atoms.charge, atoms.vdw_radius, x, y, height, cutoff, r_pp)
     wrong = np.abs(got - exact) > 1e-4 * np.abs(exact).max() + 1e-6
-    assert wrong.sum() <= 1  # at a sphere's edge float32 may see a pixel on the other side
+    assert wrong.sum() <= 1  # float32 may round one pixel across a sphere's edge
 
 
 def test_a_plane_through_an_atoms_centre_gives_no_nan(device: Device) -> None:

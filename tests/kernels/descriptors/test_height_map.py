@@ -33,7 +33,7 @@ def test_no_crossing_is_skipped(device: Device, tip: dict, seed: int, n: int, nz
     sample = sample_of(atoms, images)
     exact = oracle.height_map(x, y, 6.0, 4.0 / nz, lambda p: oracle.force_z(p, *sample), iso, zmin)
     error = np.abs(describe(device, atoms, images, descriptor("height_map", iso=iso, zmin=zmin)) - exact)
-    # A force that only just reaches iso between steps may be seen by one arithmetic and not by the other.
+    # One arithmetic may find a force that just reaches iso between steps, and the other not.
     assert (error > 1e-3).sum() <= 1
 
 

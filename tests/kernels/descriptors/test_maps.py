@@ -1,4 +1,4 @@
-"""Maps with windows and sizes of their own."""
+"""Maps may have a window and a size of their own."""
 
 import numpy as np
 import pytest
@@ -13,14 +13,14 @@ from tests.kernels import oracle
 from tests.kernels.cases import LJ_PC, make_atoms, make_images, random_molecule, window
 from tests.kernels.describe import MAPS, describe, descriptor, sample_of, small_scene
 
-PIXELS = [1, 8], [2, 6]  # of 13 × 9 over 8 Å: where the windows below begin and end
+PIXELS = [1, 8], [2, 6]  # first and last of 13 × 9 pixels over 8 Å that PART covers
 PART = [[-4 + 8 * i / 12 for i in PIXELS[0]], [-4 + 8 * j / 8 for j in PIXELS[1]]]
 LOCAL = [m.descriptor for m in MAPS if m.descriptor.KIND not in ("height_map", "es_map")]
 
 
 @pytest.mark.parametrize("descriptor", LOCAL, ids=lambda d: d.KIND)
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_window_of_some_pixels_shows_the_same_as_these(device: Device, descriptor, seed: int) -> None:
+def test_a_window_over_some_pixels_shows_the_same_as_those_pixels(device: Device, descriptor, seed: int) -> None:
     atoms, images, _, _ = small_scene(seed, 15)
     where = {"window": np.transpose(PART), "dim": (8, 5)}
     (i0, i1), (j0, j1) = PIXELS
@@ -101,7 +101,7 @@ def test_pixels_that_maps_share_are_uploaded_once(device: Device) -> None:
         Map(descriptor("vdw_spheres"), own, (2, 2)),
     ]
     arrays = Simulator(device).prepare(atoms, images, LJ_PC, asked).arrays
-    assert [name for name in arrays if name.startswith("places")] == ["places_0", "places_1", "places_2"]
+    assert [name for name in arrays if name.startswith("pixel_grids")] == [f"pixel_grids_{n}" for n in range(3)]
 
 
 @pytest.mark.parametrize("dim", [(3,), (0, 3), (2.5, 3), (1, 2, 3)])

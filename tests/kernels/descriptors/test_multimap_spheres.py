@@ -15,7 +15,7 @@ from tests.kernels.describe import channels, describe, descriptor, small_scene
 
 
 def agree(got: np.ndarray, exact: np.ndarray) -> bool:
-    """Allow one pixel at a sphere's edge, or where two spheres meet, that float32 sees on the other side."""
+    """Return whether the maps agree but for one pixel at the edge of a sphere, which float32 may round across it."""
     return bool((np.abs(got - exact) > 1e-4).sum() <= 1)
 
 

@@ -22,7 +22,7 @@ def test_reference_cases(device: Device, name: str) -> None:
 def test_formula(device: Device, seed: int, n: int, zmin: float, r_pp: float) -> None:
     atoms, images, x, y = small_scene(seed, n)
     got = describe(device, atoms, images, descriptor("vdw_spheres", zmin=zmin, r_pp=r_pp))
-    # A sphere's edge is vertical: float32 may see a pixel there beside it.
+    # A sphere's edge is vertical: float32 may round a pixel across it.
     error = np.abs(got - oracle.vdw_spheres(atoms.xyz, atoms.vdw_radius, x, y, zmin, r_pp))
     assert (error > 1e-4).sum() <= 1
     assert error.max() < 1e-2

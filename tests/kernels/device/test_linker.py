@@ -11,7 +11,7 @@ FILES = ("lib/gcc/x86_64-linux-gnu/12/libgcc.a", "lib/x86_64-linux-gnu/libc.so")
 
 @pytest.fixture
 def system(tmp_path):
-    """Return the folders of programs and of libraries of a machine with everything that is needed."""
+    """Return the folder of programs and the prefix of libraries of a machine that has all files PoCL needs."""
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "ld").touch(mode=0o755)

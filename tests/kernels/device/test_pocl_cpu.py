@@ -1,4 +1,4 @@
-"""The processor's name in a PoCL device object; programs can be built on any host."""
+"""A PoCL device object gets a processor name that its compiler knows, and programs can be built."""
 
 import ctypes
 

@@ -1,4 +1,4 @@
-"""Includes are resolved on the host."""
+"""`expand` resolves the includes of OpenCL source text on the host."""
 
 from pathlib import Path
 

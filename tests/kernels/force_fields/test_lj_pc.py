@@ -1,4 +1,4 @@
-"""The force field against energies: force = −dE/dx, Hessian = d²E/dx², multipoles against charges one by one."""
+"""The force field is compared with derivatives of the energy in float64, and multipoles with single charges."""
 
 import numpy as np
 import pyopencl as cl
@@ -9,6 +9,7 @@ from kernels.device.workspace import Workspace
 from kernels.force_fields.lj_pc.multipoles import expansion_is_better
 from tests.kernels import oracle
 from tests.kernels.cases import CO_TIP, ELEMENTS, LJ_PC, make_atoms, make_images, random_molecule, window
+from tests.kernels.describe import sample_of
 
 PROBE = """
 #include "force_fields/lj_pc/lj_pc.cl"
@@ -44,6 +45,7 @@ TIPS = {
 
 
 def evaluate(device: Device, atoms, images, points: np.ndarray) -> np.ndarray:
+    """Return the 17 values of PROBE at points (n, 3), (n, 17): gradient, Hessian, bounds, passed, rigid."""
     force = LJ_PC.prepare(atoms, images, None, np.zeros((1, 3)), None)
     (group,), lists = force.groups("all", np.arange(1), device.lanes)
     memory = Workspace(device)
@@ -61,10 +63,7 @@ def evaluate(device: Device, atoms, images, points: np.ndarray) -> np.ndarray:
 
 def exact(atoms, images, points: np.ndarray, step: float = 2e-3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return gradient, Hessian and the largest force, as a scale, by central differences of the float64 energy."""
-    sample = (
-        atoms.xyz, atoms.charge, atoms.lj_radius + images.lj_radius[0],
-        np.sqrt(atoms.lj_epsilon * images.lj_epsilon[0]), images.charges[0], images.charge_z[0],
-    )  # fmt: skip
+    sample = sample_of(atoms, images)
     basis = step * np.eye(3)
     weights = {-2: 1 / 12, -1: -2 / 3, 1: 2 / 3, 2: -1 / 12}
 
@@ -84,7 +83,7 @@ def test_force_and_hessian_are_derivatives_of_the_energy(lanes: str, tip: dict, 
     points = np.random.default_rng(4).uniform([-3, -3, 2.8], [3, 3, 5], (50, 3))
     got = evaluate(request.getfixturevalue(lanes), atoms, images, points)
     gradient, hessian, scale = exact(atoms, images, points)
-    # Rows summed one by one cancel in float32; expansions stop at the hexadecapole (in the Hessian one earlier).
+    # Rows that are summed one by one cancel in float32; expansions end at the hexadecapole (Hessian: octupole).
     assert np.abs(got[:, :3] - gradient).max() < 2e-5 * scale
     rows, columns = np.triu_indices(3)
     assert np.abs(got[:, 3:9] - hessian[:, rows, columns]).max() < 1e-3 * np.abs(hessian).max()
@@ -99,7 +98,7 @@ def test_one_atom_below_the_probe(device: Device) -> None:
     r = np.array([2.8, 3.0, radius, 4.0])
     got = evaluate(device, atoms, images, np.column_stack((0 * r, 0 * r, r)))
     force = 12 * depth / r * ((radius / r) ** 12 - (radius / r) ** 6)
-    # The twelfth power of a reciprocal root to float32's rounding, of which GPUs' native one leaves a little more.
+    # The twelfth power of a reciprocal root multiplies its rounding error, which is a little larger on GPUs.
     close = pytest.approx(force, rel=3e-6, abs=1e-7)
     assert got[:, 9] == close
     assert -got[:, 2] == close

@@ -34,7 +34,7 @@ def test_a_force_linear_in_height_shifts_by_a_constant(df_steps: int) -> None:
     force = slope * dz * np.arange(n, 0, -1)  # height k lies below height k − 1
     assert frequency_shift_weights(df_steps) @ np.ones(n) == pytest.approx(0, abs=1e-9)
     shift = frequency_shift_weights(df_steps) / dz @ force
-    # A window of n heights spans (n − 1) dz where the formula writes an amplitude n dz.
+    # The window of n heights spans (n − 1) dz; the formula's amplitude is n dz.
     assert shift == pytest.approx(-slope * EV_PER_A2_IN_N_PER_M * F0 / K * (n - 1) / (2 * n), rel=1e-9)
 
 
@@ -70,7 +70,7 @@ def test_reference_cases(lanes: str, name: str, request: pytest.FixtureRequest) 
     error = np.abs(result.df[0, x, y] - exact) / np.abs(exact).max()
     assert result.quality.tolist() == [Quality.GOOD]
     if name == "caffeine_flat_odd_grid":
-        # Several minima: three of 475 pixels settle in another one than the reference, the rest is exact.
+        # The probe has several minima: three of 475 pixels settle in another one than in the reference.
         assert (error.max(axis=1) > 1e-3).sum() <= 3
         assert np.sqrt(np.mean(error**2)) < 1e-2
         assert np.sqrt(np.mean(error[error.max(axis=1) <= 1e-3] ** 2)) < 1e-5
@@ -142,7 +142,7 @@ def test_a_probe_that_passed_an_atom_is_flagged(lanes: str, request: pytest.Fixt
     reach = (ELEMENTS[6][0] + ELEMENTS[8][0]) / 2  # half of R
 
     def place(beside: float, lowest: float) -> Images:
-        # The last of 9 heights 0.25 Å apart is the window's lower edge and one step; the probe is 3 Å below that.
+        # The lowest of 9 heights is one step of 0.25 Å above the window's lower edge; the probe is 3 Å below the tip.
         z0 = lowest + 3 - 0.25
         pixels = [[beside, -0.2, z0], [beside + 0.5, 0.2, z0 + 9 * 0.25]]
         return make_images([0], [pixels], (3, 2, 9), STIFF, df_steps=2)
@@ -153,7 +153,7 @@ def test_a_probe_that_passed_an_atom_is_flagged(lanes: str, request: pytest.Fixt
 
 @pytest.mark.parametrize("lanes", ["device", "scalar_device"])
 def test_a_probe_that_does_not_come_to_rest_is_flagged(lanes: str, request: pytest.FixtureRequest) -> None:
-    # Charges far below pull it down 5 Å, and 30 Å, which is further than all of relaxation's steps.
+    # Charges far below pull the probe down by 5 Å, and by 30 Å, which is further than relaxation can move it.
     weak, strong = (CO_TIP | {"charges": [q, 0, 0, 0], "stiffness": [0.01, 0.01, 0.01, 0]} for q in (0.22, 1.3))
     far = replace(ONE_ATOM, xyz=np.array([[0, 0, -1000.0]]), charge=np.array([-1000.0]))
     places = [make_images([0], [window()], (3, 3, 6), tip) for tip in (weak, strong, weak)]
@@ -162,7 +162,7 @@ def test_a_probe_that_does_not_come_to_rest_is_flagged(lanes: str, request: pyte
 
 
 def test_a_probe_pushed_out_of_its_place_is_flagged(device: Device) -> None:
-    # The tip itself ends 1 Å below the atom: no place is left for the probe underneath.
+    # The tip itself ends 1 Å below the atom, where the probe has no place underneath.
     images = make_images([0], [window(-1.0, 8.0, half=0.3)], (3, 3, 90), df_steps=5)
     assert Quality.LEFT in flags(device, ONE_ATOM, images)[0]
 

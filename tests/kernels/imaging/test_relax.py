@@ -1,4 +1,4 @@
-"""Relaxation in another force field than Lennard-Jones: a harmonic well, whose answer is linear algebra."""
+"""The probe is relaxed in a harmonic well, whose minimum is the solution of linear equations."""
 
 import numpy as np
 import pyopencl as cl

@@ -1,4 +1,4 @@
-"""Noise steps: analytic answers, statistics of ξ, chains against float64, and partitions of batches."""
+"""Noise steps give analytic results; chains agree with float64, whatever the partition of a batch."""
 
 import math
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from tests.kernels.cases import LJ_PC, join, make_atoms, make_images, random_mol
 from tests.kernels.describe import descriptor
 from tests.kernels.test_partition import small_run
 
-HALF = 4.0  # Å, of the window
+HALF = 4.0  # Å: half the side of the window
 KEY = 0xFEDCBA9876543210
 ORDER = ("drift", "normalise", "gradient", "white", "cutouts")
 Chain: TypeAlias = dict[str, dict[str, Any]]
@@ -98,7 +98,7 @@ def test_normalised_slices(lanes: str, request: pytest.FixtureRequest) -> None:
     assert not got[..., 1].any()
     mean, std = (np.delete(of, 1) for of in (got.mean(axis=(0, 1)), got.std(axis=(0, 1))))
     assert std == pytest.approx(1, abs=2e-6)
-    assert mean == pytest.approx(0, abs=1e-3)  # of 1e4 ± 2 a float32 keeps no more
+    assert mean == pytest.approx(0, abs=1e-3)  # float32 holds 1e4 ± 2 no better
     assert np.delete(mean, 1) == pytest.approx(0, abs=1e-5)
 
 
@@ -115,7 +115,7 @@ def test_a_gradient_is_a_plane_of_a_share_of_the_range(lanes: str, request: pyte
     assert corners == pytest.approx([1.2, -2, 2, -1.2], abs=1e-6)
 
 
-def draws(device: Device, distribution: str, nx: int, ny: int, n_out: int) -> np.ndarray:
+def sample_xi(device: Device, distribution: str, nx: int, ny: int, n_out: int) -> np.ndarray:
     """Return ξ of an image: noise of amplitude 1 on slices whose range is 1."""
     values = np.zeros((1, nx, ny, n_out))
     values[0, 0, 0] = 1
@@ -125,18 +125,18 @@ def draws(device: Device, distribution: str, nx: int, ny: int, n_out: int) -> np
 @lanes_of
 @pytest.mark.parametrize("distribution", ["uniform", "normal"])
 @pytest.mark.parametrize("shape", [(7, 13, 10), (3, 8, 1), (1, 17, 6)])
-def test_every_draw_is_that_of_the_definition(
+def test_every_xi_is_that_of_the_definition(
     lanes: str, distribution: str, shape: tuple[int, int, int], request: pytest.FixtureRequest
 ) -> None:
-    got = draws(request.getfixturevalue(lanes), distribution, *shape)
+    got = sample_xi(request.getfixturevalue(lanes), distribution, *shape)
     want = oracle.xi(shape, KEY, counters(1)[0], distribution)
     tolerance = 0 if distribution == "uniform" else 3e-6
     assert got.reshape(-1, shape[2])[1:] == pytest.approx(want.reshape(-1, shape[2])[1:], rel=0, abs=tolerance)
 
 
 @lanes_of
-def test_normal_draws_at_both_ends(lanes: str, request: pytest.FixtureRequest) -> None:
-    """Compare words that no small test has: the smallest and largest of the logarithm, every octant of the angle."""
+def test_normal_xi_at_both_ends(lanes: str, request: pytest.FixtureRequest) -> None:
+    """Compare words that are rare: the smallest and largest of the logarithm, and every octant of the angle."""
     device = request.getfixturevalue(lanes)
     w = np.arange(0, 1 << 24, 997)
     first = np.concatenate([[0, 1, 2, (1 << 24) - 1, (1 << 24) - 2], w])
@@ -169,8 +169,8 @@ kernel void pairs(global const uint *words, const int n, global float *out)
 
 
 @pytest.mark.parametrize("distribution", ["uniform", "normal"])
-def test_statistics_of_the_draws(device: Device, distribution: str) -> None:
-    xi = draws(device, distribution, 101, 103, 10).astype(float)
+def test_statistics_of_xi(device: Device, distribution: str) -> None:
+    xi = sample_xi(device, distribution, 101, 103, 10).astype(float)
     n, flat = xi.size, np.sort(xi.ravel())
     assert n > 100_000
     sigma = 1 if distribution == "normal" else math.sqrt(1 / 12)
@@ -251,7 +251,7 @@ def test_the_whole_chain(lanes: str, chain, request: pytest.FixtureRequest) -> N
             noise_of(chain, i, shape),
             chain["cutouts"]["rectangles"][i] if "cutouts" in chain else (),
         )
-        # Two or three drifted pixels may be so alike that their deviations have lost their digits.
+        # If two or three drifted pixels are almost equal, their deviations have lost their digits.
         spread = oracle.noisy(image, shift_of(chain, i, shape)).std(axis=(0, 1))
         sharp = (spread > 1e-2) | ("normalise" not in chain)
         assert image_got[..., sharp] == pytest.approx(want[..., sharp], rel=0, abs=1e-4)
@@ -341,7 +341,7 @@ def test_images_are_the_same_bytes_whatever_else_is_in_the_batch(lanes: str, req
     noise, atoms = full_chain(8, 9), make_atoms(*molecules)
     whole = Simulator(device).run(atoms, tips, LJ_PC, FEW, noise=steps_of(noise))
     image_bytes = 4 * 7 * 5 * 9
-    # Room for one molecule's images at a time, or only for single images.
+    # The memory holds the images of one molecule, or only single images.
     for memory_bytes in (2 * (4 * image_bytes + 4 * 7 * 5 * len(FEW)), 2 * 2 * image_bytes):
         small = small_run(device, memory_bytes, atoms, tips, FEW, noise=steps_of(noise))
         assert small.df.tobytes() == whole.df.tobytes()
@@ -365,7 +365,7 @@ def test_an_image_that_does_not_fit_whole_is_refused(device: Device) -> None:
         small_run(device, result_bytes, atoms, images, noise=steps_of({"normalise": {}}))
 
 
-def test_flags_are_the_simulations(device: Device) -> None:
+def test_noise_does_not_change_the_flags(device: Device) -> None:
     buried = replace(make_atoms(random_molecule(1, 1)), charge=np.array([1e30]))
     images = make_images([0], [window()], (7, 5, 12), df_steps=4)
     cut = steps_of({"normalise": {}, "cutouts": {"rectangles": np.array([[[0, 0, 7, 5]]])}})
@@ -375,7 +375,7 @@ def test_flags_are_the_simulations(device: Device) -> None:
     assert noisy.quality.tolist() == plain.quality.tolist()
 
 
-def test_no_steps_no_arrays(device: Device) -> None:
+def test_without_steps_there_are_no_arrays(device: Device) -> None:
     atoms, images = make_atoms(random_molecule(1, 3)), make_images([0], [window()], (7, 5, 12), df_steps=4)
     prepared = Simulator(device).prepare(atoms, images, LJ_PC)
     assert not prepared.noise

@@ -1,4 +1,4 @@
-"""The words of the generator against its authors' known answers and the service's own implementation."""
+"""The generator gives the words that its authors publish, and those of the host's implementation."""
 
 import numpy as np
 import pyopencl as cl
@@ -55,7 +55,7 @@ def test_known_answers(lanes: str, counter: str, key: str, want: str, request: p
 
 
 @pytest.mark.parametrize("lanes", ["device", "scalar_device"])
-def test_the_services_generator_gives_the_same_words(lanes: str, request: pytest.FixtureRequest) -> None:
+def test_the_hosts_generator_gives_the_same_words(lanes: str, request: pytest.FixtureRequest) -> None:
     key = 0xFEDCBA9876543210
     counters = np.random.default_rng(1).integers(0, 1 << 32, (1003, 4), dtype=np.uint64)
     got = words(request.getfixturevalue(lanes), key, counters)
