@@ -112,7 +112,7 @@ class JobSpec(Model):
 
     @property
     def tip_pool(self) -> tuple[Tip, ...]:
-        """All tips that a sample can be imaged with: the randomised tips, else the swept ones, else `tips`."""
+        """The tips that a sample can be imaged with: the randomised tips, else the swept ones, else `tips`."""
         randomised = self.randomise.tip
         return self.sweep.tip or self.tips if randomised is None else randomised.values
 
