@@ -9,12 +9,14 @@ from afmbatch.errors import InvalidInput
 from afmbatch.grids.finding import Finding
 from afmbatch.grids.grid import Grid, Quantity
 from afmbatch.grids.refusal import refusal
+from afmbatch.structures.elements import elements
 from afmbatch.structures.overlap import TOO_CLOSE, too_close
 
 MAX_IMAGED_ATOMS = 4_000  # with more atoms, overlaps across the cell's faces are not looked for
 MAX_EXAMINED_ATOMS = 2_000  # the surroundings of more nuclei are sampled
 NEAR_NUCLEUS = 0.8  # Å; the valence density of an atom has its maximum nearer than this
 MAX_FROM_ATOM = 1.5  # Å; how far from all atoms the largest value may lie
+SHORTEST_BOND, LONGEST_BOND = 0.65, 1.6  # of the sum of covalent radii; bohr for Å gives factors of 0.53 and 1.89
 SAME_LENGTH = 1e-3  # Å, up to which cells and positions of two files count as equal
 SAME_ATOM = 1e-2  # Å
 
@@ -34,6 +36,38 @@ def check_atoms(grid: Grid, name: str) -> None:
     across = "" if pair[1] < n else ", periodic images included"
     reason = f"atoms {i + 1} and {j + 1} are {distance:.3f} Å apart{across}; do cell and atoms belong together?"
     raise refusal(name, f"{distance:.3f} Å", reason, f"distances of at least {TOO_CLOSE} Å")
+
+
+def check_bonds(grid: Grid, name: str) -> tuple[Finding, ...]:
+    """Compare the shortest distance between atoms with their covalent radii: finds bohr and Å confused.
+
+    Raises InvalidInput if two atoms are far closer than a bond; the finding is a warning if there is no bond at all.
+    """
+    n = len(grid.z)
+    if not 1 < n <= MAX_EXAMINED_ATOMS:
+        return ()
+    radii = elements().covalent_radius[grid.z]
+    fractions = grid.fractions
+    shortest, distance, pair = np.inf, np.inf, (0, 0)
+    for i in range(n - 1):
+        apart = fractions[i + 1 :] - fractions[i]
+        distances = np.linalg.norm((apart - np.rint(apart)) @ grid.lattice, axis=1)
+        ratios = distances / (radii[i] + radii[i + 1 :])
+        j = int(np.argmin(ratios))
+        if ratios[j] < shortest:
+            shortest, pair, distance = float(ratios[j]), (i, i + 1 + j), float(distances[j])
+    i, j = pair
+    symbols = elements().symbols
+    text = (
+        f"the closest atoms, {i + 1} ({symbols[grid.z[i]]}) and {j + 1} ({symbols[grid.z[j]]}), are {distance:.3f} Å "
+        f"apart, {shortest:.2f} times the sum of their covalent radii"
+    )
+    if shortest < SHORTEST_BOND:
+        reason = f"{text}: are these positions in Å that were taken for bohr?"
+        raise refusal(name, f"{distance:.3f} Å", reason, f"at least {SHORTEST_BOND} times that sum")
+    warning = shortest > LONGEST_BOND
+    text += ": no two atoms are bonded; if they should be, positions in bohr were taken for Å" if warning else ""
+    return (Finding("shortest_distance", text, {"distance_A": distance, "ratio": shortest}, warning=warning),)
 
 
 def check_place(grid: Grid, name: str) -> tuple[Finding, ...]:

@@ -11,7 +11,9 @@ from afmbatch.grids.finding import Finding
 
 SAME = 1e-5  # of a plane's largest absolute value; files have five to eleven digits
 MAX_MIRRORED_ATOMS = 500
-MIRROR_CONTRAST = 0.5  # of a spacing; the asymmetry of a symmetric structure changes by one spacing
+# in spacings; for a symmetric structure the one asymmetry is 0 and the other 1
+MAX_ASYMMETRY = 0.25
+MIN_CONTRAST = 0.5
 AXES = "abc"
 
 
@@ -42,7 +44,7 @@ class SpannedAtoms:
         if not 0 < len(self.z) <= MAX_MIRRORED_ATOMS:
             return EndPoint.UNDECIDED
         with_end, without_end = self._asymmetry(axis, 1.0), self._asymmetry(axis, (n - 1) / n)
-        if abs(with_end - without_end) < MIRROR_CONTRAST / n:
+        if min(with_end, without_end) * n > MAX_ASYMMETRY or abs(with_end - without_end) * n < MIN_CONTRAST:
             return EndPoint.UNDECIDED
         return EndPoint.REPEATED if with_end < without_end else EndPoint.ABSENT
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from afmbatch.grids.checks import check_atoms, check_place, check_same_frame, check_sign
+from afmbatch.grids.checks import check_atoms, check_bonds, check_place, check_same_frame, check_sign
 from afmbatch.grids.cores import clip_cores
 from afmbatch.grids.electron_count import check_electron_count, check_not_density
 from afmbatch.grids.files import plain_files
@@ -44,6 +44,7 @@ def check_grid(named: NamedGrid) -> NamedGrid:
     """Return the grid with the findings of all checks that need no other grid. Raises InvalidInput."""
     grid, name = named.grid, named.name
     check_atoms(grid, name)
+    bonds = check_bonds(grid, name)
     if grid.quantity is Quantity.POTENTIAL:
         check_not_density(grid, name)
         found = check_sign(grid, name) + check_place(grid, name)
@@ -52,7 +53,7 @@ def check_grid(named: NamedGrid) -> NamedGrid:
         # the largest value of a difference of densities may lie anywhere
         if "absolute_electrons" not in found[0].numbers:
             found += check_place(grid, name)
-    return replace(named, findings=named.findings + found)
+    return replace(named, findings=named.findings + bonds + found)
 
 
 def prepare_sample(grids: Sequence[NamedGrid]) -> tuple[NamedGrid, ...]:

@@ -82,5 +82,5 @@ def _laplacian(grid: Grid, points: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _at(values: NDArray[np.float32], points: NDArray[np.int64]) -> NDArray[np.float64]:
-    i, j, k = (points % values.shape).T
-    return values[i, j, k].astype(np.float64)
+    i, j, k = (points % np.array(values.shape)).T
+    return np.asarray(values[i, j, k], dtype=np.float64)

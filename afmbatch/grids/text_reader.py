@@ -81,28 +81,31 @@ class TextReader:
 
     def rest(self) -> Iterator[bytes]:
         """Yield what is left of the file in blocks, to its end."""
-        block, self._buffer = self._buffer, b""
-        while block:
+        if self._buffer:
+            block, self._buffer = self._buffer, b""
             yield block
-            block = self._file.read(BLOCK_BYTES)
+        while block := self._file.read(BLOCK_BYTES):
+            yield block
 
     def refusal(self, value: str | bytes, reason: str, accepted: str) -> InvalidInput:
         """Return an error at the current line."""
         return refusal(f"{self.name}, line {max(self.line_number, 1)}", value, reason, accepted)
 
     def _whole_words(self) -> tuple[bytes, bool]:
-        """Return the next block of the file, cut after a blank, and whether the file ends there."""
-        block = self._file.read(BLOCK_BYTES) if len(self._buffer) < BLOCK_BYTES else b""
-        text = self._buffer + block if self._buffer else block
-        if not block and len(text) < BLOCK_BYTES:
-            self._buffer = b""
-            return text, True
-        cut = 1 + max(text.rfind(blank) for blank in (b" ", b"\n", b"\t", b"\r"))
-        self._buffer = text[cut:]
-        if len(self._buffer) > MAX_WORD_BYTES:
-            self.line_number += text[:cut].count(b"\n")
-            raise self.refusal(self._buffer[:100], f"a word of more than {MAX_WORD_BYTES} bytes", NUMBER)
-        return text[:cut], False
+        """Return about a block of the file, cut after a blank, and whether the file ends there."""
+        while True:
+            cut = 1 + max(self._buffer.rfind(blank) for blank in (b" ", b"\n", b"\t", b"\r"))
+            if len(self._buffer) - cut > MAX_WORD_BYTES:
+                self.line_number += 1 + self._buffer.count(b"\n", 0, cut)
+                raise self.refusal(self._buffer[cut:][:100], f"a word of more than {MAX_WORD_BYTES} bytes", NUMBER)
+            if cut and len(self._buffer) >= BLOCK_BYTES:
+                text, self._buffer = self._buffer[:cut], self._buffer[cut:]
+                return text, False
+            block = self._file.read(BLOCK_BYTES)
+            if not block:
+                text, self._buffer = self._buffer, b""
+                return text, True
+            self._buffer += block
 
     def _numbers(self, text: bytes, missing: int, count: int) -> tuple[NDArray[np.float64], bytes]:
         """Return at most `missing` numbers from the start of the text, and the text after them."""
