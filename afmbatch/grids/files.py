@@ -99,7 +99,8 @@ def plain_files(file: BinaryIO | Readable, name: str) -> Iterator[tuple[str, Hea
     A member's name is that of the archive, a colon and the path in it. Each file is to be read before the next one is
     asked for. An npz file counts as one file. Raises InvalidInput.
     """
-    source = cast(BinaryIO, file) if hasattr(file, "seek") else None
+    can_seek = hasattr(file, "seekable") and file.seekable()
+    source = cast(BinaryIO, file) if can_seek else None
     headed = HeadedFile(file, name, source)
     head = headed.head()
     if not head.startswith(ZIP) or is_npz(head):

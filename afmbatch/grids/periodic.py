@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 from afmbatch.grids.finding import Finding
 from afmbatch.grids.grid import Grid
 
-MIN_GAP = 2.5  # Å; narrower gaps between atoms along an axis are bonds of an extended structure
+MIN_GAP = 2.5  # Å; narrower gaps between atoms along an axis are bridged by bonds
 INSIDE = 1e-9  # by how much of a cell an atom may lie outside it by rounding
 
 
 def gather_molecule(grid: Grid) -> tuple[Grid, tuple[Finding, ...]]:
     """Return the grid with its atoms inside the cell and the molecule in one piece, and what was done.
 
-    Along each axis the widest gap between atoms is looked for on the circle of fractional coordinates. If it lies
-    within the cell, the molecule lies across the cell's edge: the values are rolled by whole voxels so that the gap's
-    middle comes to the edge, and all atoms move by the same vector. The values are rolled in place. The periodic
-    field and its atoms are the same as before up to this common translation.
+    Along each axis the gaps between atoms are looked at on the circle of fractional coordinates. If bonds bridge the
+    gap at the cell's edge and there is a wide gap elsewhere, the molecule lies across the edge: the values are rolled
+    by whole voxels so that the middle of the widest gap comes to the edge, and all atoms move by the same vector. The
+    values are rolled in place. The periodic field and its atoms stay the same up to this common translation.
     """
     if not len(grid.z):
         return grid, ()
@@ -74,14 +74,15 @@ def _wrapped(fractions: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _voxels_to_cut(fractions: NDArray[np.float64], height: float, n: int) -> int:
-    """Return the voxel in the middle of the widest gap between atoms along an axis; 0 if that is the cell's edge.
+    """Return the voxel in the middle of the widest gap between atoms along an axis; 0 if the axis needs no roll.
 
     fractions: (n,) in [0, 1); height: distance of the cell's faces, Å; n: points along the axis.
     """
     positions = np.sort(fractions)
     gaps = np.diff(positions, append=positions[0] + 1.0)  # the last one contains the cell's edge
     widest = int(np.argmax(gaps))
-    if widest == len(gaps) - 1 or gaps[widest] - gaps[-1] < INSIDE or gaps[widest] * height < MIN_GAP:
+    bonded_across_edge = gaps[-1] * height < MIN_GAP
+    if not bonded_across_edge or gaps[widest] * height < MIN_GAP:
         return 0
     return round(float(positions[widest] + gaps[widest] / 2) * n) % n
 

@@ -15,6 +15,7 @@ BLOCK_BYTES = 1 << 20
 MAX_LINE_BYTES = 1 << 16  # of a header line
 MAX_WORD_BYTES = 256
 MAX_BYTES_PER_VALUE = 256  # a file with more bytes per number is padding meant to occupy the server
+MAX_REST = 16  # bytes after the values per byte before: spin blocks, further grids
 
 NUMBER = "numbers such as -1.25, 3e-4, 3D-4 or 3-104, separated by blanks"
 #: Fortran writes 1.5D-03, and 1.5-103 for exponents of three digits.
@@ -29,6 +30,7 @@ class TextReader:
         #: The number of the line read last.
         self.line_number = 0
         self._file = file
+        self._bytes = 0  # read so far
         self._buffer = b""  # bytes that were read from the file and not yet returned
 
     def line(self, expected: str) -> str:
@@ -41,7 +43,7 @@ class TextReader:
     def optional_line(self) -> str | None:
         """Return the next line without its end, None at the end of the file. Raises InvalidInput if it is too long."""
         while (end := self._buffer.find(b"\n")) < 0 and len(self._buffer) <= MAX_LINE_BYTES:
-            block = self._file.read(BLOCK_BYTES)
+            block = self._read()
             if not block:
                 if not self._buffer:
                     return None
@@ -80,16 +82,26 @@ class TextReader:
                 raise self.refusal("", reason, f"a file with all of its {count} values")
 
     def rest(self) -> Iterator[bytes]:
-        """Yield what is left of the file in blocks, to its end."""
+        """Yield what is left of the file in blocks, to its end. Raises InvalidInput if it is far more than was read."""
         if self._buffer:
             block, self._buffer = self._buffer, b""
             yield block
-        while block := self._file.read(BLOCK_BYTES):
+        limit = MAX_REST * (self._bytes + BLOCK_BYTES)
+        while block := self._read():
+            if self._bytes > limit:
+                raise self.refusal(
+                    "", f"more than {limit} bytes of the file follow the values", "a file without padding"
+                )
             yield block
 
     def refusal(self, value: str | bytes, reason: str, accepted: str) -> InvalidInput:
         """Return an error at the current line."""
         return refusal(f"{self.name}, line {max(self.line_number, 1)}", value, reason, accepted)
+
+    def _read(self) -> bytes:
+        block = self._file.read(BLOCK_BYTES)
+        self._bytes += len(block)
+        return block
 
     def _whole_words(self) -> tuple[bytes, bool]:
         """Return about a block of the file, cut after a blank, and whether the file ends there."""
@@ -101,7 +113,7 @@ class TextReader:
             if cut and len(self._buffer) >= BLOCK_BYTES:
                 text, self._buffer = self._buffer[:cut], self._buffer[cut:]
                 return text, False
-            block = self._file.read(BLOCK_BYTES)
+            block = self._read()
             if not block:
                 text, self._buffer = self._buffer, b""
                 return text, True

@@ -61,6 +61,13 @@ def test_what_was_done_is_told():
     assert findings[0].numbers["voxels_b"] == 0
 
 
+def test_two_molecules_apart_stay_in_their_order():
+    lattice = np.diag([8.0, 8.0, 12.0])
+    xyz = np.array([[4.0, 4.0, 1.5], [4.0, 4.0, 10.0]])
+    grid = Grid(np.zeros((8, 8, 12), np.float32), np.zeros(3), lattice, np.array([6, 6]), xyz, Quantity.ELECTRONS)
+    assert gather_molecule(grid)[0] is grid
+
+
 def test_a_layer_without_gap_is_not_cut():
     lattice = np.diag([4.0, 4.0, 12.0])
     fractions = np.array([[x, y, 0.02] for x in (0.1, 0.4, 0.9) for y in (0.1, 0.4, 0.9)])

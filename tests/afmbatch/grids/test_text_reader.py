@@ -72,5 +72,9 @@ def test_endless_lines_words_and_blanks_are_refused():
         TextReader(Pipe(b"x" * 10_000_000, 1 << 20), "f").line("a comment")
     with pytest.raises(InvalidInput, match="a word of more than 256 bytes"):
         list(TextReader(Pipe(b"1 2 " + b"3" * 10_000_000, 1 << 20), "f").values(9))
+    reader = TextReader(Pipe(b"1 2 " + b" " * 40_000_000, 1 << 20), "f")
+    assert [block.tolist() for block in reader.values(2)] == [[1, 2]]
+    with pytest.raises(InvalidInput, match="bytes of the file follow the values"):
+        list(reader.rest())
     with pytest.raises(InvalidInput, match="more than 256 bytes per number before number 3"):
         list(TextReader(Pipe(b"1 2 " + b" " * 10_000_000, 1 << 20), "f").values(9))

@@ -51,7 +51,9 @@ def screened_water(density: Grid) -> Grid:
 
 def numbers(values: NDArray, digits: int = 9, per_line: int = 6) -> str:
     """Return numbers in lines, in the order of the flat array."""
-    words = [f"{v:.{digits}E}" for v in values.ravel()]
+    unique, index = np.unique(values.ravel(), return_inverse=True)  # each number is formatted once
+    texts = [f"{v:.{digits}E}" for v in unique.tolist()]
+    words = [texts[i] for i in index.tolist()]
     return "\n".join(" ".join(words[i : i + per_line]) for i in range(0, len(words), per_line)) + "\n"
 
 
@@ -84,8 +86,7 @@ def cube(
         f.write(f"{z} {float(z):.6f} " + " ".join(f"{v / unit:.10f}" for v in position) + "\n")
     if orbital:
         f.write("1 27\n")
-    for row in values.reshape(-1, grid.shape[2]):
-        f.write(numbers(row, digits))
+    f.write(numbers(values, digits, 6))
     return f.getvalue().encode()
 
 
