@@ -12,7 +12,8 @@ from afmbatch.grids.valence import fewest_valence, usual_valence
 TOLERANCE = 0.02  # of a sum over the grid
 MAX_CHARGE = 2.05  # e: ions up to ±2
 NEGATIVE = 1e-3  # of the largest value: deeper negative values are told
-DIFFERENCE = 0.02  # |∫ρ| over ∫|ρ| up to which a density with negative parts is a difference of densities
+DIFFERENCE = "difference_density"  # the subject of the finding for a difference of densities
+MAX_NET = 0.02  # |∫ρ| over ∫|ρ| up to which a density with negative parts is a difference of densities
 
 
 def check_electron_count(grid: Grid, name: str) -> tuple[Finding, ...]:
@@ -32,9 +33,9 @@ def check_electron_count(grid: Grid, name: str) -> tuple[Finding, ...]:
         "lowest_e_per_A3": lowest,
         "largest_e_per_A3": largest,
     }
-    if lowest < 0 and abs(n) <= DIFFERENCE * absolute <= DIFFERENCE * 2 * nuclear:
+    if lowest < 0 and abs(n) <= MAX_NET * absolute <= MAX_NET * 2 * nuclear:
         text = f"the density integrates to {n:+.4f} e with ∫|ρ| of {absolute:.3f} e: a neutral difference of densities"
-        return (Finding("electron_count", text, numbers | {"absolute_electrons": absolute}),)
+        return (Finding(DIFFERENCE, text, numbers | {"absolute_electrons": absolute}),)
     counts = f"the density integrates to {n:.2f} electrons; its atoms have {nuclear}, {valence} of them usually valence"
     margin = MAX_CHARGE + TOLERANCE * nuclear
     negative = _negative_values(lowest, largest)

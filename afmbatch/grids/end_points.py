@@ -18,7 +18,7 @@ AXES = "abc"
 
 
 class EndPoint(Enum):
-    """What comparing the planes at both ends of an axis shows."""
+    """The result of comparing the planes at both ends of an axis."""
 
     REPEATED = "repeated"
     ABSENT = "absent"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One conclusion about a file."""
+    """A single conclusion about a file."""
 
     #: What the finding is about, a stable word for programs: "end_point", "electron_count", …
     subject: str

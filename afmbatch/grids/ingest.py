@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from afmbatch.grids.checks import check_atoms, check_bonds, check_place, check_same_frame, check_sign
 from afmbatch.grids.cores import clip_cores
-from afmbatch.grids.electron_count import check_electron_count, check_not_density
+from afmbatch.grids.electron_count import DIFFERENCE, check_electron_count, check_not_density
 from afmbatch.grids.files import plain_files
 from afmbatch.grids.finding import Finding
 from afmbatch.grids.grid import Grid, Quantity
@@ -51,7 +51,7 @@ def check_grid(named: NamedGrid) -> NamedGrid:
     else:
         found = check_electron_count(grid, name)
         # the largest value of a difference of densities may lie anywhere
-        if "absolute_electrons" not in found[0].numbers:
+        if found[0].subject != DIFFERENCE:
             found += check_place(grid, name)
     return replace(named, findings=named.findings + bonds + found)
 
@@ -65,7 +65,7 @@ def prepare_sample(grids: Sequence[NamedGrid]) -> tuple[NamedGrid, ...]:
     checked = [check_grid(named) for named in grids]
     for other in checked[1:]:
         check_same_frame(checked[0].grid, checked[0].name, other.grid, other.name)
-    densities = [c for c in checked if c.grid.quantity is Quantity.ELECTRONS]
+    densities = [c for c in checked if c.grid.quantity is Quantity.ELECTRONS and not _is_difference(c)]
     potentials = [c for c in checked if c.grid.quantity is Quantity.POTENTIAL]
     between: tuple[Finding, ...] = ()
     if densities and potentials:
@@ -78,3 +78,8 @@ def prepare_sample(grids: Sequence[NamedGrid]) -> tuple[NamedGrid, ...]:
         comparison = between if potentials and named is potentials[0] else ()
         prepared.append(NamedGrid(named.name, grid, named.findings + clipped + gathered + comparison))
     return tuple(prepared)
+
+
+def _is_difference(named: NamedGrid) -> bool:
+    """Return whether a checked density is a difference of densities."""
+    return any(finding.subject == DIFFERENCE for finding in named.findings)

@@ -37,7 +37,11 @@ def check_poisson(density: Grid, potential: Grid, name: str) -> tuple[Finding, .
         f"(at {len(points)} points between the atoms, correlation {correlation:.3f})"
     )
     if abs(correlation) < CORRELATION:
-        return (Finding("poisson", f"{text}: the two could not be compared well", numbers, warning=True),)
+        text += (
+            ": the two are not proportional; either the grid is coarse, or the potential contains exchange and "
+            "correlation (VASP's LVTOT), or the two belong to different structures"
+        )
+        return (Finding("poisson", text, numbers, warning=True),)
     if ACCEPTED[0] <= slope <= ACCEPTED[1]:
         return (Finding("poisson", text, numbers),)
     known = {HARTREE: "was converted from Hartree twice", 1 / HARTREE: "is in Hartree", -1.0: "has the wrong sign"}

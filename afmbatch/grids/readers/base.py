@@ -22,7 +22,7 @@ QUANTITIES = "one of " + ", ".join(quantity.value for quantity in Quantity)
 
 @dataclass(frozen=True, slots=True)
 class GridReading:
-    """One grid of a file."""
+    """A grid of a file, as its reader returns it."""
 
     #: The name of the array in the file ("rho", "pot"), "" in formats with a single one.
     array: str

@@ -1,4 +1,4 @@
-"""What is told about good grids, and what wrong units, signs, cells and atoms are refused with."""
+"""Checks accept good grids with true findings, and refuse wrong units, signs, cells and atoms with the numbers."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import pytest
 from afmbatch.errors import InvalidInput
 from afmbatch.grids.checks import check_atoms, check_bonds, check_place, check_same_frame, check_sign
 from afmbatch.grids.cores import clip_cores
-from afmbatch.grids.electron_count import check_electron_count, check_not_density
+from afmbatch.grids.electron_count import DIFFERENCE, check_electron_count, check_not_density
 from afmbatch.grids.grid import Grid, Quantity
 from afmbatch.grids.poisson import check_poisson
 from afmbatch.grids.units import BOHR, HARTREE
@@ -82,6 +82,7 @@ class TestElectronCount:
         spread = periodic_gaussians(WATER.shape, WATER.lattice, WATER.origin, WATER.xyz, (6, 1, 1), 0.5)
         difference = replace(WATER, values=WATER.values - spread.astype(np.float32))
         (finding,) = check_electron_count(difference, "f")
+        assert finding.subject == DIFFERENCE
         assert "a neutral difference of densities" in finding.message
         assert not finding.warning
 
@@ -233,7 +234,13 @@ class TestPoisson:
         noise = np.random.default_rng(0).normal(size=WATER.shape).astype(np.float32)
         (finding,) = check_poisson(WATER, replace(POTENTIAL, values=noise), "f")
         assert finding.warning
-        assert "could not be compared well" in finding.message
+        assert "the two are not proportional" in finding.message
+
+    def test_exchange_in_a_potential_is_told(self):
+        exchange = -HARTREE * (3 / np.pi * WATER.values * BOHR**3) ** (1 / 3)  # Slater's, energy of an electron
+        (finding,) = check_poisson(WATER, replace(POTENTIAL, values=POTENTIAL.values - exchange), "f")
+        assert finding.warning
+        assert "contains exchange and correlation" in finding.message
 
     def test_too_few_points(self):
         (finding,) = check_poisson(scaled(WATER, 1e-3), POTENTIAL, "f")

@@ -49,7 +49,7 @@ def test_a_real_tip():
     assert tip.grid.shape == delta.grid.shape == (24, 26, 30)
     assert tip.grid.xyz[0].tolist() == [0, 0, 0]
     assert "9.45 electrons" in findings(tip, "electron_count")[0]
-    assert "a neutral difference of densities" in findings(delta, "electron_count")[0]
+    assert "a neutral difference of densities" in findings(delta, "difference_density")[0]
 
 
 def test_real_cores_are_clipped():
