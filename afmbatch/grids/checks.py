@@ -12,6 +12,7 @@ from afmbatch.grids.refusal import refusal
 from afmbatch.structures.elements import elements
 from afmbatch.structures.overlap import TOO_CLOSE, too_close
 
+MAX_COORDINATE = 1e4  # Å
 MAX_IMAGED_ATOMS = 4_000  # with more atoms, overlaps across the cell's faces are not looked for
 MAX_EXAMINED_ATOMS = 2_000  # the surroundings of more nuclei are sampled
 NEAR_NUCLEUS = 0.8  # Å; the valence density of an atom has its maximum nearer than this
@@ -26,6 +27,10 @@ def check_atoms(grid: Grid, name: str) -> None:
     n = len(grid.z)
     if not n:
         raise refusal(name, "", "the file names no atoms", "a file with the positions of its atoms")
+    if not (np.abs(grid.xyz) <= MAX_COORDINATE).all():
+        i = int(np.argmin((np.abs(grid.xyz) <= MAX_COORDINATE).all(axis=1)))
+        text = " ".join(f"{v:g}" for v in grid.xyz[i])
+        raise refusal(name, text, f"atom {i + 1} is far away", f"coordinates up to ±{MAX_COORDINATE:g} Å")
     inside = grid.fractions - np.floor(grid.fractions)
     images = np.array(sorted(product((-1, 0, 1), repeat=3), key=any)) if n <= MAX_IMAGED_ATOMS else np.zeros((1, 3))
     xyz = ((inside[None] + images[:, None]) @ grid.lattice).reshape(-1, 3)

@@ -16,6 +16,7 @@ from afmbatch.structures.elements import elements
 from afmbatch.structures.readers.xyz import Readable
 
 MAX_ATOMS = 100_000
+MAX_EDGE = 1e3  # Å
 MIN_SINE = 1e-3  # volume of a cell over the product of its edges; flatter cells are mistakes
 QUANTITIES = "one of " + ", ".join(quantity.value for quantity in Quantity)
 
@@ -104,9 +105,11 @@ def _atomic_numbers() -> dict[str, int]:
 
 def check_lattice(lattice: NDArray[np.float64], where: str) -> None:
     """Raise InvalidInput unless the rows of a lattice (3, 3), Å, span a volume; `where` names file and line."""
+    text = "; ".join(" ".join(f"{v:g}" for v in row) for row in lattice)
+    if np.abs(lattice).max() > MAX_EDGE:
+        raise refusal(where, text, f"a lattice vector is longer than {MAX_EDGE:g} Å", "a cell of ordinary size, in Å")
     edges = np.linalg.norm(lattice, axis=1)
     if not edges.all() or abs(np.linalg.det(lattice)) < MIN_SINE * edges.prod():
-        text = "; ".join(" ".join(f"{v:g}" for v in row) for row in lattice)
         raise refusal(where, text, "the lattice vectors do not span a volume", "three independent vectors in Å")
 
 

@@ -94,7 +94,7 @@ def _axes(reader: TextReader) -> tuple[tuple[int, int, int], NDArray[np.float64]
     check_shape(shape, f"{reader.name}, line {reader.line_number}")
     steps = np.array([row[1:] for row in rows])
     unit = 1.0 if counts[0] < 0 else BOHR
-    check_lattice(steps * unit, f"{reader.name}, line {reader.line_number}")
+    check_lattice(steps * np.array(shape)[:, None] * unit, f"{reader.name}, line {reader.line_number}")
     return shape, steps, unit
 
 

@@ -131,6 +131,13 @@ class TestAtoms:
         with pytest.raises(InvalidInput, match="the file names no atoms"):
             check_atoms(replace(WATER, z=WATER.z[:0], xyz=WATER.xyz[:0]), "f")
 
+    @pytest.mark.parametrize("coordinate", [1e5, -np.inf, np.nan])
+    def test_atoms_far_away(self, coordinate):
+        xyz = WATER.xyz.copy()
+        xyz[1, 2] = coordinate
+        with pytest.raises(InvalidInput, match="atom 2 is far away"):
+            check_atoms(replace(WATER, xyz=xyz), "f")
+
     def test_atoms_upon_each_other(self):
         xyz = WATER.xyz.copy()
         xyz[2] = xyz[0] + [0.1, 0.0, 0.0]

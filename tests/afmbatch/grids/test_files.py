@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from afmbatch.errors import InvalidInput
-from afmbatch.grids import files
-from afmbatch.grids.grid import Quantity
+from afmbatch.grids import files, readers
+from afmbatch.grids.grid import Grid, Quantity
 from afmbatch.grids.ingest import read_grids
 from afmbatch.grids.readers import GRID_READERS, choose_reader
+from afmbatch.grids.readers.base import GridReading
 from tests.afmbatch.grids.reading import Pipe, read, refused
 from tests.afmbatch.grids.writers import assert_same, chgcar, cube, lvec, npz, water, xsf
 
@@ -102,3 +103,30 @@ def test_a_format_is_recognised_by_content_under_any_name(data, format_name):
     assert [r.format for r in GRID_READERS if r.recognises(data[: files.HEAD_BYTES])] == [format_name]
     for name in ("x", "x.cube", "x.xsf", "CHGCAR", "x.npz"):
         assert choose_reader(name, data[: files.HEAD_BYTES]).format == format_name
+
+
+class ToyReader:
+    """Reads a format of this test: 'TOY', then an edge in Å and eight values."""
+
+    format = "toy"
+
+    def accepts_name(self, name: str) -> bool:
+        return name.endswith(".toy")
+
+    def recognises(self, head: bytes) -> bool:
+        return head.startswith(b"TOY")
+
+    def read(self, file, name, quantity):
+        edge, *values = (float(word) for word in file.read(1000).split()[1:])
+        array = np.array(values, np.float32).reshape(2, 2, 2)
+        grid = Grid(array, np.zeros(3), edge * np.eye(3), np.array([6]), np.zeros((1, 3)), quantity.canonical)
+        yield GridReading("", grid, ())
+
+
+def test_a_format_from_outside(monkeypatch):
+    data = b"TOY 3.0 1 2 3 4 5 6 7 8"
+    assert "no known format" in refused(data, "a.bin").reason
+    monkeypatch.setattr(readers, "GRID_READERS", [*GRID_READERS, ToyReader()])
+    for packed, name in ((data, "a.bin"), (gzip.compress(data), "a.toy.gz"), (zipped(**{"a.toy": data}), "a.zip")):
+        assert read(packed, name).grid.values[1, 1, 1] == 8
+    assert "toy; plain" in refused(b"x", "a.bin").accepted

@@ -37,15 +37,15 @@ def test_slabs_smaller_than_the_grid():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
-@pytest.mark.parametrize(("order", "point"), [(ValueOrder.Z_FASTEST, "(1, 0, 1)"), (ValueOrder.X_FASTEST, "(1, 0, 1)")])
-def test_the_first_value_that_is_not_finite_is_named(bad, order, point):
+@pytest.mark.parametrize("order", ValueOrder)
+def test_the_first_value_that_is_not_finite_is_named(bad, order):
     values = np.zeros((2, 3, 4))
     values[1, 0, 1] = bad
     flat = values.ravel() if order is ValueOrder.Z_FASTEST else values.transpose(2, 1, 0).ravel()
     with pytest.raises(InvalidInput) as info:
         fill_grid((2, 3, 4), [flat[:5], flat[5:]], order, 1.0, "f")
     (fault,) = info.value.faults
-    assert f"at grid point {point}, is not a finite number" in fault.reason
+    assert "at grid point (1, 0, 1), is not a finite number" in fault.reason
     assert fault.value == repr(bad)
 
 

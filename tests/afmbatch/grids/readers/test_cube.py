@@ -86,6 +86,7 @@ def edited(line: int, old: str, new: str) -> bytes:
         (edited(3, "8 ", "9 "), "line", "the file ends after 504 of 567 values"),
         (edited(3, "8 ", "-8 "), "line 6", "different signs"),
         (edited(3, "8 ", "99999 "), "line 6", "too many points"),
+        (edited(3, "1.4", "1400.4"), "line 6", "a lattice vector is longer than 1000 Å"),
         (edited(2, "3 ", "3.5 "), "line 3", "not a whole number"),
         (edited(2, "3 ", "999999999 "), "line 3", "impossible number of atoms"),
         (edited(6, "8 ", "999 "), "line 9", "unknown element"),
