@@ -1,4 +1,4 @@
-# One image for service and workers: the command says which (docker-compose.yml).
+# One image for the service and the workers; the command selects the program (see docker-compose.yml).
 FROM python:3.11-slim AS build
 WORKDIR /src
 COPY requirements.txt requirements-linker.txt ./
@@ -10,7 +10,8 @@ COPY afmbatch afmbatch
 COPY kernels kernels
 COPY service service
 COPY worker worker
-RUN /opt/afmbatch/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+COPY client client
+RUN /opt/afmbatch/bin/pip install --no-cache-dir --no-deps --no-build-isolation . ./client
 
 FROM python:3.11-slim
 COPY --from=build /opt/afmbatch /opt/afmbatch

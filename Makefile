@@ -1,4 +1,4 @@
-# Two commands do all on a fresh machine with Python 3.11: `make demo` and `make test`.
+# On a machine with Python 3.11 and nothing else, start with `make demo` or `make test`.
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 VENV := .venv
@@ -10,19 +10,19 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 demo: $(VENV)/demo-ready  ## Run the common job on embedded defaults and draw a contact sheet
 	$(BIN)/afmbatch demo
 
-example: $(VENV)/torch-ready  ## Train a small network on a stream of samples: minutes, and a gigabyte for torch
+example: $(VENV)/torch-ready  ## Train a small network on a stream of samples: takes minutes, and downloads PyTorch
 	PYTHONPATH=$(VENV)/torch $(BIN)/python -m examples.train
 
-test: lint  ## Everything .ci/run asks for
+test: lint  ## Run all checks and tests that .ci/run requires
 	$(BIN)/pytest
 
-test-torch: $(VENV)/test-ready $(VENV)/torch-ready  ## What needs PyTorch: apart, for torch is a gigabyte
+test-torch: $(VENV)/test-ready $(VENV)/torch-ready  ## Run the tests that need PyTorch, a download of a gigabyte
 	PYTHONPATH=$(VENV)/torch $(BIN)/pytest tests/torch
 
-test-s3: $(VENV)/test-ready  ## Batches in a bucket: needs Debian's swift-{proxy,account,container,object}, memcached
+test-s3: $(VENV)/test-ready  ## Run the tests with an S3 bucket: needs Debian's swift-{proxy,account,container,object} and memcached
 	$(BIN)/pytest tests/s3
 
-test-proxy: $(VENV)/test-ready  ## Behind the proxy of docker-compose.yml: needs nginx
+test-proxy: $(VENV)/test-ready  ## Run the tests behind the proxy of docker-compose.yml: needs nginx
 	$(BIN)/pytest tests/proxy
 
 lint: $(VENV)/test-ready
@@ -31,10 +31,10 @@ lint: $(VENV)/test-ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-up: $(VENV)/demo-ready  ## Redis, the HTTP service and a worker on this machine
+up: $(VENV)/demo-ready  ## Run Redis, the HTTP service and a worker on this machine
 	$(BIN)/afmbatch up
 
-bench: $(VENV)/bench-ready  ## Rates of every stage, beside the peer and the roofline: minutes (benchmarks/README.md)
+bench: $(VENV)/bench-ready  ## Measure every stage, beside ppafm and the roofline: minutes (benchmarks/README.md)
 	$(BIN)/python -W ignore -m benchmarks.kernels
 	$(BIN)/python -m benchmarks.worker
 	$(BIN)/python -m benchmarks.service
@@ -65,17 +65,17 @@ $(VENV)/bench-ready: $(VENV)/demo-ready benchmarks/requirements.txt
 	$(PIP) install --quiet --require-hashes --requirement benchmarks/requirements.txt
 	touch $@
 
-lock: $(VENV)/bin/python  ## Pin anew what pyproject.toml asks for, by hash and without addresses
+lock: $(VENV)/bin/python  ## Pin the dependencies of pyproject.toml anew, by hash; the client is not among them
 	$(PIP) install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--python-version 3.11 pyproject.toml --group build --output-file requirements.txt
+		--python-version 3.11 pyproject.toml client/pyproject.toml --group build --output-file requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--python-version 3.11 pyproject.toml --group build --group dev --constraint requirements.txt \
+		--python-version 3.11 pyproject.toml client/pyproject.toml --group build --group dev --constraint requirements.txt \
 		--output-file requirements-dev.txt
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 --group bench --constraint requirements.txt --output-file benchmarks/requirements.txt
 	echo ziglang | $(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url \
 		--no-annotate --no-header --python-version 3.11 - --output-file requirements-linker.txt
 
-clean:  ## Forget the environment and everything made
+clean:  ## Remove the environment and all output
 	rm -rf $(VENV) build dist demo-output training-output

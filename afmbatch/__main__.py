@@ -1,4 +1,4 @@
-"""`python -m afmbatch`."""
+"""Runs the command line as `python -m afmbatch`."""
 
 from afmbatch.cli.app import app
 

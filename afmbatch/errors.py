@@ -1,88 +1,140 @@
-"""The errors of the house.
+"""The errors of the service and its workers.
 
     AfmbatchError
-    ├── InvalidInput    the request can't be carried out as written   (HTTP 422)
-    ├── TooLarge        an upload or a job over a limit               (HTTP 413)
-    ├── NotFound        no such dataset, job, batch, sample, preset   (HTTP 404)
-    │   └── NotYet      a batch or sample that is still to come       (HTTP 404, Retry-After)
-    ├── Gone            it was there; its file is no longer           (HTTP 410)
-    ├── Unavailable     a part of the service does not answer         (HTTP 503, Retry-After)
-    ├── Conflict        it exists, but not in a state for this        (HTTP 409)
-    ├── CannotStart     what a setting names is not to be had         (the program ends)
-    └── SampleError     one sample could not be simulated             (in the job's status)
+    ├── InvalidInput    the request cannot be carried out as written         (HTTP 422)
+    ├── TooLarge        an upload or a job exceeds a limit of the server     (HTTP 413)
+    ├── NotFound        a dataset, job, batch, sample or preset is unknown   (HTTP 404)
+    │   └── NotYet      a batch or sample has not been made yet              (HTTP 404, Retry-After)
+    ├── Gone            a batch was made, but its file is no longer stored   (HTTP 410)
+    ├── Conflict        the request contradicts the state of what exists     (HTTP 409)
+    ├── Unavailable     Redis or the store does not answer                   (HTTP 503, Retry-After)
+    ├── CannotStart     a setting is invalid or names something unreachable  (the program ends)
+    └── SampleError     one sample could not be simulated                    (in the job's status)
 
-They are raised anywhere and translated once at each edge: `service.transport.problems` for HTTP,
-`worker.control.shards` for jobs.
+Each class carries its HTTP status, the slug by which programs recognise it and the title that people read.
+`service.transport.problems` translates them to HTTP answers, `worker.control.shards` to failures of batches.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong with an input: where, what was given, why it is refused, what would be accepted."""
+    """Describes one thing that is wrong with an input."""
 
-    field: str
-    value: str
-    reason: str
-    accepted: str
+    field: Annotated[str, Field(description="Path of the field in the request, such as `tips[0].stiffness`.")]
+    value: Annotated[str, Field(description="Value given there, shortened to 100 characters.")]
+    reason: Annotated[str, Field(description="Why the value is refused.")]
+    accepted: Annotated[str, Field(description="Values that would be accepted.")]
 
 
 class AfmbatchError(Exception):
-    """Base of every error that is ours."""
+    """Base class of all errors that the service and its workers raise on purpose."""
+
+    #: HTTP status of the answer.
+    status: ClassVar[int] = 500
+    #: Last part of the problem document's `type`, for programs.
+    slug: ClassVar[str] = "internal-error"
+    #: Title of the problem document, for people.
+    title: ClassVar[str] = "Internal error"
+    #: Seconds after which the request may succeed; None if repeating it does not help.
+    retry_after: ClassVar[int | None] = None
+    #: What is wrong with each field of the request.
+    field_errors: tuple[FieldError, ...] = ()
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Return the HTTP headers of the answer."""
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
 
-class InvalidInput(AfmbatchError):
-    """Input that is refused before anything is queued or stored."""
-
-    def __init__(self, *faults: FieldError) -> None:
-        super().__init__("; ".join(f"{f.field}: {f.reason}" for f in faults))
-        self.faults = faults
+class _InvalidFields(AfmbatchError):
+    def __init__(self, *field_errors: FieldError) -> None:
+        super().__init__("; ".join(f"{error.field}: {error.reason}" for error in field_errors))
+        self.field_errors = field_errors
 
 
-class TooLarge(AfmbatchError):
-    """Input over a limit of this server."""
+class InvalidInput(_InvalidFields):
+    """The input is refused before anything is queued or stored."""
 
-    def __init__(self, fault: FieldError) -> None:
-        super().__init__(f"{fault.field}: {fault.reason}")
-        self.fault = fault
+    status = 422
+    slug = "invalid-input"
+    title = "Invalid input"
+
+
+class TooLarge(_InvalidFields):
+    """The input exceeds a limit of this server."""
+
+    status = 413
+    slug = "too-large"
+    title = "Too large"
 
 
 class NotFound(AfmbatchError):
-    """A dataset, job or batch that is not (or no longer) known; `why`, where more can be said."""
+    """A dataset, job, batch, sample or preset is not known, or not any more.
 
-    def __init__(self, what: str, name: str, why: str = "") -> None:
-        super().__init__(f"{what} {name!r} does not exist" + (f": {why}" if why else ""))
-        self.what = what
-        self.name = name
+    kind: the kind of thing, such as "job"; name: its id; reason: why it does not exist, if that is known.
+    """
+
+    status = 404
+    slug = "not-found"
+    title = "Not found"
+
+    def __init__(self, kind: str, name: str, reason: str = "") -> None:
+        super().__init__(f"{kind.capitalize()} {name} does not exist" + (f": {reason}." if reason else "."))
 
 
 class NotYet(NotFound):
-    """A batch that does not exist yet but may come; `place`: where it will be recorded, a job and its batch."""
+    """A batch or sample has not been made yet.
 
-    def __init__(self, what: str, name: str, why: str, place: tuple[str, int]) -> None:
-        super().__init__(what, name, why)
-        self.place = place
+    state: state of the job that makes it. It will be recorded as batch `batch` of job `job_id`.
+    """
+
+    slug = "not-yet"
+    title = "Not made yet"
+    retry_after = 1
+
+    def __init__(self, kind: str, name: str, state: str, job_id: str, batch: int) -> None:
+        AfmbatchError.__init__(self, f"{kind.capitalize()} {name} has not been made yet; the job is {state}.")
+        self.job_id = job_id
+        self.batch = batch
 
 
 class Gone(AfmbatchError):
-    """What was recorded, but whose file is no longer in the store."""
+    """A batch was recorded, but its file is no longer in the store."""
 
-
-class Unavailable(AfmbatchError):
-    """A part of the service that does not answer."""
+    status = 410
+    slug = "gone"
+    title = "Gone"
 
 
 class Conflict(AfmbatchError):
-    """The request contradicts what exists."""
+    """The request contradicts the state of what exists."""
+
+    status = 409
+    slug = "conflict"
+    title = "Conflict"
+
+
+class Unavailable(AfmbatchError):
+    """Redis or the store does not answer, or the service is stopping."""
+
+    status = 503
+    slug = "unavailable"
+    title = "Service unavailable"
+    retry_after = 1
 
 
 class CannotStart(AfmbatchError):
-    """A setting makes no sense, or what it names (an address, a store, a device) can't be had."""
+    """A setting is invalid, or the address, store or device that it names cannot be reached."""
 
 
 class SampleError(AfmbatchError):
-    """One sample could not be made; the rest of its job goes on."""
+    """A sample could not be simulated; the rest of its job goes on."""
 
     def __init__(self, sample: int, reason: str) -> None:
         super().__init__(f"sample {sample}: {reason}")

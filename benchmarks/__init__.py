@@ -1,1 +1,1 @@
-"""The engine against the peer, ppafm: same molecules, same recipe, same device."""
+"""Benchmarks of every stage, and a comparison with the peer, ppafm: same molecules, same recipe, same device."""

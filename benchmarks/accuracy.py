@@ -1,4 +1,4 @@
-"""How far a result is from the float64, grid-free, fully converged references of tests/data/lj_pc."""
+"""Compares results with the float64, grid-free, fully converged references of tests/data/lj_pc."""
 
 import json
 from collections.abc import Mapping
@@ -15,32 +15,32 @@ from afmbatch.structures.structures import Structures
 from benchmarks.cases import Case
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "lj_pc"
-CLOSE = 1e-3  # of the largest |Δf|: nearer than this a pixel counts as right
+CLOSE = 1e-3  # of the largest |Δf|: a pixel with a smaller error counts as correct
 
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Errors of one case: of Δf as parts of the largest |Δf|; of each descriptor the largest, in its own unit.
-
-    close is the fraction of pixels whose every slice is within CLOSE.
-    """
+    """The errors of one case."""
 
     name: str
-    rms: float
-    largest: float
-    close: float
-    descriptors: dict[str, float]
+    rms: float  #: RMS error of Δf, as a fraction of the largest |Δf|.
+    largest: float  #: Largest error of Δf, as a fraction of the largest |Δf|.
+    close: float  #: Fraction of pixels whose slices are all within CLOSE.
+    descriptors: dict[str, float]  #: Largest error of each descriptor, in its own unit.
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """A case of one sample, with its float64 results."""
+    """A case of one sample with its float64 results."""
 
     case: Case
     exact: Mapping[str, NDArray[Any]]
 
     def compare(self, df: NDArray[np.float32], maps: NDArray[np.float32]) -> Accuracy:
-        """df: (1, nx, ny, n_out), Hz; maps: (D, nx, ny), the channels of the case's descriptors in order."""
+        """Return the errors of the results of a case.
+
+        df: (1, nx, ny, n_out) float32, Hz; maps: (D, nx, ny) float32, the channels of the case's descriptors in order.
+        """
         i, j = self.exact["pixels"].T
         error = np.abs(df[0, i, j] - self.exact["df_exact"]) / np.abs(self.exact["df_exact"]).max()
         return Accuracy(
@@ -56,19 +56,19 @@ class Reference:
 
 
 def references() -> list[Reference]:
-    """All reference cases, by name."""
+    """Return all reference cases, in the order of their names."""
     return [_load(path) for path in sorted(DATA.glob("*.npz"))]
 
 
 def _load(path: Path) -> Reference:
     with np.load(path) as file:
         exact = dict(file)
-    said = json.loads(str(exact["case"]))
-    tip = said["tip"]
+    case = json.loads(str(exact["case"]))
+    tip = case["tip"]
     spec = JobSpec.model_validate(
         {
             "dataset": "reference",
-            "scan": {"window": said["scan_window"], "dim": said["scan_dim"], "df_steps": said["df_steps"]},
+            "scan": {"window": case["scan_window"], "dim": case["scan_dim"], "df_steps": case["df_steps"]},
             "tips": [
                 {
                     "element": tip["element"],
@@ -79,11 +79,11 @@ def _load(path: Path) -> Reference:
                     "stiffness": tip["stiffness"],
                 }
             ],
-            "distance": said["distance"],
+            "distance": case["distance"],
             "rotations": {"kind": "none"},
         }
     )
-    atoms = np.array([0, len(exact["z"])])
+    offsets = np.array([0, len(exact["z"])])
     names = np.array([path.stem])
-    structures = Structures(exact["xyz_input"], exact["q"], exact["z"].astype(np.int64), atoms, names)
+    structures = Structures(exact["xyz_input"], exact["q"], exact["z"].astype(np.int64), offsets, names)
     return Reference(Case(path.stem, spec, structures), exact)

@@ -1,16 +1,15 @@
-"""What is measured: jobs over molecules, and their samples placed once, for our engine and the peer alike."""
+"""The jobs that are measured. Their samples are placed once, for both engines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from afmbatch.cli.molecules import shipped_molecules
 from afmbatch.sampling.plan import Plan
 from afmbatch.sampling.recipe import Recipe
 from afmbatch.settings import Settings
@@ -24,39 +23,36 @@ from worker.engine.binding import Bound, bind
 from worker.engine.bond_cache import Bonding
 from worker.engine.orientations import Orientations
 
-SHIPPED = files("afmbatch") / "molecules"
-LARGER = Path(__file__).with_name("molecules")
+LARGER_MOLECULES = Path(__file__).with_name("molecules")
 CO = Tip()
 XE = Tip(element=54, charges=(0.3,), charge_z=(0.0,))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One placed molecule of N atoms under T tips.
+    """A placed molecule of N atoms under T tips."""
 
-    xyz: (N, 3), Å; charge: (N,), e; number: (N,) atomic numbers; window: (T, 2, 3), Å, each tip's scan window in the
-    frame of xyz; tilt: (T, 2), Å.
-    """
-
-    xyz: NDArray[np.float64]
-    charge: NDArray[np.float64]
-    number: NDArray[np.int64]
-    window: NDArray[np.float64]
-    tilt: NDArray[np.float64]
+    xyz: NDArray[np.float64]  #: (N, 3), Å.
+    charge: NDArray[np.float64]  #: (N,), e.
+    number: NDArray[np.int64]  #: (N,), atomic numbers.
+    window: NDArray[np.float64]  #: (T, 2, 3), Å, the scan window of each tip in the frame of xyz.
+    tilt: NDArray[np.float64]  #: (T, 2), Å.
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A job over molecules."""
+    """A job on some molecules."""
 
     name: str
     spec: JobSpec
     structures: Structures
 
     def batch(self, size: int, number: int = 0) -> Bound:
-        """The job's batch of that number, if its batches had `size` samples, as the worker hands it to the kernels."""
-        plan = Plan(Recipe.of(self.spec.model_copy(update={"batch_size": size}), len(self.structures)))
-        return bind(self.spec, self.structures, self._rotations, self._bonding, plan.draw(plan.numbers(number)))
+        """Return batch `number` of the job with `size` samples a batch, as the worker gives it to the kernels."""
+        spec = self.spec.model_copy(update={"batch_size": size})
+        plan = Plan(Recipe.of(spec, len(self.structures), len(self.structures.z)))
+        parameters = plan.sample_parameters(plan.numbers(number))
+        return bind(self.spec, self.structures, self._rotations, self._bonding, parameters)
 
     @cached_property
     def _bonding(self) -> Bonding:
@@ -68,7 +64,7 @@ class Case:
 
 
 def samples(bound: Bound) -> list[Sample]:
-    """A batch sample by sample, for an engine that knows no batches."""
+    """Return the samples of a batch, for an engine without batches."""
     atoms, tips = bound.atoms, bound.window.shape[1]
     spans = [slice(*ends) for ends in zip(atoms.offsets[:-1], atoms.offsets[1:], strict=True)]
     tilts = bound.images.tilt.reshape(-1, tips, 2)
@@ -79,21 +75,21 @@ def samples(bound: Bound) -> list[Sample]:
 
 
 def cases() -> list[Case]:
-    """The common job on the shipped molecules with one tip and with two; and on molecules of 60 and 200 atoms."""
-    shipped = _read(sorted((f for f in SHIPPED.iterdir()), key=lambda f: f.name))
+    """Return the common job on the shipped molecules, with one tip and two, and on molecules of 60 and 200 atoms."""
+    shipped = _read(shipped_molecules())
     return [
         Case("seed", _common_job(CO), shipped),
         Case("seed, two tips", _common_job(CO, XE), shipped),
-        Case("60 atoms", _common_job(CO), _read([LARGER / "hexabenzocoronene.xyz"])),
-        Case("200 atoms", _common_job(CO), _read([LARGER / "graphene_flake.xyz"])),
+        Case("60 atoms", _common_job(CO), _read([LARGER_MOLECULES / "hexabenzocoronene.xyz"])),
+        Case("200 atoms", _common_job(CO), _read([LARGER_MOLECULES / "graphene_flake.xyz"])),
     ]
 
 
 def _common_job(*tips: Tip) -> JobSpec:
-    """What the demo asks for; all that is not said here is the spec's default."""
+    """Return the job of the demo. Fields that are not named here keep their defaults."""
     randomise = Randomise(distance=Uniform(kind="uniform", low=-0.2, high=0.2), tilt=Disk(kind="disk", radius=0.3))
     return JobSpec(dataset="benchmark", tips=tips, randomise=randomise, seed=2026)
 
 
-def _read(molecules: Sequence[Traversable]) -> Structures:
+def _read(molecules: Sequence[Path]) -> Structures:
     return read_structures([Upload(m.name, BytesIO(m.read_bytes())) for m in molecules], Settings())

@@ -1,7 +1,7 @@
-"""How fast a service on this machine feeds a reader: `python -m benchmarks.client`.
+"""Measures how fast a reader gets batches from a service on this machine: `python -m benchmarks.client`.
 
-Batches of about 24 MB from an afmbatch that is up, made first and then read again and again: as bytes by the standard
-library (the floor), and as batches by the client, alone and prefetched, checked and not.
+The batches, of about 24 MB each, are made first and then read repeatedly: as bytes by the standard library, which is
+the fastest way, and as batches by the client, with and without prefetching and checking.
 """
 
 import http.client
@@ -17,20 +17,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from afmbatch.cli.up import Stack, free_port
+from afmbatch.cli.molecules import shipped_molecules
+from afmbatch.cli.stack import Stack, free_port
 from afmbatch_client import Client, Job
-from benchmarks.common import molecule_files
 
 _SAMPLES = 24  # of about 1 MB
-_PIECE = 1 << 20
+_PIECE_BYTES = 1 << 20
 
 
 def main(
-    batches: Annotated[int, typer.Option(min=1, help="Batches of the job.")] = 12,
-    runs: Annotated[int, typer.Option(min=1, help="Runs; the median counts.")] = 5,
-    directory: Annotated[Path | None, typer.Option(help="On the disk to write to.")] = None,
+    batches: Annotated[int, typer.Option(min=1, help="Number of batches of the job.")] = 12,
+    runs: Annotated[int, typer.Option(min=1, help="Number of runs, of which the median is reported.")] = 5,
+    directory: Annotated[Path | None, typer.Option(help="Directory on the disk to write to.")] = None,
 ) -> None:
-    """Make the batches and measure each way to read them all."""
+    """Make the batches and measure each way to read all of them."""
     with tempfile.TemporaryDirectory(dir=directory, prefix="afmbatch-") as name:
         folder = Path(name)
         with (
@@ -38,7 +38,7 @@ def main(
             Stack(folder / "stack", free_port(), 1, log) as stack,
             Client(stack.url) as client,
         ):
-            dataset = client.upload(molecule_files())["id"]
+            dataset = client.upload(shipped_molecules())["id"]
             job = client.submit({"dataset": dataset, "samples": batches * _SAMPLES, "batch_size": _SAMPLES})
             job.wait()
             _measure(stack.url, job, folder / "files", runs)
@@ -74,9 +74,9 @@ def _bytes(url: str, job: Job) -> None:
     for number in job.numbers():
         connection.request("GET", f"/v1/jobs/{job.id}/batches/{number}")
         answer = connection.getresponse()
-        into = memoryview(bytearray(answer.length or 0))
-        while n := answer.readinto(into[:_PIECE]):
-            into = into[n:]
+        target = memoryview(bytearray(answer.length or 0))
+        while n := answer.readinto(target[:_PIECE_BYTES]):
+            target = target[n:]
         answer.read()
     connection.close()
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the common job of any size, its molecules, and the kernels' rate on it."""
+"""Shared by the benchmarks: the common job in any size, its molecules, and the time an engine takes for it."""
 
 import os
 import sys
@@ -6,16 +6,15 @@ import threading
 import time
 import traceback
 from collections.abc import Iterable
-from importlib.resources import files
-from pathlib import Path
 
 from afmbatch.cli.demo import common_job
+from afmbatch.cli.molecules import shipped_molecules
 from afmbatch.sampling.plan import Plan
 from afmbatch.sampling.recipe import Recipe
 from afmbatch.settings import Settings
 from afmbatch.spec.job import JobSpec
 from afmbatch.storage.object_store import Content, ObjectStore
-from afmbatch.storage.zip_writer import Piece
+from afmbatch.storage.zip_writer import Chunk
 from afmbatch.structures.ingest import Upload, read_structures
 from afmbatch.structures.structures import Structures
 from worker.engine.batch_maker import Maker
@@ -23,55 +22,50 @@ from worker.engine.pipeline import Pipeline
 from worker.messages import Answer, BatchRefused, Make
 
 
-def molecule_files() -> list[Path]:
-    """Those of the demo."""
-    return sorted((Path(str(path)) for path in (files("afmbatch") / "molecules").iterdir()), key=lambda path: path.name)
-
-
 def molecules() -> Structures:
-    """The same, read."""
-    return read_structures([Upload(path.name, path.open("rb")) for path in molecule_files()], Settings())
+    """Return the structures of the shipped molecules."""
+    return read_structures([Upload(path.name, path.open("rb")) for path in shipped_molecules()], Settings())
 
 
 def job_of(samples: int, batch_size: int, dataset: str, structures: int) -> JobSpec:
-    """The common job with so many samples, in as many rotations as that takes."""
+    """Return the common job with so many samples, in as many rotations of each structure as they need."""
     rotations = -(-samples // structures)
-    chosen = {"kind": "directions", "directions": max(100, rotations), "best": rotations}
-    return JobSpec.model_validate(common_job(dataset, samples) | {"rotations": chosen, "batch_size": batch_size})
+    directions = {"kind": "directions", "directions": max(100, rotations), "best": rotations}
+    return JobSpec.model_validate(common_job(dataset, samples) | {"rotations": directions, "batch_size": batch_size})
 
 
-class Nowhere(ObjectStore):
-    """Keeps no batches: what is made ends in host memory."""
+class DiscardingStore(ObjectStore):
+    """A store that drops the batches, so that an engine's work ends in host memory."""
 
-    def put_batch(self, job_id: str, batch: int, pieces: Iterable[Piece]) -> Content:
-        """Nothing."""
+    def put_batch(self, job_id: str, batch: int, chunks: Iterable[Chunk]) -> Content:
+        """Drop the batch."""
         return Content()
 
 
-def engine_seconds(maker: Maker, spec: JobSpec, structures: int) -> float:
-    """How long all batches of a job take in the threads of an engine, in the groups that a worker makes of them."""
-    recipe = Recipe.of(spec, structures)
+def engine_seconds(maker: Maker, spec: JobSpec, structures: Structures) -> float:
+    """Return how many seconds the threads of an engine take for all batches of a job, in the groups of a worker."""
+    recipe = Recipe.of(spec, len(structures), len(structures.z))
     plan, ready = Plan(recipe), maker.describe()
-    together = max(1, -(-ready.samples // spec.batch_size))
-    room = threading.Semaphore(ready.ahead * together)
+    group_size = max(1, -(-ready.samples // spec.batch_size))
+    free_slots = threading.Semaphore(ready.ahead * group_size)
 
     def answer(answer: Answer) -> None:
         if isinstance(answer, BatchRefused):
-            fault(RuntimeError(answer.error))
-        room.release()
+            fail(RuntimeError(answer.error))
+        free_slots.release()
 
-    def fault(error: Exception) -> None:
+    def fail(error: Exception) -> None:
         traceback.print_exception(error)
         sys.stderr.flush()
-        os._exit(1)  # we are in one of the pipeline's threads
+        os._exit(1)  # this runs in a thread of the pipeline, where an exception would not end the program
 
-    pipeline = Pipeline(maker, answer, fault)
+    pipeline = Pipeline(maker, answer, fail)
     began = time.perf_counter()
-    for first in range(0, plan.batches, together):
-        group = range(first, min(first + together, plan.batches))
+    for first in range(0, plan.batches, group_size):
+        group = range(first, min(first + group_size, plan.batches))
         for _ in group:
-            room.acquire()
+            free_slots.acquire()
         pipeline.make(Make(f"job-{spec.digest[:16]}", recipe.model_dump_json(), group))
-    for _ in range(ready.ahead * together):
-        room.acquire()
+    for _ in range(ready.ahead * group_size):
+        free_slots.acquire()
     return time.perf_counter() - began

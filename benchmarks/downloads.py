@@ -1,6 +1,7 @@
-"""A batch file from the service, from nginx alone and from the service behind nginx: `python -m benchmarks.downloads`.
+"""Measures downloads of a batch file from the service, from nginx alone and from the service behind nginx.
 
-Everything runs on this machine, and each download is one after the other on a connection that stays open. Needs nginx.
+Run it as `python -m benchmarks.downloads`; it needs nginx. Everything runs on this machine. The downloads follow each
+other on a connection that stays open.
 """
 
 import http.client
@@ -21,8 +22,8 @@ from redis import Redis
 from rich.console import Console
 from rich.table import Table
 
-from afmbatch.cli import child_process as tether
-from afmbatch.cli.up import Stack, free_port
+from afmbatch.cli import child_process
+from afmbatch.cli.stack import Stack, free_port
 from afmbatch.ledger.ledger import Ledger
 from afmbatch.ledger.records import BatchRecord
 from afmbatch.sampling.plan import Plan
@@ -33,7 +34,7 @@ _WATER = "3\nwater\nO 0.0 0.0 0.0 -0.8\nH 0.96 0.0 0.0 0.4\nH -0.24 0.93 0.0 0.4
 
 
 class Download:
-    """The same file again and again, into the same memory."""
+    """Downloads a file repeatedly into the same memory."""
 
     def __init__(self, url: str, size: int) -> None:
         parts = httpx.URL(url)
@@ -42,7 +43,7 @@ class Download:
         self._body = bytearray(size)
 
     def seconds(self) -> float:
-        """From the request to the last byte."""
+        """Download the file and return the seconds from the request to the last byte."""
         began, body, at = time.perf_counter(), memoryview(self._body), 0
         self._http.request("GET", self._path)
         answer = self._http.getresponse()
@@ -55,7 +56,7 @@ class Download:
 
 
 def _batch(stack: Stack, data: bytes) -> tuple[str, str]:
-    """The paths of a batch file of these bytes: of the service, and in its store."""
+    """Make a batch file of these bytes and return its path on the service and its path in the store."""
     files = [("files", ("water.xyz", _WATER))]
     dataset = httpx.post(f"{stack.url}/v1/datasets", files=files, trust_env=False).raise_for_status().json()["id"]
     spec = {"dataset": dataset, "samples": 2, "batch_size": 2}
@@ -69,8 +70,8 @@ def _batch(stack: Stack, data: bytes) -> tuple[str, str]:
     return f"/v1/jobs/{job}/batches/0", f"/{batch_key(job, 0, content.sha256)}"
 
 
-def _together(downloads: list[Download]) -> float:
-    """Seconds until all that start at once have ended."""
+def _concurrent_seconds(downloads: list[Download]) -> float:
+    """Start all downloads at once and return the seconds until the last one ends."""
     threads = [threading.Thread(target=download.seconds) for download in downloads]
     began = time.perf_counter()
     for thread in threads:
@@ -81,12 +82,14 @@ def _together(downloads: list[Download]) -> float:
 
 
 def main(
-    megabytes: Annotated[int, typer.Option(min=1, help="Size of the file.")] = 30,
-    runs: Annotated[int, typer.Option(min=1, help="Downloads of each; the median counts.")] = 40,
-    clients: Annotated[int, typer.Option(min=1, help="Of the downloads at once.")] = 4,
-    directory: Annotated[Path | None, typer.Option(help="On the disk to send from.")] = None,
+    megabytes: Annotated[int, typer.Option(min=1, help="Size of the file, MB.")] = 30,
+    runs: Annotated[
+        int, typer.Option(min=1, help="Number of downloads of each kind, of which the median is reported.")
+    ] = 40,
+    clients: Annotated[int, typer.Option(min=1, help="Number of concurrent downloads.")] = 4,
+    directory: Annotated[Path | None, typer.Option(help="Directory on the disk to send from.")] = None,
 ) -> None:
-    """Measure all three in turn."""
+    """Measure the three servers in turn."""
     data = b"\x5a" * (megabytes * 1_000_000)
     with ExitStack() as opened:
         here = Path(opened.enter_context(tempfile.TemporaryDirectory(dir=directory, prefix="afmbatch-")))
@@ -97,9 +100,9 @@ def main(
         path, file = _batch(stack, data)
         store = here / "stack" / "store"
         port = free_port()
-        behind = {**stack.env, "AFMBATCH_PORT": str(port), "AFMBATCH_ACCEL_PREFIX": "/files/"}
-        service = tether.start([sys.executable, "-m", "afmbatch", "serve"], behind, log)
-        opened.callback(tether.stop, service, 5)
+        proxied_env = {**stack.env, "AFMBATCH_PORT": str(port), "AFMBATCH_ACCEL_PREFIX": "/files/"}
+        service = child_process.start([sys.executable, "-m", "afmbatch", "serve"], proxied_env, log)
+        opened.callback(child_process.stop, service, 5)
         alone = opened.enter_context(sending(here / "alone", store))
         proxy = opened.enter_context(proxying(here / "proxy", f"http://127.0.0.1:{port}", store))
         while httpx.get(f"{proxy}/v1/ready", trust_env=False).status_code != 200:
@@ -108,7 +111,7 @@ def main(
         single = {way: Download(url, len(data)) for way, url in ways.items()}
         several = {way: [Download(url, len(data)) for _ in range(clients)] for way, url in ways.items()}
         one = _medians({way: download.seconds for way, download in single.items()}, runs)
-        many = _medians({way: partial(_together, d) for way, d in several.items()}, -(-runs // clients))
+        many = _medians({way: partial(_concurrent_seconds, d) for way, d in several.items()}, -(-runs // clients))
     table = Table("", "ms", "MB/s", "of nginx", f"{clients} at once: MB/s", "of nginx")
     for way in ways:
         table.add_row(
@@ -123,7 +126,7 @@ def main(
 
 
 def _medians(measures: dict[str, Callable[[], float]], runs: int) -> dict[str, float]:
-    """Of each, taken in turn, after one that does not count."""
+    """Return the median of each measure. They run in turn, after a first run that does not count."""
     times = {way: [measure()] for way, measure in measures.items()}
     for _ in range(runs):
         for way, measure in measures.items():

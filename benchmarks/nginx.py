@@ -1,4 +1,4 @@
-"""A real nginx with the configuration of docker-compose.yml, in a directory of its own; for the tests as well."""
+"""Runs a real nginx with the configuration of docker-compose.yml in a directory of its own, also for the tests."""
 
 import getpass
 import time
@@ -9,58 +9,60 @@ from string import Template
 
 import httpx
 
-from afmbatch.cli import child_process as tether
-from afmbatch.cli.up import free_port
+from afmbatch.cli import child_process
+from afmbatch.cli.stack import free_port
 
 _TEMPLATE = Path(__file__).parents[1] / "proxy" / "afmbatch.conf.template"
 _START_SECONDS = 20.0
-_AROUND = """
+_MAIN_CONFIGURATION = """
 daemon off;
 user {user};
-pid {here}/pid;
-error_log {here}/errors.log;
+pid {directory}/pid;
+error_log {directory}/errors.log;
 events {{}}
 http {{
     access_log off;
-    client_body_temp_path {here}/body;
-    proxy_temp_path {here}/proxy;
-    fastcgi_temp_path {here}/fastcgi;
-    uwsgi_temp_path {here}/uwsgi;
-    scgi_temp_path {here}/scgi;
-    include {here}/servers.conf;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    include {directory}/servers.conf;
 }}
 """
 
 
 @contextmanager
-def proxying(here: Path, service: str, store: Path) -> Iterator[str]:
-    """The address of a proxy before the service at an address, which has its store in this directory."""
+def proxying(directory: Path, service: str, store: Path) -> Iterator[str]:
+    """Run a proxy of the service at the address `service`, whose store is the directory `store`; yield its address."""
     listen = f"127.0.0.1:{free_port()}"
     words = {"AFMBATCH_SERVICE": service.removeprefix("http://"), "AFMBATCH_STORE": str(store)}
-    with nginx(here, Template(_TEMPLATE.read_text()).safe_substitute(words, AFMBATCH_LISTEN=listen)):
+    with nginx(directory, Template(_TEMPLATE.read_text()).safe_substitute(words, AFMBATCH_LISTEN=listen)):
         _wait(f"http://{listen}/v1/health")
         yield f"http://{listen}"
 
 
 @contextmanager
-def sending(here: Path, directory: Path) -> Iterator[str]:
-    """The address of an nginx that sends the files of a directory, and knows nothing of us."""
+def sending(directory: Path, files: Path) -> Iterator[str]:
+    """Run an nginx that sends the files of a directory, without the service; yield its address."""
     listen = f"127.0.0.1:{free_port()}"
-    with nginx(here, f"server {{ listen {listen}; root {directory}; sendfile on; tcp_nopush on; }}"):
+    with nginx(directory, f"server {{ listen {listen}; root {files}; sendfile on; tcp_nopush on; }}"):
         _wait(f"http://{listen}/")
         yield f"http://{listen}"
 
 
 @contextmanager
-def nginx(here: Path, servers: str) -> Iterator[None]:
-    """An nginx with these servers."""
-    (here / "servers.conf").write_text(servers)
-    (here / "nginx.conf").write_text(_AROUND.format(here=here, user=getpass.getuser()))
-    process = tether.start(["nginx", "-q", "-e", f"{here}/errors.log", "-p", f"{here}", "-c", f"{here}/nginx.conf"])
+def nginx(directory: Path, servers: str) -> Iterator[None]:
+    """Run an nginx with these servers in a directory."""
+    (directory / "servers.conf").write_text(servers)
+    (directory / "nginx.conf").write_text(_MAIN_CONFIGURATION.format(directory=directory, user=getpass.getuser()))
+    process = child_process.start(
+        ["nginx", "-q", "-e", f"{directory}/errors.log", "-p", f"{directory}", "-c", f"{directory}/nginx.conf"]
+    )
     try:
         yield
     finally:
-        tether.stop(process, grace_seconds=5)
+        child_process.stop(process, grace_seconds=5)
 
 
 def _wait(url: str) -> None:

@@ -1,4 +1,4 @@
-"""The peer, ppafm, as a black box: driven as its own trainer drives it, on a device of our choice."""
+"""Drives the peer, ppafm, as a black box, in the way its own trainer does, on a given device."""
 
 import logging
 import warnings
@@ -17,7 +17,7 @@ from afmbatch.spec.job import JobSpec
 from afmbatch.spec.tips import Tip
 from benchmarks.cases import Sample
 
-GRID = 10  # points per Å of its force grid: its default
+GRID = 10  # points per Å of the peer's force grid: its default
 MAPS = {
     "vdw_spheres": "vdwSpheres",
     "atomic_disks": "AtomicDisks",
@@ -25,14 +25,14 @@ MAPS = {
     "bonds": "Bonds",
     "atom_rfunc": "AtomRfunc",
 }
-WORDS = {"r_pp": "Rpp", "r_max": "Rmax", "mode": "diskMode"}  # parameters with another name there
+PARAMETER_NAMES = {"r_pp": "Rpp", "r_max": "Rmax", "mode": "diskMode"}  # those with another name in the peer
 
 
 class Peer:
-    """The peer's simulator and descriptors for samples of one job.
+    """The peer's simulator and descriptors for the samples of one job.
 
-    What its trainer makes once (buffers, programs, descriptor objects) is made here; what it does for each sample is
-    done in `simulate`. All peers of a process must be on one device.
+    The constructor makes what the peer's trainer makes once: buffers, programs, descriptor objects. `simulate` does
+    what the trainer does for each sample. All peers of a process must use one device.
     """
 
     def __init__(self, device: "cl.Device", spec: JobSpec) -> None:
@@ -50,13 +50,16 @@ class Peer:
         self._maps = [self._map(descriptor) for descriptor in spec.descriptors]
 
     def simulate(self, sample: Sample) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """df (T, nx, ny, n_out) in Hz, slice 0 farthest; the spec's descriptors (D, nx, ny)."""
+        """Return the images and descriptors of a sample.
+
+        Images: (T, nx, ny, n_out) float32, Hz, slice 0 farthest; the spec's descriptors: (D, nx, ny) float32.
+        """
         df = np.stack([self._image(sample, t, tip) for t, tip in enumerate(self._spec.tips)])
         xyzq = np.column_stack((sample.xyz, sample.charge))
         return df, np.stack([describe(xyzq, sample.number) for describe in self._maps])
 
     def _image(self, sample: Sample, t: int, tip: Tip) -> NDArray[np.float32]:
-        """Its trainer moves the molecule, never the window, so that the force grid stays where it is."""
+        # The peer's trainer moves the molecule, never the window, so that the force grid stays where it is.
         simulator = self._simulator
         simulator.iZPP = tip.element
         simulator.tipR0 = [*sample.tilt[t], tip.r0]
@@ -68,7 +71,7 @@ class Peer:
 
     def _map(self, descriptor: Descriptor) -> AuxMaps:
         asked = descriptor.model_dump(exclude={"kind", "window", "dim", "function"})
-        given = {WORDS.get(name, name): value for name, value in asked.items()}
+        given = {PARAMETER_NAMES.get(name, name): value for name, value in asked.items()}
         if descriptor.kind == "height_map":
             given["scanner"] = self._simulator.scanner
         else:
@@ -78,7 +81,7 @@ class Peer:
 
 
 class _Environment(OCLEnvironment):  # type: ignore[misc]
-    """The peer knows platforms by number and takes their first device; this is the device it is told."""
+    """An environment with a given device. The peer's own takes the first device of a platform with a given number."""
 
     def __init__(self, device: "cl.Device") -> None:
         super().__init__(cl.get_platforms().index(device.platform))
@@ -88,7 +91,7 @@ class _Environment(OCLEnvironment):  # type: ignore[misc]
 
 @cache
 def _use(device: "cl.Device") -> None:
-    """Build the peer's programs, which it keeps in its modules: once, so that earlier peers stay valid."""
+    """Build the peer's programs once: the peer keeps them in its modules, and earlier simulators must stay valid."""
     logging.getLogger("ppafm").setLevel(logging.WARNING)
     warnings.simplefilter("ignore", cl.RepeatedKernelRetrieval)
     environment = _Environment(device)

@@ -1,7 +1,7 @@
-"""What planning costs: posting a job, polling it, choosing directions, and the host's work for a batch.
+"""Measures planning: posting a job, polling it, choosing directions, and the host's work for a batch.
 
-`python -m benchmarks.planning`, from the root of the repository; a minute or two. The service and its Redis are real,
-started for this and reached over HTTP; there is no worker, its records are made here.
+Run `python -m benchmarks.planning` from the root of the repository; it takes a minute or two. The service and its Redis
+are real, started for this and reached over HTTP. There is no worker; this program makes its records.
 """
 
 import os
@@ -21,12 +21,12 @@ from redis import Redis
 from rich.console import Console
 from rich.table import Table
 
-from afmbatch.cli import child_process as tether
+from afmbatch.cli import child_process
 from afmbatch.cli.embedded_redis import EmbeddedRedis
-from afmbatch.cli.up import free_port
+from afmbatch.cli.stack import free_port
 from afmbatch.ledger.ledger import Ledger
 from afmbatch.ledger.records import BatchFailure, BatchRecord, DatasetRecord, StructureKind
-from afmbatch.sampling.directions import best, directions
+from afmbatch.sampling.directions import best_directions, directions
 from afmbatch.sampling.plan import Plan
 from afmbatch.sampling.recipe import Recipe
 from afmbatch.spec.job import JobSpec
@@ -37,9 +37,9 @@ from worker.engine.bond_cache import Bonding
 from worker.engine.orientations import Orientations
 
 RECORDED = 100_000  # batches, of a job of 10⁶ samples
-TOGETHER = 5  # of them are recorded at once
-FAILED = 1000
-BATCH = 9
+RECORDED_AT_ONCE = 5  # batches
+FAILED = 1000  # batches
+BATCH_SIZE = 9
 FILE_BYTES = 8 << 20
 RANDOMISE = {
     "distance": {"kind": "uniform", "low": -0.2, "high": 0.2},
@@ -48,7 +48,7 @@ RANDOMISE = {
 
 
 def timed(call: Callable[[], Any], times: int) -> str:
-    """The median and the slowest of so many calls, after one to warm up, as text."""
+    """Return the median and the slowest of so many calls, after one to warm up, as text."""
     call()
     seconds = []
     for _ in range(times):
@@ -58,11 +58,11 @@ def timed(call: Callable[[], Any], times: int) -> str:
     return f"{statistics.median(seconds) * 1e3:.2f} ms (slowest of {times}: {max(seconds) * 1e3:.1f})"
 
 
-# In this process: directions, and the host's work for a batch
+# Measured in this process: directions, and the host's work for a batch
 
 
 def random_structures(n: int) -> Structures:
-    """n charged molecules of 10 to 40 atoms."""
+    """Return n charged molecules of 10 to 40 atoms."""
     rng = np.random.default_rng(0)
     offsets = np.concatenate([[0], np.cumsum(rng.integers(10, 41, n))])
     atoms = offsets[-1]
@@ -76,31 +76,31 @@ def random_structures(n: int) -> Structures:
 
 
 def measure_host(table: Table) -> None:
-    """Directions for 10⁵ molecules, and one batch of 120 samples."""
+    """Measure the choice of directions for 10⁵ molecules, and the host's work for one batch of 120 samples."""
     structures = random_structures(100_000)
     began = time.perf_counter()
-    best(structures, np.arange(len(structures)), directions(100), 30)
+    best_directions(structures, np.arange(len(structures)), directions(100), 30)
     table.add_row("best 30 of 100 directions, 10⁵ molecules", f"{time.perf_counter() - began:.2f} s", "seconds")
 
     spec = JobSpec.model_validate({"dataset": "ds-0", "batch_size": 120, "randomise": RANDOMISE})
     rotations, bonding = Orientations(spec, structures), Bonding(structures)
-    plan = Plan(Recipe.of(spec, len(structures)))
+    plan = Plan(Recipe.of(spec, len(structures), len(structures.z)))
     table.add_row("120 samples: their numbers", timed(lambda: plan.numbers(3), 200), "≪ 1 ms")
     sample = plan.numbers(3)
-    table.add_row("120 samples: all draws", timed(lambda: plan.draw(sample), 200), "≪ 1 ms")
-    draws = plan.draw(sample)
+    table.add_row("120 samples: all random parameters", timed(lambda: plan.sample_parameters(sample), 200), "≪ 1 ms")
+    draws = plan.sample_parameters(sample)
     unseen = timed(lambda: Orientations(spec, structures).of(draws), 50)
     table.add_row("120 samples: rotations, structures not seen before", unseen, "")
     table.add_row("120 samples: rotations", timed(lambda: rotations.of(draws), 200), "≪ 1 ms")
     table.add_row("120 samples: bind", timed(lambda: bind(spec, structures, rotations, bonding, draws), 200), "≤ 1 ms")
 
 
-# Over HTTP: posting and polling
+# Measured over HTTP: posting and polling
 
 
 @contextmanager
 def serving(folder: Path, redis_url: str) -> Iterator[tuple[httpx.Client, int]]:
-    """A client of a service in a process of its own, and the id of that process."""
+    """Run a service in a process of its own; yield a client of it and the id of that process."""
     port = free_port()
     env = {
         "AFMBATCH_REDIS_URL": redis_url,
@@ -108,7 +108,7 @@ def serving(folder: Path, redis_url: str) -> Iterator[tuple[httpx.Client, int]]:
         "AFMBATCH_PORT": str(port),
     }
     with (folder / "log").open("wb") as log:
-        process = tether.start([sys.executable, "-m", "afmbatch", "serve"], env, log)
+        process = child_process.start([sys.executable, "-m", "afmbatch", "serve"], env, log)
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=120) as http:
                 while process.poll() is None:
@@ -119,26 +119,26 @@ def serving(folder: Path, redis_url: str) -> Iterator[tuple[httpx.Client, int]]:
                         time.sleep(0.05)
                 yield http, process.pid
         finally:
-            tether.stop(process, 10)
+            child_process.stop(process, 10)
 
 
 def expect(answer: httpx.Response, status: int) -> None:
-    """Raises RuntimeError for any other status: what would be measured is not what is meant."""
+    """Raise RuntimeError for any other status, because then something else than intended would be measured."""
     if answer.status_code != status:
         raise RuntimeError(f"{answer.request.method} {answer.url}: {answer.status_code}, not {status}")
 
 
 def memory_mb(pid: int, field: str) -> float:
-    """VmRSS or VmHWM, the most since the mark was set."""
+    """Return VmRSS, or VmHWM, the peak since it was reset, in MB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
 
 
 def measure_posting(table: Table, ledger: Ledger, http: httpx.Client, pid: int) -> dict[str, Any]:
-    """Jobs of 10⁶ and 10⁷ samples; the last of 10⁶ is returned."""
+    """Measure the posting of jobs of 10⁶ and 10⁷ samples, and return the last job of 10⁶."""
 
     def dataset(structures: int, *, charged: bool = True) -> str:
-        # Its record only: that is all of a dataset that posting a job looks at.
+        # The record alone is enough: posting a job reads nothing else of a dataset.
         name = f"ds-{structures:x}{charged:x}"
         kind = StructureKind(
             elements=(6,), charged=charged, lattice=False, structures=structures, examples=("m.xyz#1",)
@@ -154,7 +154,7 @@ def measure_posting(table: Table, ledger: Ledger, http: httpx.Client, pid: int) 
         return ledger.datasets.add(record).id
 
     def post(what: str, status: int, wanted: str, **spec: Any) -> dict[str, Any]:
-        Path(f"/proc/{pid}/clear_refs").write_text("5")  # sets VmHWM back
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # resets VmHWM
         before = memory_mb(pid, "VmRSS")
         began = time.perf_counter()
         answer = http.post("/v1/jobs", json=spec)
@@ -171,20 +171,22 @@ def measure_posting(table: Table, ledger: Ledger, http: httpx.Client, pid: int) 
     post("10⁷ of 10⁶ structures × 30", 201, wanted, dataset=large, samples=10**7)
     post("10⁷, one a batch", 201, wanted, dataset=large, samples=10**7, batch_size=1)
     post("10⁶ structures without charges: refused", 422, wanted, dataset=dataset(10**6, charged=False))
-    return post("34,000 structures × 30", 201, wanted, dataset=small, samples=10**6, batch_size=BATCH)
+    return post("34,000 structures × 30", 201, wanted, dataset=small, samples=10**6, batch_size=BATCH_SIZE)
 
 
 def measure_polling(table: Table, ledger: Ledger, store: ObjectStore, http: httpx.Client, job: dict[str, Any]) -> None:
-    """Records RECORDED batches and FAILED failures of the job, then asks for it in every way."""
+    """Record RECORDED batches and FAILED failures of the job, then measure every request about it."""
     name, url, wanted = job["id"], f"/v1/jobs/{job['id']}", "< 10 ms"
     records = [
-        BatchRecord(batch=b, samples=BATCH, bytes=FILE_BYTES, sha256=os.urandom(32).hex()) for b in range(RECORDED)
+        BatchRecord(batch=b, samples=BATCH_SIZE, bytes=FILE_BYTES, sha256=os.urandom(32).hex()) for b in range(RECORDED)
     ]
     ledger.jobs.mark_started(name)
     began = time.perf_counter()
-    for first in range(0, RECORDED, TOGETHER):
-        ledger.batches.record(name, records[first : first + TOGETHER])
-    table.add_row(f"record a batch, {TOGETHER} at once", f"{(time.perf_counter() - began) / RECORDED * 1e3:.3f} ms", "")
+    for first in range(0, RECORDED, RECORDED_AT_ONCE):
+        ledger.batches.record(name, records[first : first + RECORDED_AT_ONCE])
+    table.add_row(
+        f"record a batch, {RECORDED_AT_ONCE} at once", f"{(time.perf_counter() - began) / RECORDED * 1e3:.3f} ms", ""
+    )
     for batch in range(RECORDED, RECORDED + FAILED):
         ledger.batches.record_failure(name, BatchFailure(batch=batch, error="the engine died over it (tried 3 times)"))
     there = records[RECORDED // 2]
@@ -211,7 +213,7 @@ def measure_polling(table: Table, ledger: Ledger, store: ObjectStore, http: http
 
 
 def measure_removing(table: Table, redis: Redis, http: httpx.Client, url: str) -> None:
-    """Deletes the job while others ask the service and Redis whether they are well."""
+    """Delete the job, and measure how long the service and Redis keep other requests waiting meanwhile."""
     waits: dict[str, float] = {"service": 0.0, "Redis": 0.0}
     over = threading.Event()
 
@@ -237,8 +239,8 @@ def measure_removing(table: Table, redis: Redis, http: httpx.Client, url: str) -
 
 
 def main() -> None:
-    """Measure all, print a table."""
-    table = Table("what", "measured", "wanted", title="Planning")
+    """Measure everything and print a table."""
+    table = Table("what", "measured", "goal", title="Planning")
     measure_host(table)
     with (
         tempfile.TemporaryDirectory() as name,

@@ -1,4 +1,4 @@
-"""Training, step by step: what each cost, and how much better the network is than the mean image."""
+"""The training steps, and a loss that compares the network with the mean image."""
 
 import itertools
 import time
@@ -16,68 +16,74 @@ _LEARNING_RATE = 4e-3
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Of one batch: the loss, which is 1 for the mean image, and where the seconds went."""
+    """A training step on one batch."""
 
     samples: int
-    loss: float
-    waited: float
-    worked: float
+    loss: float  #: 1 for the mean image.
+    waited: float  #: Seconds spent waiting for the batch.
+    worked: float  #: Seconds spent on the network.
 
 
 class MeanImage:
-    """What always predicts the same: the mean of all targets so far."""
+    """A prediction that is always the same: the mean of all targets so far."""
 
     def __init__(self) -> None:
         self._sum = torch.zeros(())
         self._n = 0
 
     def add(self, wanted: torch.Tensor) -> None:
-        """(B, D, nx, ny) more targets."""
+        """Add targets, (B, D, nx, ny)."""
         self._sum = self._sum + wanted.sum(dim=0)
         self._n += len(wanted)
 
     def predict(self) -> torch.Tensor:
-        """(D, nx, ny)"""
+        """Return the mean image, (D, nx, ny)."""
         return self._sum / self._n
 
 
 def images(batch: Tensors) -> torch.Tensor:
-    """(B, slices, nx, ny), a view: in a batch slices are the last axis, which torch calls channels_last and likes."""
+    """Return the images of a batch, (B, slices, nx, ny), as a view.
+
+    Slices are the last axis of the array, which is the memory format channels_last, the faster one.
+    """
     return batch["afm"][:, 0].permute(0, 3, 1, 2)
 
 
 def targets(batch: Tensors) -> torch.Tensor:
-    """(B, D, nx, ny) descriptors, each from 0 to 1 over its range."""
+    """Return the descriptors of a batch, (B, D, nx, ny), each scaled from its range to 0 … 1."""
     low, high = torch.tensor(list(RANGES.values())).T[:, :, None, None]
     return (batch["desc"] - low) / (high - low)
 
 
 def errors(predicted: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """(B, D) mean squared errors."""
+    """Return the mean squared errors of predictions, (B, D)."""
     return (predicted - wanted).square().mean(dim=(2, 3))
 
 
 def loss_of(predicted: torch.Tensor, wanted: torch.Tensor, mean: MeanImage) -> torch.Tensor:
-    """Squared errors as parts of the mean image's, so that sparse descriptors count as much as others."""
+    """Return the squared errors as fractions of those of the mean image, so that sparse descriptors count as much."""
     return (errors(predicted, wanted).mean(dim=0) / errors(mean.predict(), wanted).mean(dim=0)).mean()
 
 
 def predict(network: nn.Module, seen: torch.Tensor) -> torch.Tensor:
-    """(B, D, nx, ny) predictions of a network that is not learning."""
+    """Return the predictions of a network in evaluation mode, (B, D, nx, ny)."""
     network.eval()
     with torch.no_grad():
-        predicted = torch.cat([network(some) for some in seen.split(20)])
+        predicted = torch.cat([network(part) for part in seen.split(20)])
     network.train()
     return predicted
 
 
 def fit(network: nn.Module, batches: Iterable[Tensors], steps: int, mean: MeanImage) -> Iterator[Step]:
-    """One step a batch, for so many batches; `mean` gets their targets first. Time between steps counts for none."""
+    """Train for so many steps, one a batch, and yield each. `mean` gets the targets of a batch before its loss.
+
+    The time that the caller takes between two steps counts for neither.
+    """
     optimiser = torch.optim.AdamW(network.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _LEARNING_RATE, total_steps=steps)
     began = time.perf_counter()
     for batch in itertools.islice(batches, steps):
-        there = time.perf_counter()
+        received = time.perf_counter()
         wanted = targets(batch)
         mean.add(wanted)
         loss = loss_of(network(images(batch)), wanted, mean)
@@ -86,5 +92,5 @@ def fit(network: nn.Module, batches: Iterable[Tensors], steps: int, mean: MeanIm
         optimiser.step()
         schedule.step()
         done = time.perf_counter()
-        yield Step(len(wanted), loss.item(), there - began, done - there)
+        yield Step(len(wanted), loss.item(), received - began, done - received)
         began = time.perf_counter()

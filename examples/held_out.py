@@ -1,4 +1,4 @@
-"""Molecules that the network does not learn from: how well it does on them."""
+"""Tests the network on molecules that it does not learn from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,30 +17,30 @@ from examples.task import HELD_OUT, RANGES
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """All their samples: Δf, descriptors, and which molecule it is, as HELD_OUT counts them."""
+    """The samples of the molecules held out."""
 
-    seen: torch.Tensor
-    wanted: torch.Tensor
-    molecule: torch.Tensor
+    seen: torch.Tensor  #: (N, slices, nx, ny), Δf.
+    wanted: torch.Tensor  #: (N, D, nx, ny), descriptors from 0 to 1.
+    molecule: torch.Tensor  #: (N,), index of the molecule in HELD_OUT.
 
     @classmethod
     def of(cls, job: Job) -> Self:
-        """What a job makes."""
+        """Read all samples of a job."""
         parts = [(images(b), targets(b), b["structure"]) for b in Loader(Batches(job))]
         return cls(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
     def loss(self, network: nn.Module, mean: MeanImage) -> float:
-        """As in training; the mean image is that of what the network learned from."""
+        """Return the loss as in training, with the mean image of the targets that the network learned from."""
         return float(loss_of(predict(network, self.seen), self.wanted, mean))
 
     def errors(self, network: nn.Module, mean: MeanImage) -> dict[str, dict[str, float]]:
-        """Mean squared errors of each descriptor, by the network and by the mean image."""
+        """Return the mean squared error of each descriptor, of the network and of the mean image."""
         by_network = errors(predict(network, self.seen), self.wanted).mean(dim=0).tolist()
         by_mean = errors(mean.predict(), self.wanted).mean(dim=0).tolist()
         return {d: {"network": n, "mean_image": m} for d, n, m in zip(RANGES, by_network, by_mean, strict=True)}
 
     def draw(self, network: nn.Module, curve: Sequence[dict[str, float]], target: Path) -> None:
-        """A picture of one sample a molecule, predicted neither well nor badly: that of median error."""
+        """Draw one sample of each molecule: the one whose error is the median."""
         predicted = predict(network, self.seen)
         error = errors(predicted, self.wanted).mean(dim=1)
         rows = []

@@ -1,4 +1,4 @@
-"""A picture of what was learned: Δf slices, prediction beside target, and the errors on the way there."""
+"""A picture of the training: Δf slices, predictions beside targets, and the losses."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,10 +26,13 @@ def draw(
     curve: Sequence[Mapping[str, float]],
     target: Path,
 ) -> None:
-    """Write a PNG: a row a sample, the course of the losses below.
+    """Write a PNG with one sample in each row, and the losses below.
 
-    labels: of the rows; seen: (rows, slices, nx, ny); predicted, wanted: (rows, D, nx, ny) from 0 to 1; names: (D,);
-    curve: points with step, loss and held_out.
+    labels: a label for each row.
+    seen: (rows, slices, nx, ny), Δf.
+    predicted, wanted: (rows, D, nx, ny), descriptors from 0 to 1.
+    names: a name for each of the D descriptors.
+    curve: points with the keys step, loss and held_out.
     """
     picked = np.linspace(0, seen.shape[1] - 1, _SLICES).round().astype(int)
     sides = [2] * len(names)  # prediction and target
@@ -47,8 +50,8 @@ def draw(
     first = _block(figure, blocks[0], seen[:, picked], {"cmap": "gray"})
     for axes, label in zip(first[:, 0], labels, strict=True):
         axes.set_ylabel(label, color=_LIGHT, fontsize=9, rotation=0, ha="right", va="center", labelpad=6)
-    where = ("farthest", *[""] * (_SLICES - 2), "closest")
-    _titles(first[0], [f"Δf, slice {k}\n{word}" for k, word in zip(picked, where, strict=True)])
+    positions = ("farthest", *[""] * (_SLICES - 2), "closest")
+    _titles(first[0], [f"Δf, slice {k}\n{word}" for k, word in zip(picked, positions, strict=True)])
     for d, name in enumerate(names):
         pair = np.stack([predicted[:, d], wanted[:, d]], axis=1)
         block = _block(figure, blocks[1 + d], pair, {"cmap": "magma", "vmin": 0, "vmax": 1})
@@ -59,7 +62,7 @@ def draw(
 
 
 def _block(figure: Figure, place: SubplotSpec, pictures: Array, style: dict[str, Any]) -> Array:
-    """(rows, columns) axes of images (rows, columns, nx, ny)."""
+    """Show pictures, (rows, columns, nx, ny), and return their axes, (rows, columns)."""
     grid: Array = place.subgridspec(*pictures.shape[:2], wspace=0.03, hspace=0.03).subplots(squeeze=False)
     for axes, picture in zip(grid.flat, pictures.reshape(-1, *pictures.shape[2:]), strict=True):
         axes.imshow(picture.T, origin="lower", interpolation="nearest", aspect="auto", **style)

@@ -1,30 +1,32 @@
-"""What is learned: three descriptors of the molecule under the tip, from a stack of noisy Δf slices.
+"""The task: predict three descriptors of the molecule under the tip from a stack of noisy Δf slices.
 
-Some molecules are held out: the network is tested on them, having never seen them.
+Some molecules are held out: the network never learns from them and is tested on them.
 """
 
 import math
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from afmbatch.cli.molecules import shipped_molecules
 
 HELD_OUT = ("anthraquinone", "aspirin", "caffeine", "camphor", "naphthalene", "thiophene")
 BATCH_SIZE = 20
 
-# Lowest and highest value of each descriptor, by its definition; of atom_rfunc, what a carbon atom at the top shows.
+# Lowest and highest value of each descriptor, by its definition; the highest of atom_rfunc is that of a carbon atom at
+# the top.
 RANGES = {"vdw_spheres": (-1.5, 0.0), "atom_rfunc": (0.0, 1.34), "height_map": (0.0, 2.0)}
-_STEP, _SIGMA = 0.05, 0.4  # Å; exp(−5r) is thinner than what 64 pixels show
+_STEP, _SIGMA = 0.05, 0.4  # Å; the default exp(−5r) is too narrow for 64 pixels
 _BLOB = {"step": _STEP, "samples": [math.exp(-0.5 * (i * _STEP / _SIGMA) ** 2) for i in range(33)]}
 
 
 def molecules() -> tuple[list[Path], list[Path]]:
-    """The xyz files shipped with afmbatch: those to learn from and those held out, each sorted."""
-    paths = sorted(Path(str(files("afmbatch") / "molecules")).glob("*.xyz"))
+    """Return the shipped xyz files to learn from, and those held out, each sorted by name."""
+    paths = shipped_molecules()
     return [p for p in paths if p.stem not in HELD_OUT], [p for p in paths if p.stem in HELD_OUT]
 
 
 def spec(dataset: str, seed: int) -> dict[str, Any]:
-    """A job's spec: orientations that show much, turned and mirrored at random, under tips that are never the same."""
+    """Return the spec of a job: the best orientations, turned and mirrored at random, under tips of random tilt."""
     return {
         "dataset": dataset,
         "scan": {"dim": [64, 64, 19]},
@@ -37,12 +39,12 @@ def spec(dataset: str, seed: int) -> dict[str, Any]:
             "in_plane_rotation": {"kind": "uniform", "low": 0, "high": 360},
             "mirror": {"kind": "chance"},
         },
-        "noise": {"normalise": True, "white": {"amplitude": {"kind": "uniform", "low": 0, "high": 0.05}}},
+        "noise": [{"kind": "normalise"}, {"kind": "white", "amplitude": {"kind": "uniform", "low": 0, "high": 0.05}}],
         "batch_size": BATCH_SIZE,
         "seed": seed,
     }
 
 
 def endless(spec: dict[str, Any]) -> dict[str, Any]:
-    """The same as a stream: pass after pass, each with fresh draws, never more than a few batches of it kept."""
+    """Return the spec as an endless stream: each epoch has new random parameters, and few batches are kept."""
     return spec | {"epochs": None, "delivery": {"kind": "stream", "buffer_batches": 64}}

@@ -1,7 +1,7 @@
-"""Trains a small U-Net on what a service makes meanwhile: `python -m examples.train`, or `make example`.
+"""Trains a small U-Net on a stream while a service makes it: `python -m examples.train`, or `make example`.
 
-It tells, as it goes, the loss beside that of the mean image, the same on molecules that the network never learns from,
-and what part of its time it waits for data. Numbers and a picture are in `training-output/` at the end.
+It prints the loss as a fraction of that of the mean image, the same for molecules that the network never learns from,
+and the fraction of its time that it waits for data. At the end the numbers and a picture are in `training-output/`.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ import torch
 import typer
 from rich.console import Console
 
-from afmbatch.cli.up import Stack, UpError, free_port
+from afmbatch.cli.stack import Stack, StackError, free_port
 from afmbatch_client import Client, ClientError, Job
 from afmbatch_client.torch import Batches, Loader
 from examples.fit import MeanImage, Step, fit
@@ -27,47 +27,49 @@ from examples.unet import UNet
 
 
 def main(
-    url: Annotated[str | None, typer.Option(help="Of a service; without, one is started and stopped here.")] = None,
-    steps: Annotated[int, typer.Option(min=2, help="Steps of 20 samples.")] = 1000,
-    every: Annotated[int, typer.Option(min=1, help="Steps from line to line.")] = 50,
-    output: Annotated[Path, typer.Option(help="Where picture and numbers go.")] = Path("training-output"),
-    seed: Annotated[int, typer.Option(min=0, help="Of the weights and of all samples.")] = 1,
+    url: Annotated[
+        str | None, typer.Option(help="Address of a service; without it, one is started and stopped here.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=2, help="Number of steps, of 20 samples each.")] = 1000,
+    every: Annotated[int, typer.Option(min=1, help="Number of steps between two lines of output.")] = 50,
+    output: Annotated[Path, typer.Option(help="Directory for the picture and the numbers.")] = Path("training-output"),
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the weights and of all samples.")] = 1,
 ) -> None:
     """Train a small network on a stream of simulated AFM images."""
     output.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))  # a core is left to the worker
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))  # leaves a core to the worker
     try:
         with _service(url, output / "server.log") as address, Client(address) as client:
             run(client, steps, every, output, seed)
-    except (UpError, ClientError) as e:
+    except (StackError, ClientError) as e:
         raise SystemExit(f"train: {e}") from None
 
 
 def run(client: Client, steps: int, every: int, output: Path, seed: int) -> None:
-    """Train, test, draw. Raises ClientError."""
+    """Train and test the network, and write the numbers and the picture. Raises ClientError."""
     console = Console(soft_wrap=True)
     known, held_out = molecules()
     tests = HeldOut.of(client.submit(spec(client.upload(held_out)["id"], seed)))
-    console.print(f"{len(known)} molecules; {len(tests.seen)} samples of {len(held_out)} others for tests")
-    console.print("losses: squared error, as a part of that of the mean image of all targets so far")
+    console.print(f"{len(known)} molecules; {len(tests.seen)} samples of {len(held_out)} other molecules for tests")
+    console.print("losses: squared error as a fraction of that of the mean image of all targets so far")
     network = UNet(tests.seen.shape[1], len(RANGES)).to(memory_format=torch.channels_last)
     mean = MeanImage()
-    taken: list[Step] = []
+    done: list[Step] = []
     curve: list[dict[str, float]] = []
     with _stream(client, endless(spec(client.upload(known)["id"], seed))) as job:
         for step in fit(network, Loader(Batches(job, arrays=["afm", "desc"])), steps, mean):
-            taken.append(step)
-            if len(taken) % every == 0 or len(taken) == steps:
-                recent = taken[len(curve) * every :]
-                curve.append({"step": len(taken), **progress(recent), "held_out": tests.loss(network, mean)})
+            done.append(step)
+            if len(done) % every == 0 or len(done) == steps:
+                recent = done[len(curve) * every :]
+                curve.append({"step": len(done), **progress(recent), "held_out": tests.loss(network, mean)})
                 console.print(_line(curve[-1]), highlight=False)
     numbers = {
         "torch": {"version": torch.__version__, "threads": torch.get_num_threads()},
-        "samples": sum(s.samples for s in taken),
-        "seconds": sum(s.waited + s.worked for s in taken),
-        "first_batch_after_seconds": taken[0].waited,
-        "waiting": waiting(taken[1:]),
+        "samples": sum(s.samples for s in done),
+        "seconds": sum(s.waited + s.worked for s in done),
+        "first_batch_after_seconds": done[0].waited,
+        "waiting": waiting(done[1:]),
         "held_out": {"molecules": HELD_OUT, "samples": len(tests.seen), "errors": tests.errors(network, mean)},
         "curve": curve,
     }
@@ -84,7 +86,7 @@ def _line(point: dict[str, float]) -> str:
 
 
 def progress(steps: Sequence[Step]) -> dict[str, float]:
-    """RetryPolicy and rates over these steps."""
+    """Return the mean loss, the rate and the fraction of time spent waiting of these steps."""
     samples, waited = sum(s.samples for s in steps), sum(s.waited for s in steps)
     seconds = waited + sum(s.worked for s in steps)
     return {
@@ -95,16 +97,21 @@ def progress(steps: Sequence[Step]) -> dict[str, float]:
 
 
 def waiting(steps: Sequence[Step]) -> dict[str, float]:
-    """What part of all steps' time went by waiting for data, and what part of a step's."""
-    shares = [s.waited / (s.waited + s.worked) for s in steps]
-    cuts = statistics.quantiles(shares, n=20, method="inclusive") if len(shares) > 1 else shares
-    together = sum(s.waited for s in steps) / sum(s.waited + s.worked for s in steps)
-    return {"of_all": together, "median": statistics.median(shares), "95_percent": cuts[-1], "most": max(shares)}
+    """Return the fraction of time spent waiting for data: overall, and its distribution over the steps."""
+    fractions = [s.waited / (s.waited + s.worked) for s in steps]
+    quantiles = statistics.quantiles(fractions, n=20, method="inclusive") if len(fractions) > 1 else fractions
+    overall = sum(s.waited for s in steps) / sum(s.waited + s.worked for s in steps)
+    return {
+        "overall": overall,
+        "median": statistics.median(fractions),
+        "95_percent": quantiles[-1],
+        "largest": max(fractions),
+    }
 
 
 @contextlib.contextmanager
 def _stream(client: Client, spec: Mapping[str, Any]) -> Iterator[Job]:
-    """A job without end, which would wait for its reader for ever."""
+    """Submit an endless job, and delete it at the end: it would wait for its reader for ever."""
     job = client.submit(spec)
     try:
         yield job
@@ -114,7 +121,7 @@ def _stream(client: Client, spec: Mapping[str, Any]) -> Iterator[Job]:
 
 @contextlib.contextmanager
 def _service(url: str | None, log: Path) -> Iterator[str]:
-    """The address of the one that is up, or of one that is up meanwhile."""
+    """Yield the address of a running service: `url`, or one that is started and stopped here."""
     if url is not None:
         yield url
         return

@@ -1,4 +1,4 @@
-"""A small U-Net: 0.5 million parameters, 12 ms of one CPU core for a 64 × 64 sample there and back."""
+"""A small U-Net: 0.5 million parameters, 12 ms of one CPU core for the two passes of a 64 × 64 sample."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ _WIDTHS = (16, 32, 64, 128)  # channels at full resolution, at half of it, …
 
 
 class UNet(nn.Module):
-    """(B, inputs, nx, ny) to (B, outputs, nx, ny); nx and ny are multiples of 8."""
+    """Maps (B, inputs, nx, ny) to (B, outputs, nx, ny); nx and ny must be multiples of 8."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -19,11 +19,11 @@ class UNet(nn.Module):
         self.down = nn.ModuleList(_block(finer, coarser) for finer, coarser in steps)
         self.up = nn.ModuleList(_block(coarser + finer, finer) for finer, coarser in reversed(steps))
         self.last = nn.Conv2d(_WIDTHS[0], outputs, 1)
-        nn.init.zeros_(self.last.weight)  # it begins with the background, which is most of every descriptor
+        nn.init.zeros_(self.last.weight)  # the first prediction is the background, the largest part of every descriptor
         nn.init.zeros_(self.last.bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Descriptors of Δf stacks."""
+        """Predict the descriptors of Δf stacks."""
         x = self.first(x)
         finer = []
         for down in self.down:

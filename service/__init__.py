@@ -1,1 +1,1 @@
-"""The HTTP front end: validates specs, plans jobs, enqueues shards, serves batches."""
+"""The HTTP service validates specs, plans jobs, enqueues shards and serves batches."""

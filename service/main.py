@@ -1,4 +1,4 @@
-"""The front end's process: opens Redis, store and queue, and serves HTTP until it is told to stop."""
+"""The process opens Redis, the store and the queue, and serves HTTP until it is stopped."""
 
 import logging
 import socket
@@ -12,14 +12,14 @@ from afmbatch.ledger.task_queue import open_queue
 from afmbatch.settings import Settings
 from afmbatch.storage.object_store import ObjectStore
 from service.app import create_app
-from service.transport.job_notifier import JobNotifier
-from service.transport.sendfile import ZeroCopyProtocol
+from service.services.job_notifier import JobNotifier
+from service.transport.sendfile import SendfileProtocol
 
-_GRACE_SECONDS = 30  # downloads get so long to end after SIGTERM
+_GRACE_SECONDS = 30  # for downloads to end after SIGTERM
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT (port 0: any free one, the log says which). Raises CannotStart."""
+    """Serve until SIGTERM or SIGINT. Port 0 stands for any free port, which the log names. Raises CannotStart."""
     with (
         _listen(settings.host, settings.port) as listening,
         Redis.from_url(
@@ -35,34 +35,34 @@ def run(settings: Settings) -> None:
             app,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             access_log=False,
-            http=ZeroCopyProtocol,
+            http=SendfileProtocol,
             loop="asyncio",  # not uvloop, where that is installed: it has no sendfile
         )
         host, port, *_ = listening.getsockname()
         logging.getLogger("uvicorn.error").info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
-        Server(config, app.state.bell).run(sockets=[listening])
+        Server(config, app.state.notifier).run(sockets=[listening])
 
 
 class Server(uvicorn.Server):
-    """Lets nobody wait for batches or events any longer once it is to stop."""
+    """Ends the requests that wait for batches or events before it stops."""
 
-    def __init__(self, config: uvicorn.Config, bell: JobNotifier) -> None:
+    def __init__(self, config: uvicorn.Config, notifier: JobNotifier) -> None:
         super().__init__(config)
-        self._bell = bell
+        self._notifier = notifier
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """As in the base class, which waits for the end of each answer."""
-        self._bell.stop()
+        """Stop the notifier, then do what the base class does, which waits for the end of each answer."""
+        self._notifier.stop()
         await super().shutdown(sockets)
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    # By ourselves, because uvicorn ends the process without a word about the port.
+    # Not left to uvicorn, which ends the process without naming the port.
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as error:
-        raise CannotStart(f"can't listen on {host} port {port}: {error.strerror or error}") from None
-    # asyncio does so only for sockets made with proto=IPPROTO_TCP; without it each answer waits 40 ms for an ACK.
+        raise CannotStart(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
+    # asyncio sets this only on sockets made with proto=IPPROTO_TCP; without it each answer waits 40 ms for an ACK.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening

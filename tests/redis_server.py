@@ -8,7 +8,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from afmbatch.cli import child_process as tether
+from afmbatch.cli import child_process
 from afmbatch.cli.embedded_redis import server_binary
 
 
@@ -32,7 +32,7 @@ class RedisServer:
 
     def start(self):
         words = f"--port 0 --unixsocket {self.directory}/s --dir {self.directory} --logfile log --appendonly yes"
-        self.process = tether.start([server_binary(), *words.split(), "--save", ""])
+        self.process = child_process.start([server_binary(), *words.split(), "--save", ""])
         until(self.answers)
 
     def answers(self):
@@ -43,7 +43,7 @@ class RedisServer:
             return False
 
     def stop(self):
-        tether.stop(self.process, grace_seconds=10)
+        child_process.stop(self.process, grace_seconds=10)
 
     def close(self):
         self.stop()

@@ -1,1 +1,1 @@
-"""The programs: `afmbatch up`, `serve`, `worker`, `demo`, `devices`."""
+"""The programs `afmbatch up`, `serve`, `worker`, `demo` and `devices`."""

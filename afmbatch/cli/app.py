@@ -1,7 +1,8 @@
-"""The command line: it opens what a program needs and turns what it raises into one line."""
+"""The command line. Each command imports its program only when it is called, because some imports are slow."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -14,24 +15,28 @@ from afmbatch.settings import read_settings
 
 app = typer.Typer(help="AFM training batches on demand.", no_args_is_help=True, pretty_exceptions_enable=False)
 
-Data = Annotated[Path, typer.Option(help="Where Redis and the store keep their data.")]
+Data = Annotated[Path, typer.Option(help="Directory for the data of Redis and of the store.")]
 Port = Annotated[int, typer.Option(help="Port of the HTTP service, on loopback.", min=1, max=65535)]
-Workers = Annotated[int, typer.Option(help="Worker processes.", min=1, max=64)]
+Workers = Annotated[int, typer.Option(help="Number of worker processes.", min=1, max=64)]
 
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """An error of ours ends the program with one line instead of a traceback."""
+    """End the program with one line instead of a traceback if an expected error is raised."""
     try:
         yield
     except (AfmbatchError, RedisError, httpx.HTTPError) as e:
-        typer.echo(f"afmbatch: {e}", err=True)
-        raise typer.Exit(1) from None
+        _exit(str(e))
+
+
+def _exit(message: str) -> None:
+    typer.echo(f"afmbatch: {message}", err=True)
+    raise typer.Exit(1) from None
 
 
 @app.command()
 def up(data: Data = Path("afmbatch-data"), port: Port = 8000, workers: Workers = 1) -> None:
-    """Run everything on this machine: an embedded Redis, the HTTP service and workers."""
+    """Run an embedded Redis, the HTTP service and workers on this machine."""
     from afmbatch.cli.up import run
 
     with one_line_errors():
@@ -40,7 +45,7 @@ def up(data: Data = Path("afmbatch-data"), port: Port = 8000, workers: Workers =
 
 @app.command()
 def serve() -> None:
-    """Run the HTTP service against the Redis and store of the settings (AFMBATCH_REDIS_URL, …)."""
+    """Run the HTTP service with the Redis and the store of the settings (AFMBATCH_REDIS_URL, …)."""
     from service.main import run
 
     with one_line_errors():
@@ -49,7 +54,7 @@ def serve() -> None:
 
 @app.command()
 def worker() -> None:
-    """Run a worker against the Redis and store of the settings (AFMBATCH_REDIS_URL, …)."""
+    """Run a worker with the Redis and the store of the settings (AFMBATCH_REDIS_URL, …)."""
     from worker.main import run
 
     with one_line_errors():
@@ -58,7 +63,7 @@ def worker() -> None:
 
 @app.command()
 def devices() -> None:
-    """List the OpenCL devices a worker could use (AFMBATCH_DEVICE takes a part of a name)."""
+    """List the OpenCL devices that a worker can use. AFMBATCH_DEVICE selects one by a part of its name."""
     from kernels.device import list_devices
 
     for d in list_devices():
@@ -67,10 +72,12 @@ def devices() -> None:
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option(help="Where the batches and the picture go.")] = Path("demo-output"),
-    samples: Annotated[int, typer.Option(min=1, max=840, help="How many samples.")] = 280,
+    output: Annotated[Path, typer.Option(help="Directory for the batches and the picture.")] = Path("demo-output"),
+    samples: Annotated[int, typer.Option(min=1, max=840, help="Number of samples.")] = 280,
 ) -> None:
-    """Run the common job on the molecules shipped with afmbatch and draw a contact sheet."""
+    """Run the common job on the molecules shipped with afmbatch and draw a contact sheet of its batches."""
+    if find_spec("afmbatch_client") is None:
+        _exit("the demo needs the package afmbatch_client: pip install ./client, or add client/ to PYTHONPATH")
     from afmbatch.cli.demo import run
 
     with one_line_errors():

@@ -1,4 +1,4 @@
-"""Child processes that can't outlive us, whatever happens to us."""
+"""Child processes that end with their parent, even if the parent is killed."""
 
 import ctypes
 import os
@@ -11,25 +11,15 @@ from typing import IO
 _PR_SET_PDEATHSIG = 1
 
 
-def _tied_to(parent: int) -> Callable[[], None]:
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def tie() -> None:
-        # Linux only; elsewhere children are stopped by the ordinary paths alone.
-        if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM) != 0 or os.getppid() != parent:
-            os._exit(1)
-
-    return tie
-
-
 def start(
     command: Sequence[str], env: Mapping[str, str] | None = None, log: IO[bytes] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start a program in a session of its own (Ctrl-C reaches us only) that gets SIGTERM when we die.
+    """Start a program in a session of its own, so that Ctrl-C reaches the parent only.
 
-    env: added to our environment; log: where its output goes, None: where ours goes.
+    env: variables added to the parent's environment; log: the file for the program's output, None: the parent's output.
 
-    Call it from the main thread: the signal is tied to the thread that starts the child.
+    On Linux the program gets SIGTERM when the thread that started it ends, so call this from the main thread. On other
+    systems a parent that is killed leaves its children behind.
     """
     return subprocess.Popen(  # noqa: S603
         command,
@@ -38,15 +28,26 @@ def start(
         stdout=log,
         stderr=log,
         start_new_session=True,
-        preexec_fn=_tied_to(os.getpid()) if sys.platform == "linux" else None,
+        preexec_fn=_set_parent_death_signal(os.getpid()) if sys.platform == "linux" else None,
     )
 
 
 def stop(process: subprocess.Popen[bytes], grace_seconds: float) -> None:
-    """SIGTERM, then SIGKILL after the grace period."""
+    """Send SIGTERM, and SIGKILL after the grace period."""
     process.terminate()
     try:
         process.wait(grace_seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _set_parent_death_signal(parent: int) -> Callable[[], None]:
+    libc = ctypes.CDLL(None, use_errno=True)  # loaded before the fork
+
+    def in_child() -> None:
+        # The parent may have died before the call: then no signal would come.
+        if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM) != 0 or os.getppid() != parent:
+            os._exit(1)
+
+    return in_child

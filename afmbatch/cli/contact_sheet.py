@@ -1,4 +1,4 @@
-"""A picture of batches: Δf slices beside the image descriptors of the same samples."""
+"""A picture of batches: it shows Δf slices beside the image descriptors of the same samples."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +13,11 @@ _CELL, _LEFT, _TOP = 1.5, 1.1, 0.55  # inches
 
 
 def draw(batches: Sequence[Path], names: Sequence[str], target: Path) -> None:
-    """Write a PNG of up to eight samples, each of another structure, most atoms last.
+    """Write a PNG of up to eight samples, each of another structure, in the order of their numbers of atoms.
 
-    batches: npz files of one job; names: of the dataset's structures, in their order.
+    batches: npz files of one job; names: the names of the dataset's structures, in the dataset's order.
     """
-    rows = _choose(batches)
+    rows = _choose_samples(batches)
     with np.load(rows[0][0], allow_pickle=False) as first:
         channels = [str(c) for c in first["desc_names"]]
         slices = np.linspace(0, first["afm"].shape[-1] - 1, _SLICES).round().astype(int)
@@ -48,16 +48,19 @@ def draw(batches: Sequence[Path], names: Sequence[str], target: Path) -> None:
     figure.savefig(target)
 
 
-def _choose(batches: Sequence[Path]) -> list[tuple[Path, int]]:
-    """Of the structures that occur, some from the smallest to the largest; of each, the sample that shows most."""
-    found: dict[int, tuple[float, int, Path, int]] = {}
+def _choose_samples(batches: Sequence[Path]) -> list[tuple[Path, int]]:
+    """Choose up to eight structures from the smallest to the largest, and the sample of each that shows most detail.
+
+    Returns the batch file of each sample and its index in it.
+    """
+    best: dict[int, tuple[float, int, Path, int]] = {}  # by structure: detail, atoms, file, index
     for path in batches:
         with np.load(path, allow_pickle=False) as batch:
             detail = batch["desc"].mean(axis=(1, 2, 3))
-            sizes = np.diff(batch["mol_offsets"])
+            atoms = np.diff(batch["mol_offsets"])
             for b, structure in enumerate(batch["structure"].tolist()):
-                sample = (float(detail[b]), int(sizes[b]), path, b)
-                found[structure] = max(found.get(structure, sample), sample)
-    ordered = sorted(found.values(), key=lambda f: f[1])
+                sample = (float(detail[b]), int(atoms[b]), path, b)
+                best[structure] = max(best.get(structure, sample), sample)
+    ordered = sorted(best.values(), key=lambda sample: sample[1])
     picked = np.unique(np.linspace(0, len(ordered) - 1, min(_ROWS, len(ordered))).round().astype(int))
     return [ordered[i][2:] for i in picked]

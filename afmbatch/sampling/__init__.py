@@ -1,1 +1,1 @@
-"""From a spec to its samples: which samples a job has and every random parameter of each."""
+"""From a spec to its samples: which samples a job has, and the parameters of each."""

@@ -1,7 +1,7 @@
-"""Directions on the sphere and the choice of the most telling ones (physics.md §6), in float64.
+"""Directions on the sphere and the choice of the best ones for a structure (physics.md §6), in float64.
 
-Only elementwise arithmetic, no matrix products: the order of summation, and with it every bit, must not depend on the
-linear-algebra library of the machine, nor on which structures are looked at pipe.
+There are no matrix products, only elementwise arithmetic: the order of summation, and with it every bit of a score,
+must not depend on the linear-algebra library of the machine, nor on the structures that are scored in the same call.
 """
 
 import numpy as np
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from afmbatch.structures.structures import Structures
 
 BETA_PER_ANGSTROM = 1.0
-_WORK = 1 << 16  # numbers in each of two arrays that are used again and again, and should stay in a core's cache
+_WORK = 1 << 16  # numbers in each of two work arrays, which are reused and should stay in a core's cache
 
 
 def directions(n: int) -> NDArray[np.float64]:
-    """n rotations whose third rows spread evenly over the sphere by the golden angle: (n, 3, 3).
+    """Return n rotations R whose third rows are spread evenly over the sphere by the golden angle: (n, 3, 3) float64.
 
-    Positions turn as x' = R x.
+    Positions become x' = R x.
     """
     i = np.arange(n)
     phi = i * (np.pi * (3.0 - np.sqrt(5.0)))
@@ -29,43 +29,47 @@ def directions(n: int) -> NDArray[np.float64]:
 
 
 def rotate(xyz: NDArray[np.float64], rotation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Positions (N, 3) turned by (3, 3), or by (N, 3, 3) each by its own."""
+    """Return rotated positions, (N, 3). xyz: (N, 3); rotation: (3, 3) for all, or (N, 3, 3), one for each position."""
     x, y, z = xyz[:, :1], xyz[:, 1:2], xyz[:, 2:]
     return rotation[..., 0] * x + rotation[..., 1] * y + rotation[..., 2] * z
 
 
-def best(
+def best_directions(
     structures: Structures, chosen: NDArray[np.int64], rotations: NDArray[np.float64], n: int
 ) -> NDArray[np.int64]:
-    """For each structure, numbers of the n rotations with the highest score Σ exp(β(z − z_max)), best first: (k, n).
+    """Return the numbers of the n best rotations of each structure, best first: (k, n) int64.
 
-    chosen: (k,) numbers of structures; rotations: (m, 3, 3), m ≥ n. Ties keep their order; scores that differ by
-    rounding only (1e-9) count as ties, so that a symmetric molecule gets the same choice on every machine. A
-    structure's choice is the same alone and among others.
+    The score of a rotation is Σ exp(β(z − z_max)) over the atoms (physics.md §6).
+    chosen: (k,) int64, numbers of structures; rotations: (m, 3, 3) float64, m ≥ n.
+    Rotations with equal scores keep their order. Scores that differ by rounding only (1e-9) count as equal, so that a
+    symmetric molecule gets the same rotations on every machine. The result for a structure does not depend on the
+    others.
     """
     row = BETA_PER_ANGSTROM * rotations[:, 2]
-    first, size = structures.offsets[chosen], np.diff(structures.offsets)[chosen]
-    work = np.empty((2, max(_WORK, size.max())))
+    first, sizes = structures.offsets[chosen], np.diff(structures.offsets)[chosen]
+    work = np.empty((2, max(_WORK, sizes.max())))
     out = np.empty((len(chosen), n), dtype=np.int64)
-    left = np.argsort(-size, kind="stable")
-    while len(left):
-        # Structures of nearly equal size side by side, the smaller ones filled up with repetitions of their last atom.
-        largest = size[left[0]]
-        some, left = np.split(left, [max(1, _WORK // (largest * len(row)))])
+    remaining = np.argsort(-sizes, kind="stable")
+    while len(remaining):
+        # Structures of nearly equal size are scored in one call; the smaller ones repeat their last atom.
+        largest = sizes[remaining[0]]
+        group, remaining = np.split(remaining, [max(1, _WORK // (largest * len(row)))])
         number = np.arange(largest)[:, None]
-        xyz = structures.xyz[first[some] + np.minimum(number, size[some] - 1)]
-        score = scores(xyz, number >= size[some], row, work)
-        out[some] = np.argsort(-np.round(score, 9), axis=1, kind="stable")[:, :n]
+        xyz = structures.xyz[first[group] + np.minimum(number, sizes[group] - 1)]
+        score = scores(xyz, number >= sizes[group], row, work)
+        out[group] = np.argsort(-np.round(score, 9), axis=1, kind="stable")[:, :n]
     return out
 
 
 def scores(
     xyz: NDArray[np.float64], repeated: NDArray[np.bool_], row: NDArray[np.float64], work: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Scores of k structures along m rows: (k, m).
+    """Return the scores of k structures along m rows: (k, m) float64.
 
-    xyz: (N, k, 3) Å; repeated: (N, k), the atoms that don't count, being there a second time; row: (m, 3);
-    work: (2, at least N·k), overwritten.
+    xyz: (N, k, 3) float64, Å.
+    repeated: (N, k) bool, atoms that are ignored because they repeat another one.
+    row: (m, 3) float64, third rows of the rotations times β, 1/Å.
+    work: (2, at least N·k) float64, overwritten.
     """
     n, k = repeated.shape
     score = np.zeros((k, len(row)))
@@ -80,6 +84,6 @@ def scores(
         height -= height.max(axis=0)
         np.exp(height, out=height)
         height[repeated] = 0.0
-        for atom in height:  # not sum(), whose order depends on the shape
-            score[:, part] += atom
+        for term_of_atom in height:  # not sum(), whose order depends on the shape
+            score[:, part] += term_of_atom
     return score

@@ -1,78 +1,131 @@
-"""What is drawn of a job's noise: for each image its own, however its sample's geometry was shared in a sweep."""
+"""Parameters of the noise steps: one sampler for each model of `afmbatch.spec.noise`.
 
+Each image gets noise of its own: other than its geometry, it is not shared by the combinations of a sweep.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
+from functools import singledispatch
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from afmbatch.sampling import draws
-from afmbatch.sampling.draws import Floats, Ints, Keys, RandomStream, Wanted
-from afmbatch.spec.distributions import Scope
+from afmbatch.sampling.distributions import cosine_and_sine, sample_disk, sample_number, uniform_integer
+from afmbatch.sampling.random_numbers import SampleKeys, UniformRequest
 from afmbatch.spec.job import JobSpec
-from afmbatch.spec.noise import Cutouts
+from afmbatch.spec.noise import Cutouts, Drift, Gradient, NoiseStep, Normalise, WhiteNoise
 
-_VALUES = 1 << 31  # in the second counter word: the numbers of single values, apart from those drawn here
+#: Parameters of a step's kernel by name: arrays whose first axes are n samples and T tips, or scalars.
+StepParameters: TypeAlias = Mapping[str, NDArray[Any] | int | str]
+
+_PER_VALUE = 1 << 31  # set in the second counter word of numbers generated in the kernel, which keeps them apart
+
+
+class NoiseStream(IntEnum):
+    """The uses of random numbers in noise steps, numbered after those of RandomStream.
+
+    A number once given is never used for anything else.
+    """
+
+    DRIFT = 17
+    GRADIENT = 18
+    GRADIENT_DIRECTION = 19
+    WHITE_AMPLITUDE = 20
+    CUTOUT_SIZE = 21
+    CUTOUT_PLACE = 22
+    WHITE = 23  # in the kernel, for each value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NoiseParameters:
-    """For n samples under T tips; None: not asked for.
+class NoisyImages:
+    """The images of n samples under T tips that noise steps are sampled for."""
 
-    drift (n, T, n_out, 2) Å, of each slice against the first; gradient (n, T, 2) parts of a slice's range from edge to
-    edge; amplitude (n, T) of the white noise, parts of a slice's range; cutouts (n, T, rectangles, 4) pixels x0, y0,
-    x1, y1, the last ones not in it; counter (n, T, 3) uint32, by which an image's white noise is keyed.
+    keys: SampleKeys
+    dim: tuple[int, int]  #: pixels of an image along x and y
+    n_out: int  #: slices of an image
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of samples n and of tips T."""
+        return len(self.keys.sample), self.keys.tips
+
+
+@singledispatch
+def sample_step(step: NoiseStep, images: NoisyImages) -> StepParameters:
+    """Return the parameters of a noise step for these images. Each model of a step registers its sampler here."""
+    raise NotImplementedError(f"the noise step {step.kind!r} has no sampler")
+
+
+@sample_step.register
+def _(step: Drift, images: NoisyImages) -> StepParameters:
+    """Return drift: (n, T, n_out, 2) float64, displacement of each slice against the first, Å."""
+    drift = np.zeros((*images.shape, images.n_out, 2))
+    if images.n_out > 1:
+        [units] = images.keys.uniform([UniformRequest(NoiseStream.DRIFT, "tip", images.n_out - 1)])
+        drift[:, :, 1:] = np.cumsum(sample_disk(step.radius, units), axis=2)
+    return {"drift": drift}
+
+
+@sample_step.register
+def _(step: Normalise, images: NoisyImages) -> StepParameters:
+    """Return nothing: normalising has no parameters."""
+    return {}
+
+
+@sample_step.register
+def _(step: Gradient, images: NoisyImages) -> StepParameters:
+    """Return gradient: (n, T, 2) float64, rise along x and y from edge to edge, as a share of a slice's range."""
+    requests = [
+        UniformRequest(NoiseStream.GRADIENT, step.slope.scope),
+        UniformRequest(NoiseStream.GRADIENT_DIRECTION, "tip"),
+    ]
+    for_slope, for_direction = images.keys.uniform(requests)
+    slope = sample_number(step.slope, for_slope[..., 0])
+    cosine, sine = cosine_and_sine(360.0 * for_direction[0, ..., 0])
+    return {"gradient": slope[..., None] * np.stack([cosine, sine], axis=-1)}
+
+
+@sample_step.register
+def _(step: WhiteNoise, images: NoisyImages) -> StepParameters:
+    """Return the parameters of white noise.
+
+    amplitude: (n, T) float64, as a share of a slice's range; distribution: that of the model; key: the seed;
+    counter: (n, T, 3) uint32, the first three counter words of each image.
     """
-
-    drift: Floats | None
-    gradient: Floats | None
-    amplitude: Floats | None
-    cutouts: Ints | None
-    counter: NDArray[np.uint32]
-
-
-def draw_noise(spec: JobSpec, keys: Keys) -> NoiseParameters:
-    """The noise of samples, keyed by their numbers with their place in the sweep."""
-    noise, white = spec.noise, spec.noise.white
-    wanted: list[tuple[RandomStream, Scope, int]] = []
-    if noise.drift is not None and spec.scan.n_out > 1:
-        wanted.append((RandomStream.DRIFT, "tip", spec.scan.n_out - 1))
-    if noise.gradient is not None:
-        wanted += [(RandomStream.GRADIENT, noise.gradient.scope, 1), (RandomStream.GRADIENT_DIRECTION, "tip", 1)]
-    if white is not None:
-        wanted.append((RandomStream.WHITE_AMPLITUDE, white.amplitude.scope, 1))
-    if noise.cutouts is not None:
-        wanted += [(stream, "tip", noise.cutouts.n) for stream in (RandomStream.CUTOUT_SIZE, RandomStream.CUTOUT_PLACE)]
-    units = dict(zip([w[0] for w in wanted], keys.units(*(Wanted(*w) for w in wanted)), strict=True)) if wanted else {}
-    shape = len(keys.sample), keys.tips
-    drift = gradient = amplitude = cutouts = None
-    if noise.drift is not None:
-        drift = np.zeros((*shape, spec.scan.n_out, 2))
-        if RandomStream.DRIFT in units:
-            drift[:, :, 1:] = np.cumsum(draws.on_disk(noise.drift, units[RandomStream.DRIFT]), axis=2)
-    if noise.gradient is not None:
-        slope = draws.number(noise.gradient, units[RandomStream.GRADIENT][..., 0])
-        cosine, sine = draws.turn(360.0 * units[RandomStream.GRADIENT_DIRECTION][0, ..., 0])
-        gradient = slope[..., None] * np.stack([cosine, sine], axis=-1)
-    if white is not None:
-        drawn = draws.number(white.amplitude, units[RandomStream.WHITE_AMPLITUDE][..., 0])
-        amplitude = np.broadcast_to(drawn, shape)
-    if noise.cutouts is not None:
-        cutouts = _rectangles(
-            noise.cutouts, spec.image_dim, units[RandomStream.CUTOUT_SIZE], units[RandomStream.CUTOUT_PLACE]
-        )
-    counter = np.empty((*shape, 3), dtype=np.uint32)
+    keys = images.keys
+    [units] = keys.uniform([UniformRequest(NoiseStream.WHITE_AMPLITUDE, step.amplitude.scope)])
+    counter = np.empty((*images.shape, 3), dtype=np.uint32)
     counter[..., 0] = (keys.sample & 0xFFFFFFFF)[:, None]
-    counter[..., 1] = (keys.sample >> 32)[:, None] | _VALUES
+    counter[..., 1] = (keys.sample >> 32)[:, None] | _PER_VALUE
     counter[..., 2] = np.arange(keys.tips)
-    return NoiseParameters(drift, gradient, amplitude, cutouts, counter)
+    return {
+        "amplitude": np.broadcast_to(sample_number(step.amplitude, units[..., 0]), images.shape),
+        "distribution": step.distribution,
+        "key": keys.seed,
+        "counter": counter,
+    }
 
 
-def _rectangles(cutouts: Cutouts, dim: tuple[int, int], size: Floats, place: Floats) -> Ints:
-    least, most = cutouts.side
+@sample_step.register
+def _(step: Cutouts, images: NoisyImages) -> StepParameters:
+    """Return rectangles: (n, T, step.n, 4) int64, pixels x0, y0, x1, y1, of which x1 and y1 are outside."""
+    requests = [UniformRequest(stream, "tip", step.n) for stream in (NoiseStream.CUTOUT_SIZE, NoiseStream.CUTOUT_PLACE)]
+    sizes, places = images.keys.uniform(requests)
     low, high = [], []
-    for pixels, for_size, for_place in zip(dim, size, place, strict=True):
-        side = np.minimum(draws.evenly(least, most, for_size), pixels)
+    for pixels, for_size, for_place in zip(images.dim, sizes, places, strict=True):
+        side = np.minimum(uniform_integer(*step.side, for_size), pixels)
         begin = np.floor((pixels - side + 1) * for_place).astype(np.int64)
         low.append(begin)
         high.append(begin + side)
-    return np.stack([*low, *high], axis=-1)
+    return {"rectangles": np.stack([*low, *high], axis=-1)}
+
+
+def sample_noise(spec: JobSpec, keys: SampleKeys) -> list[StepParameters]:
+    """Return the parameters of each noise step of a spec, in order.
+
+    keys.sample: sample numbers with their place in the sweep, since each combination has noise of its own.
+    """
+    images = NoisyImages(keys, spec.image_dim, spec.scan.n_out)
+    return [sample_step(step, images) for step in spec.noise]

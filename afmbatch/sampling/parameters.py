@@ -1,4 +1,4 @@
-"""All that is drawn for samples, but for their noise: what was given, swept or drawn, as it is used."""
+"""Parameters of samples without their noise: given, swept or randomised, as they are used."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,14 +6,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from afmbatch.sampling import draws
-from afmbatch.sampling.draws import Floats, Ints, Keys, RandomStream, Wanted
+from afmbatch.sampling.distributions import (
+    choose_index,
+    cosine_and_sine,
+    sample_chance,
+    sample_integer,
+    sample_number,
+    sample_pair,
+    sample_rotation,
+    uniform_integer,
+)
+from afmbatch.sampling.random_numbers import Floats, Ints, RandomStream, SampleKeys, UniformRequest
 from afmbatch.spec.job import JobSpec
 from afmbatch.spec.rotations import RandomRotations
 from afmbatch.spec.tips import CHARGES
 from afmbatch.structures.elements import elements
 
-_STREAMS = {  # by what Randomise calls it
+_STREAMS = {  # by the name of the field in Randomise
     "distance": RandomStream.DISTANCE,
     "df_steps": RandomStream.DF_STEPS,
     "r0": RandomStream.R0,
@@ -31,41 +40,33 @@ _STREAMS = {  # by what Randomise calls it
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SampleParameters:
-    """What was chosen for n samples under T tips; lengths in Å, charges in e, stiffness in N/m.
+    """The parameters of n samples under T tips."""
 
-    sample, structure, epoch: (n,) int64; rank, sweep: (n,) int64, which of the structure's rotations and of the sweep's
-    combinations; tip: (n, T) int64, which of spec.tip_pool, with its element (n, T), its charges at charge_z (n, T, 4),
-    its tilt (n, T, 2), r0 (n, T) and stiffness (n, T, 4) as used; distance (n, T); df_steps (n, T);
-    sample_charges (n, T), a factor; lj_factors: None, or (n, T, elements) factors of radius and depth by atomic number;
-    offset (n, 2); rotation: None, or (n, 3, 3) drawn; turn: None, or (n, 3, 3) what comes after the rotation;
-    crop: (n, 2) first pixel of the image in the scan.
-    """
-
-    sample: Ints
-    structure: Ints
-    epoch: Ints
-    rank: Ints
-    sweep: Ints
-    tip: Ints
-    element: Ints
-    charges: Floats
-    charge_z: Floats
-    tilt: Floats
-    r0: Floats
-    stiffness: Floats
-    distance: Floats
-    df_steps: Ints
-    sample_charges: Floats
-    lj_factors: tuple[Floats, Floats] | None
-    offset: Floats
-    rotation: Floats | None
-    turn: Floats | None
-    crop: Ints
+    sample: Ints  #: (n,) int64, number of the sample in its job
+    structure: Ints  #: (n,) int64, number of the structure
+    epoch: Ints  #: (n,) int64
+    rank: Ints  #: (n,) int64, which of the structure's rotations
+    sweep: Ints  #: (n,) int64, which combination of the sweep
+    tip: Ints  #: (n, T) int64, index in spec.tip_pool
+    element: Ints  #: (n, T) int64, atomic number of the probe particle
+    charges: Floats  #: (n, T, 4) float64, e
+    charge_z: Floats  #: (n, T, 4) float64, Å
+    tilt: Floats  #: (n, T, 2) float64, Å
+    r0: Floats  #: (n, T) float64, Å
+    stiffness: Floats  #: (n, T, 4) float64, N/m
+    distance: Floats  #: (n, T) float64, Å
+    df_steps: Ints  #: (n, T) int64
+    sample_charges: Floats  #: (n, T) float64, a factor
+    lj_factors: tuple[Floats, Floats] | None  #: (n, T, elements) float64, of radius and depth; None: not randomised
+    offset: Floats  #: (n, 2) float64, Å
+    rotation: Floats | None  #: (n, 3, 3) float64, sampled rotation; None: the spec says it
+    turn: Floats | None  #: (n, 3, 3) float64, in-plane rotation and mirror, after the rotation; None: neither
+    crop: Ints  #: (n, 2) int64, first pixel of the image in the scan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Places:
-    """Where n samples stand in their job, (n,) each: see SampleParameters."""
+class SamplePlaces:
+    """The places of n samples in their job, (n,) int64 each: see SampleParameters."""
 
     sample: Ints
     structure: Ints
@@ -75,28 +76,29 @@ class Places:
 
 
 class ParameterSampler:
-    """The draws of some samples. `batch`: (n,) the batches they are in, where something is drawn for whole batches."""
+    """Samples the parameters of some samples of a job."""
 
-    def __init__(self, spec: JobSpec, places: Places, batch: Ints) -> None:
+    def __init__(self, spec: JobSpec, places: SamplePlaces, batch: Ints) -> None:
+        """Sample for these places. batch: (n,) int64, the batches they are in, for quantities of scope 'batch'."""
         self._spec, self._places = spec, places
         self._shape = (len(places.sample), len(spec.tips))
-        self._keys = Keys(spec.seed, places.sample // spec.sweep.n, batch, self._shape[1])
-        self._asked = {name: d for name in _STREAMS if (d := getattr(spec.randomise, name)) is not None}
-        self._units = self._roll()
+        self._keys = SampleKeys(spec.seed, places.sample // spec.sweep.n, batch, self._shape[1])
+        self._randomised = {name: d for name in _STREAMS if (d := getattr(spec.randomise, name)) is not None}
+        self._units = self._uniform()
 
-    def _roll(self) -> dict[str, Floats]:
+    def _uniform(self) -> dict[str, Floats]:
+        """Return the uniform numbers of each randomised quantity."""
         spec = self._spec
-        wanted = {name: Wanted(_STREAMS[name], d.scope) for name, d in self._asked.items()}
+        requests = {name: UniformRequest(_STREAMS[name], d.scope) for name, d in self._randomised.items()}
         if isinstance(spec.rotations, RandomRotations):
-            wanted["rotation"] = Wanted(RandomStream.ROTATION, "sample", 2)
-        if spec.noise.crop is not None:
-            wanted["crop"] = Wanted(RandomStream.CROP, "sample")
-        return dict(zip(wanted, self._keys.units(*wanted.values()), strict=True)) if wanted else {}
+            requests["rotation"] = UniformRequest(RandomStream.ROTATION, "sample", 2)
+        if spec.scan.crop is not None:
+            requests["crop"] = UniformRequest(RandomStream.CROP, "sample")
+        return dict(zip(requests, self._keys.uniform(list(requests.values())), strict=True))
 
     def result(self) -> SampleParameters:
-        """All of them."""
+        """Return all parameters."""
         swept = self._swept()
-        rotation, turn = self._rotation()
         return SampleParameters(
             sample=self._places.sample,
             structure=self._places.structure,
@@ -104,56 +106,57 @@ class ParameterSampler:
             rank=self._places.rank,
             sweep=self._places.sweep,
             **self._tips(swept),
-            distance=self._each(swept.get("distance", self._spec.distance)) + self._number("distance"),
+            distance=self._broadcast(swept.get("distance", self._spec.distance)) + self._number("distance"),
             df_steps=self._df_steps(swept),
-            sample_charges=self._each(swept.get("sample_charges", 1.0)) * self._number("sample_charges", 1.0),
+            sample_charges=self._broadcast(swept.get("sample_charges", 1.0)) * self._number("sample_charges", 1.0),
             lj_factors=self._lj_factors(),
             offset=self._offset(),
-            rotation=rotation,
-            turn=turn,
+            rotation=sample_rotation(self._units["rotation"][:, :, 0]) if "rotation" in self._units else None,
+            turn=self._turn(),
             crop=self._crop(),
         )
 
     def _offset(self) -> Floats:
-        if (asked := self._spec.randomise.offset) is None:
+        if (distribution := self._spec.randomise.offset) is None:
             return np.zeros((self._shape[0], 2))
-        return draws.pair(asked, self._units["offset"][..., 0])[:, 0]
+        return sample_pair(distribution, self._units["offset"][..., 0])[:, 0]
 
     def _crop(self) -> Ints:
-        if (dim := self._spec.noise.crop) is None:
+        if (dim := self._spec.scan.crop) is None:
             return np.zeros((self._shape[0], 2), dtype=np.int64)
-        room = [whole - part for whole, part in zip(self._spec.scan.dim, dim, strict=False)]
+        last = [whole - part for whole, part in zip(self._spec.scan.dim, dim, strict=False)]
         units = self._units["crop"][:, :, 0, 0]
-        return np.stack([draws.evenly(0, most, u) for most, u in zip(room, units, strict=True)], axis=-1)
+        return np.stack([uniform_integer(0, high, u) for high, u in zip(last, units, strict=True)], axis=-1)
 
     def _swept(self) -> dict[str, Any]:
-        """The values of the sweep's axes for each sample: (n, …)."""
+        """Return the values of the sweep's axes for each sample, (n, …)."""
         axes = self._spec.sweep.axes
         if not axes:
             return {}
-        places = np.unravel_index(self._places.sweep, [len(values) for values in axes.values()])
+        indexes = np.unravel_index(self._places.sweep, [len(values) for values in axes.values()])
         values = axes | {"tip": range(len(self._spec.sweep.tip))}
-        return {name: np.array(values[name])[place] for name, place in zip(axes, places, strict=True)}
+        return {name: np.array(values[name])[index] for name, index in zip(axes, indexes, strict=True)}
 
     def _tips(self, swept: dict[str, Any]) -> dict[str, Any]:
+        """Return the parameters of the tips by their names in SampleParameters."""
         pool = self._spec.tip_pool
         tip = np.broadcast_to(np.arange(self._shape[1]), self._shape)
         if "tip" in swept:
             tip = np.broadcast_to(swept["tip"][:, None], self._shape)
         elif (choice := self._spec.randomise.tip) is not None:
-            drawn = draws.chosen(len(choice.values), choice.weights, self._units["tip"][0, ..., 0])
-            tip = np.broadcast_to(drawn, self._shape)
-        charges, charge_z = (_rows([getattr(t, name) for t in pool])[tip] for name in ("charges", "charge_z"))
-        charges *= (self._each(swept.get("tip_charges", 1.0)) * self._number("tip_charges", 1.0))[..., None]
-        tilt = np.array([t.tilt for t in pool])[tip] if "tilt" not in swept else self._each(swept["tilt"], 2)
-        if (drawn_tilt := self._spec.randomise.tilt) is not None:
-            tilt = tilt + draws.pair(drawn_tilt, self._units["tilt"][..., 0])
-        r0 = np.array([t.r0 for t in pool])[tip] if "r0" not in swept else self._each(swept["r0"])
+            index = choose_index(len(choice.values), choice.weights, self._units["tip"][0, ..., 0])
+            tip = np.broadcast_to(index, self._shape)
+        charges, charge_z = (_padded([getattr(t, name) for t in pool])[tip] for name in ("charges", "charge_z"))
+        charges *= (self._broadcast(swept.get("tip_charges", 1.0)) * self._number("tip_charges", 1.0))[..., None]
+        tilt = np.array([t.tilt for t in pool])[tip] if "tilt" not in swept else self._broadcast(swept["tilt"], 2)
+        if (added := self._spec.randomise.tilt) is not None:
+            tilt = tilt + sample_pair(added, self._units["tilt"][..., 0])
+        r0 = np.array([t.r0 for t in pool])[tip] if "r0" not in swept else self._broadcast(swept["r0"])
         stiffness = np.array([t.stiffness for t in pool])[tip]
         for name, columns in (("lateral_stiffness", [0, 1]), ("radial_stiffness", [3])):
             if name in swept:
                 stiffness[..., columns] = swept[name][:, None, None]
-            elif name in self._asked:
+            elif name in self._randomised:
                 stiffness[..., columns] = self._number(name)[..., None]
         return {
             "tip": tip,
@@ -166,54 +169,55 @@ class ParameterSampler:
         }
 
     def _df_steps(self, swept: dict[str, Any]) -> Ints:
-        if (asked := self._spec.randomise.df_steps) is not None:
-            drawn = draws.integer(asked, self._units["df_steps"][..., 0])
-            return np.broadcast_to(drawn, self._shape)
-        return self._each(swept.get("df_steps", self._spec.scan.df_steps)).astype(np.int64)
+        if (distribution := self._spec.randomise.df_steps) is not None:
+            return np.broadcast_to(sample_integer(distribution, self._units["df_steps"][..., 0]), self._shape)
+        return self._broadcast(swept.get("df_steps", self._spec.scan.df_steps)).astype(np.int64)
 
-    def _rotation(self) -> tuple[Floats | None, Floats | None]:
-        """The rotation that is drawn, and what comes after: about the vertical axis, then mirrored."""
+    def _turn(self) -> Floats | None:
+        """Return the rotation about the vertical axis followed by the mirror, None if neither is randomised."""
         n = self._shape[0]
-        rotation = draws.rotation(self._units["rotation"][:, :, 0]) if "rotation" in self._units else None
-        if not {"in_plane_rotation", "mirror"} & self._asked.keys():
-            return rotation, None
+        if not {"in_plane_rotation", "mirror"} & self._randomised.keys():
+            return None
         cosine, sine = np.ones(n), np.zeros(n)
-        if "in_plane_rotation" in self._asked:
-            cosine, sine = draws.turn(self._number("in_plane_rotation")[:, 0])
+        if "in_plane_rotation" in self._randomised:
+            cosine, sine = cosine_and_sine(self._number("in_plane_rotation")[:, 0])
         side = np.ones(n)
         if (chance := self._spec.randomise.mirror) is not None:
-            side = np.where(draws.happens(chance, self._units["mirror"][..., 0])[:, 0], -1.0, 1.0)
+            side = np.where(sample_chance(chance, self._units["mirror"][..., 0])[:, 0], -1.0, 1.0)
         turn = np.zeros((n, 3, 3))
         turn[:, 0, 0], turn[:, 0, 1], turn[:, 1, 0], turn[:, 1, 1] = side * cosine, -side * sine, sine, cosine
         turn[:, 2, 2] = 1.0
-        return rotation, turn
+        return turn
 
     def _lj_factors(self) -> tuple[Floats, Floats] | None:
-        """Factors of radius and depth for every element, by atomic number; None where neither is drawn."""
-        asked = self._spec.randomise.lj_radius, self._spec.randomise.lj_epsilon
-        if asked == (None, None):
+        """Return the factors of radius and depth for every element, by atomic number; None if neither is randomised."""
+        distributions = self._spec.randomise.lj_radius, self._spec.randomise.lj_epsilon
+        if distributions == (None, None):
             return None
         count = elements().last + 1
         factors = []
-        for d, stream in zip(asked, (RandomStream.LJ_RADIUS, RandomStream.LJ_EPSILON), strict=True):
-            drawn = np.ones(1) if d is None else draws.number(d, self._keys.units(Wanted(stream, d.scope, count))[0])
-            factors.append(np.broadcast_to(drawn, (*self._shape, count)))
+        for d, stream in zip(distributions, (RandomStream.LJ_RADIUS, RandomStream.LJ_EPSILON), strict=True):
+            factor = np.ones(1)
+            if d is not None:
+                factor = sample_number(d, self._keys.uniform([UniformRequest(stream, d.scope, count)])[0])
+            factors.append(np.broadcast_to(factor, (*self._shape, count)))
         return factors[0], factors[1]
 
-    def _number(self, name: str, otherwise: float = 0.0) -> Any:
-        """The number drawn of this name, (n, 1 or T), or what it is if none is drawn."""
-        drawn = self._asked.get(name)
-        return otherwise if drawn is None else draws.number(drawn, self._units[name][..., 0])
+    def _number(self, name: str, default: float = 0.0) -> Any:
+        """Return the numbers sampled for a quantity, (n, 1 or T), or the default if it is not randomised."""
+        distribution = self._randomised.get(name)
+        return default if distribution is None else sample_number(distribution, self._units[name][..., 0])
 
-    def _each(self, value: Any, components: int = 0) -> NDArray[Any]:
-        """A value, or one a sample, for every sample and tip."""
+    def _broadcast(self, value: Any, components: int = 0) -> NDArray[Any]:
+        """Return a value, or one value for each sample, for every sample and tip."""
         shape = (*self._shape, components) if components else self._shape
         array = np.asarray(value)
         return np.broadcast_to(array if array.ndim == 0 else array[:, None], shape)
 
 
-def _rows(ragged: list[tuple[float, ...]]) -> Floats:
-    out = np.zeros((len(ragged), CHARGES))
-    for row, values in zip(out, ragged, strict=True):
+def _padded(rows: list[tuple[float, ...]]) -> Floats:
+    """Return rows of different lengths as an array, filled up with zeros: (rows, CHARGES)."""
+    out = np.zeros((len(rows), CHARGES))
+    for row, values in zip(out, rows, strict=True):
         row[: len(values)] = values
     return out

@@ -1,8 +1,8 @@
-"""A random permutation of 0 … n−1 of which any element can be computed alone, either way, in constant memory.
+"""A random permutation of 0 … n−1. Any element can be computed alone, in both directions, in constant memory.
 
-A Feistel network over a rectangle just large enough for n, walked until it lands below n ("generalized Feistel" and
-cycle walking: Black and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002). A network over whole bits
-covers up to four times n: with so much to walk past, the last of a batch's samples takes a dozen rounds more.
+It is a Feistel network over a rectangle just large enough for n, applied until the result is below n ("generalized
+Feistel" and cycle walking: Black and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002). A network over
+whole bits would cover up to four times n, and the slowest sample of a batch would take a dozen more steps.
 """
 
 import math
@@ -14,27 +14,28 @@ from numpy.typing import NDArray
 
 from afmbatch.sampling.philox import Words, philox
 
-_ROUNDS = 6  # even: the halves end where they began
+_ROUNDS = 6  # an even number: after it both halves are back in their places
 
 
 @dataclass(frozen=True, slots=True)
 class Permutation:
-    """A permutation of n elements, a pure function of (n, key, stream, variant)."""
+    """A permutation of n elements, which is a pure function of (n, key, stream, variant)."""
 
     n: int
     key: int
     stream: int
     variant: int = 0
 
-    def of(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where it sends each position: (k,) int64 in [0, n)."""
+    def apply(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the element at each position. positions, result: (k,) int64 in [0, n)."""
         return self._walk(positions, self._forward)
 
     def inverse(self, elements: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The positions it sends to these elements: (k,) int64 in [0, n)."""
+        """Return the position of each element. elements, result: (k,) int64 in [0, n)."""
         return self._walk(elements, self._backward)
 
     def _walk(self, start: NDArray[np.int64], step: Callable[[Words], Words]) -> NDArray[np.int64]:
+        """Apply a step until every result is below n (cycle walking)."""
         out = start.astype(np.uint64)
         walking = np.arange(len(out))
         while len(walking):

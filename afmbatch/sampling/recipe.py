@@ -1,7 +1,7 @@
-"""The recipe: a spec with the datasets and the passes through them that it is applied to. All of a job follows from it.
+"""The recipe of a job: its spec, its datasets, and the passes through their structures. All samples follow from it.
 
-A job begins with one extent, its dataset passed through spec.epochs times. Extending it appends extents: what exists
-keeps its numbers and its batches.
+A job begins with one extent: its dataset, passed through spec.epochs times. Extending the job appends extents; existing
+samples keep their numbers and their batches.
 """
 
 import hashlib
@@ -13,108 +13,119 @@ from afmbatch.spec.delivery import StreamDelivery
 from afmbatch.spec.job import JobSpec
 from afmbatch.spec.model import MAX_INT, Model
 
-ENGINE = "3"  # raised whenever the bytes of any sample change: it is part of what makes a batch what it is
+ENGINE = "3"  # raised whenever the bytes of any array change: they follow from a recipe and an engine version
 
 
 class Source(Model):
-    """A dataset of a job; its structures are numbered on from those of the ones before."""
+    """A dataset of a job. Its structures are numbered after those of the datasets before it."""
 
     dataset: str = Field(description="Id of the dataset.", examples=["ds-0"])
-    structures: int = Field(ge=1, le=MAX_INT, description="How many structures it has.")
+    structures: int = Field(ge=1, le=MAX_INT, description="Number of structures in the dataset.")
+    atoms: int = Field(
+        ge=1, le=MAX_INT, description="Number of atoms of all its structures, without their periodic images."
+    )
 
 
 class Extent(Model):
-    """Some of a job's structures, passed through a number of times."""
+    """A range of a job's structures that is passed through a number of times."""
 
-    first_structure: int = Field(ge=0, le=MAX_INT)
-    structures: int = Field(ge=1, le=MAX_INT)
-    first_epoch: int = Field(ge=0, le=MAX_INT)
-    epochs: int = Field(ge=1, le=MAX_INT)
+    first_structure: int = Field(ge=0, le=MAX_INT, description="Number of the first structure, over all datasets.")
+    structures: int = Field(ge=1, le=MAX_INT, description="Number of structures.")
+    first_epoch: int = Field(ge=0, le=MAX_INT, description="Number of the first epoch of these structures.")
+    epochs: int = Field(ge=1, le=MAX_INT, description="Number of passes through these structures.")
 
 
 class Recipe(Model):
-    """All that a job's samples follow from, besides the kind of device."""
+    """Everything that a job's samples follow from, except the kind of device."""
 
     spec: JobSpec = Field(description="The spec with its defaults filled in.")
-    sources: tuple[Source, ...] = Field(description="The datasets: the spec's, then those it was extended by.")
-    extents: tuple[Extent, ...] = Field(description="What is passed through, one after the other.")
+    sources: tuple[Source, ...] = Field(
+        description="Datasets of the job: that of the spec, then those the job was extended by."
+    )
+    extents: tuple[Extent, ...] = Field(description="Ranges of structures that are passed through, in this order.")
     only: tuple[int, ...] | None = Field(
-        default=None, description="Numbers of the samples that are made, in this order; null: all."
+        default=None, description="Numbers of the only samples that are made, in this order; null: all samples."
     )
 
     @classmethod
-    def of(cls, spec: JobSpec, structures: int) -> Self:
-        """The recipe of a new job on a dataset of so many structures."""
-        # Without end: so many that all samples can be numbered.
+    def of(cls, spec: JobSpec, structures: int, atoms: int) -> Self:
+        """Return the recipe of a new job on a dataset with these numbers of structures and of atoms."""
+        # A stream without end gets as many epochs as keep every sample number below MAX_INT.
         endless = max(1, MAX_INT // (structures * spec.rotations.n * spec.sweep.n))
         epochs = endless if spec.epochs is None else spec.epochs
         extent = Extent(first_structure=0, structures=structures, first_epoch=0, epochs=epochs)
-        return cls(spec=spec, sources=(Source(dataset=spec.dataset, structures=structures),), extents=(extent,))
+        source = Source(dataset=spec.dataset, structures=structures, atoms=atoms)
+        return cls(spec=spec, sources=(source,), extents=(extent,))
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """The ids of its datasets, each once."""
+        """The ids of the datasets, each once."""
         return tuple(dict.fromkeys(source.dataset for source in self.sources))
 
     @property
     def structures(self) -> int:
-        """Structures of all its datasets."""
+        """The number of structures of all datasets."""
         return sum(source.structures for source in self.sources)
 
     @property
+    def atoms(self) -> int:
+        """The number of atoms of all structures, without their periodic images."""
+        return sum(source.atoms for source in self.sources)
+
+    @property
     def stream(self) -> StreamDelivery | None:
-        """How it is streamed; None if what it makes is kept."""
+        """The delivery of a streamed job; None if batches are kept."""
         return self.spec.delivery if isinstance(self.spec.delivery, StreamDelivery) and self.only is None else None
 
     @property
     def endless(self) -> bool:
-        """Whether it has no end that anybody reaches."""
+        """True if the job is a stream without an end that a reader could reach."""
         return self.spec.epochs is None and self.spec.samples is None and self.only is None
 
     @property
     def epochs(self) -> int:
-        """How often the first dataset is passed through."""
+        """The number of passes through the first dataset."""
         return max(extent.first_epoch + extent.epochs for extent in self.extents)
 
-    def with_molecules(self, dataset: str, structures: int) -> "Recipe":
-        """The recipe extended by a dataset, passed through as often as the others were."""
+    def with_molecules(self, dataset: str, structures: int, atoms: int) -> "Recipe":
+        """Return the recipe extended by a dataset, which is passed through as often as the others were."""
         extent = Extent(first_structure=self.structures, structures=structures, first_epoch=0, epochs=self.epochs)
-        sources = (*self.sources, Source(dataset=dataset, structures=structures))
+        sources = (*self.sources, Source(dataset=dataset, structures=structures, atoms=atoms))
         return self.model_copy(update={"sources": sources, "extents": (*self.extents, extent)})
 
     def with_epochs(self, epochs: int) -> "Recipe":
-        """The recipe extended by further passes through all its structures."""
+        """Return the recipe extended by further passes through all its structures."""
         extent = Extent(first_structure=0, structures=self.structures, first_epoch=self.epochs, epochs=epochs)
         return self.model_copy(update={"extents": (*self.extents, extent)})
 
     def of_samples(self, *numbers: int) -> "Recipe":
-        """The recipe of these samples alone."""
+        """Return the recipe that makes these samples alone."""
         return self.model_copy(update={"only": numbers})
 
     @property
     def bare(self) -> "Recipe":
-        """This alone, of a record that says more."""
+        """The recipe without the fields that a subclass adds, such as those of a job's record."""
         return Recipe(spec=self.spec, sources=self.sources, extents=self.extents, only=self.only)
 
     @property
     def recipe_id(self) -> str:
-        """Hash of spec, seed, datasets (their ids follow from their content) and engine version."""
+        """The hash of spec, seed, datasets (whose ids follow from their content) and engine version."""
         text = self.bare.model_dump_json(exclude={"spec": {"priority"}})
         return f"rc-{hashlib.sha256(f'{ENGINE} {text}'.encode()).hexdigest()[:32]}"
 
 
 class MoreMolecules(Model):
-    """Another dataset, passed through as often as the job's others."""
+    """An extension by another dataset, which is passed through as often as the job's others."""
 
     kind: Literal["molecules"]
-    dataset: str = Field(max_length=100, description="Id of the dataset whose structures come on.", examples=["ds-0"])
+    dataset: str = Field(max_length=100, description="Id of the dataset whose structures are added.", examples=["ds-0"])
 
 
 class MoreEpochs(Model):
-    """Further passes through all structures of the job, with fresh draws."""
+    """An extension by further passes through all structures of the job, with newly sampled quantities."""
 
     kind: Literal["epochs"]
-    epochs: int = Field(ge=1, le=1_000_000, description="How many.")
+    epochs: int = Field(ge=1, le=1_000_000, description="Number of further passes.")
 
 
 Extension: TypeAlias = Annotated[MoreMolecules | MoreEpochs, Field(discriminator="kind")]

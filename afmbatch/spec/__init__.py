@@ -1,1 +1,1 @@
-"""What a user writes: the models of a job spec."""
+"""The models of a job spec: everything a user can write in one."""

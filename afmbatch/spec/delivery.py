@@ -1,4 +1,4 @@
-"""How batches are delivered: kept until the job is deleted, or streamed through a bounded buffer."""
+"""The delivery of batches: kept until the job is deleted, or streamed through a bounded buffer."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -10,40 +10,41 @@ BatchNumber: TypeAlias = Annotated[int, Field(ge=0, le=MAX_INT)]
 
 
 class KeepDelivery(Model):
-    """Every batch stays until the job is deleted."""
+    """Every batch is kept until the job is deleted."""
 
-    kind: Literal["keep"] = "keep"
+    kind: Literal["keep"]
 
 
 class StreamDelivery(Model):
-    """Batches are made ahead of their readers, and dropped when they are acknowledged."""
+    """Batches are made ahead of their readers and deleted once they are acknowledged."""
 
     kind: Literal["stream"]
     buffer_batches: int = Field(
         default=64,
         ge=2,
         le=100_000,
-        description="How far ahead: so many batches from the first on that is not acknowledged.",
+        description="Size of the buffer: how many batches are made ahead, counted from the first one that is not "
+        "acknowledged.",
     )
 
     @property
     def shard_batches(self) -> int:
-        """Batches of a task: few, for the buffer is filled by whole tasks."""
+        """The number of batches in a shard. Whole shards fill the buffer, so a shard is a small part of it."""
         return max(1, self.buffer_batches // 8)
 
 
 class Acknowledgement(Model):
-    """Batches that their reader is done with."""
+    """The batches that a reader has finished with."""
 
     batches: Annotated[tuple[BatchNumber, ...], Field(max_length=100_000)] = Field(
-        description="Their numbers; those that were acknowledged before may be among them."
+        description="Numbers of the batches that the reader has finished with; batches acknowledged before are ignored."
     )
 
 
 class Rewinding(Model):
-    """Where a reader goes back to."""
+    """The batch that a reader goes back to."""
 
-    batch: BatchNumber = Field(description="The first batch that is to come again.")
+    batch: BatchNumber = Field(description="Number of the first batch that is delivered again.")
 
 
 Delivery: TypeAlias = Annotated[KeepDelivery | StreamDelivery, Field(discriminator="kind")]

@@ -1,10 +1,14 @@
-"""Image descriptors a job may ask for: one model each, parameters and defaults of physics.md §7, lengths in Å."""
+"""Image descriptors a job can ask for: one model for each, with the parameters and defaults of physics.md §7.
 
-from collections.abc import Iterable
+A descriptor maps the atoms of a sample to one or more channels of pixels. Lengths are in Å.
+"""
+
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
+from afmbatch.spec.family import ModelFamily
 from afmbatch.spec.model import Model, refusal
 from afmbatch.spec.scan import Pixels
 from afmbatch.spec.tips import AtomicNumber, Pair
@@ -16,20 +20,23 @@ Iso: TypeAlias = Annotated[float, Field(gt=0, le=1e3)]
 MAX_CHANNELS = 64
 
 
-class DescriptorModel(Model):
-    """What all descriptors have in common: where they are drawn."""
+class Descriptor(Model):
+    """The base class of all descriptors: the window they show and their pixels."""
 
+    kind: str
     window: tuple[Pair, Pair] | None = Field(
-        default=None, description="Lateral window ((x0, y0), (x1, y1)) of its own, Å; null: the image's."
+        default=None,
+        description="Lateral window ((x0, y0), (x1, y1)) of this descriptor, in Å; null: the window of the image.",
     )
     dim: tuple[Pixels, Pixels] | None = Field(
         default=None,
-        description="Pixels of its own along x and y, in an array of its own in the file; null: the image's.",
+        description="Number of pixels of this descriptor along x and y; it is then stored in an array of its own, "
+        "desc_<name>. null: the pixels of the image, as channels of the array desc.",
     )
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """What each of its channels is called after its own name; one that is the whole is called ''."""
+        """The names of the descriptor's channels, which follow its own name; '' for an only channel."""
         return ("",)
 
     @model_validator(mode="after")
@@ -41,126 +48,158 @@ class DescriptorModel(Model):
         return self
 
 
-class VdwSpheres(DescriptorModel):
-    """Height of the van der Waals spheres over each pixel, relative to the highest."""
+class VdwSpheres(Descriptor):
+    """The height of the van der Waals spheres over each pixel, relative to the highest sphere, in Å."""
 
     kind: Literal["vdw_spheres"]
-    zmin: Depth = Field(default=-1.5, description="Lowest height shown, relative to the highest sphere, Å.")
-    r_pp: ProbeRadius = Field(default=-0.5, description="Added to every van der Waals radius, Å.")
+    zmin: Depth = Field(default=-1.5, description="Lowest height shown, relative to the highest sphere, in Å.")
+    r_pp: ProbeRadius = Field(default=-0.5, description="Length added to every van der Waals radius, in Å.")
 
 
-class AtomicDisks(DescriptorModel):
-    """A cone over each atom near the top, of its covalent radius."""
+class AtomicDisks(Descriptor):
+    """A disk for each atom near the top, with its covalent radius and a brightness that falls with depth."""
 
     kind: Literal["atomic_disks"]
-    zmin: Depth = Field(default=-1.2, description="Depth at which a disk has faded out, Å.")
+    zmin: Depth = Field(default=-1.2, description="Depth, as a negative height, at which a disk has faded out, in Å.")
     zmax_s: Depth = Field(
-        default=-1.2, description="In mode 'sphere': depth below which a sphere's top is not shown, Å."
+        default=-1.2,
+        description="In mode 'sphere': an atom is shown if the top of its van der Waals sphere is above this height, "
+        "relative to the highest sphere, in Å.",
     )
-    r_pp: ProbeRadius = Field(default=-0.5, description="Added to every van der Waals radius, Å.")
+    r_pp: ProbeRadius = Field(default=-0.5, description="Length added to every van der Waals radius, in Å.")
     mode: Literal["sphere", "center"] = Field(
         default="sphere",
-        description="'sphere': depth counts from the highest atom; 'center': from 1 Å above it, disks are fainter.",
+        description="Origin of the depth. 'sphere': the highest atom; 'center': 1 Å above it, so that disks are "
+        "fainter, and zmax_s is ignored.",
     )
 
 
-class HeightMap(DescriptorModel):
-    """Height at which a rigid probe first feels the force `iso`, relative to the lowest shown."""
+class HeightMap(Descriptor):
+    """The height at which a rigid probe first feels the force `iso`, relative to the lowest height shown, in Å."""
 
     kind: Literal["height_map"]
-    iso: Iso = Field(default=0.1, description="Vertical force of the iso-surface, eV/Å.")
-    zmin: Depth = Field(default=-2.0, description="Lowest height shown, relative to the highest, Å.")
+    iso: Iso = Field(default=0.1, description="Vertical force that defines the iso-surface, in eV/Å.")
+    zmin: Depth = Field(default=-2.0, description="Lowest height shown, relative to the highest one, in Å.")
 
 
-class EsMap(DescriptorModel):
-    """Vertical electric field of the sample's charges on the height map's surface, V/Å, and that height, Å."""
+class EsMap(Descriptor):
+    """The vertical electric field of the sample's charges on the surface of the height map, in V/Å, and its height."""
 
     kind: Literal["es_map"]
-    iso: Iso = Field(default=0.1, description="Vertical force of the iso-surface, eV/Å.")
-    zmin: Depth = Field(default=-2.0, description="Lowest height shown, relative to the highest, Å.")
+    iso: Iso = Field(default=0.1, description="Vertical force that defines the iso-surface, in eV/Å.")
+    zmin: Depth = Field(default=-2.0, description="Lowest height shown, relative to the highest one, in Å.")
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """The field and the height."""
+        """The names of the two channels: the field and the height of the surface."""
         return ("field", "height")
 
 
-class EsMapConstant(DescriptorModel):
-    """Vertical electric field of the sample's charges on a plane above the highest atom, V/Å."""
+class EsMapConstant(Descriptor):
+    """The vertical electric field of the sample's charges on a plane above the highest atom, in V/Å."""
 
     kind: Literal["es_map_constant"]
-    height: float = Field(default=4.0, gt=0, le=100, description="Of the plane above the highest atom, Å.")
+    height: float = Field(default=4.0, gt=0, le=100, description="Height of the plane above the highest atom, in Å.")
     vdw_cutoff: Depth | None = Field(
         default=None,
-        description="The field is 0 where vdw_spheres with this zmin shows its lowest height; null: nowhere.",
+        description="The field is set to 0 where vdw_spheres with this zmin, in Å, shows its lowest height; null: the "
+        "field is shown everywhere.",
     )
-    r_pp: ProbeRadius = Field(default=0.5, description="Added to every van der Waals radius for the cutoff, Å.")
+    r_pp: ProbeRadius = Field(
+        default=0.5, description="Length added to every van der Waals radius for vdw_cutoff, in Å."
+    )
 
 
 class RadialFunction(Model):
-    """A function of the distance, linear between its samples, 0 after the last."""
+    """A function of the distance: linear between its samples, 0 beyond the last."""
 
     samples: Annotated[tuple[Annotated[float, Field(ge=0, le=1e6)], ...], Field(min_length=2, max_length=10_000)] = (
-        Field(description="Values at distances 0, step, 2·step, …")
+        Field(description="Values of the function at the distances 0, step, 2·step, …")
     )
-    step: float = Field(gt=0, le=100, description="Distance between samples, Å.")
+    step: float = Field(gt=0, le=100, description="Distance between two samples, in Å.")
 
 
-class Bonds(DescriptorModel):
-    """Ellipses along the bonds near the top: a function of the distance from the bond's line."""
+class Bonds(Descriptor):
+    """Ellipses along the bonds near the top: a function of the distance from the line of the bond."""
 
     kind: Literal["bonds"]
-    zmin: Depth = Field(default=-1.5, description="Depth at which a bond has faded out, Å.")
-    r_max: Reach = Field(default=10.0, description="Largest distance from the bond that is shown, Å.")
-    ellipticity: float = Field(default=0.5, ge=0, le=100, description="Weight of the distance along the bond.")
-    function: RadialFunction | None = Field(default=None, description="In place of exp(−5r), r in Å.")
+    zmin: Depth = Field(default=-1.5, description="Depth, as a negative height, at which a bond has faded out, in Å.")
+    r_max: Reach = Field(default=10.0, description="Largest distance from the bond that is shown, in Å.")
+    ellipticity: float = Field(
+        default=0.5,
+        ge=0,
+        le=100,
+        description="Weight of the distance along the bond, relative to that of the distance across it.",
+    )
+    function: RadialFunction | None = Field(
+        default=None, description="Function of the distance; null: exp(−5r) with r in Å."
+    )
 
 
-class AtomRfunc(DescriptorModel):
+class AtomRfunc(Descriptor):
     """A radial function around each atom near the top."""
 
     kind: Literal["atom_rfunc"]
-    zmin: Depth = Field(default=-1.5, description="Depth at which an atom has faded out, Å.")
-    r_max: Reach = Field(default=10.0, description="Largest lateral distance that is shown, Å.")
-    function: RadialFunction | None = Field(default=None, description="In place of exp(−5r), r in Å.")
+    zmin: Depth = Field(default=-1.5, description="Depth, as a negative height, at which an atom has faded out, in Å.")
+    r_max: Reach = Field(default=10.0, description="Largest lateral distance from the atom that is shown, in Å.")
+    function: RadialFunction | None = Field(
+        default=None, description="Function of the distance; null: exp(−5r) with r in Å."
+    )
 
 
-class MultimapSpheres(DescriptorModel):
-    """vdw_spheres, the atoms split in channels by their van der Waals radius."""
+class MultimapSpheres(Descriptor):
+    """The descriptor vdw_spheres with the atoms split into channels by their van der Waals radius."""
 
     kind: Literal["multimap_spheres"]
-    n_channels: int = Field(default=3, ge=1, le=MAX_CHANNELS, description="How many channels.")
-    r_min: float = Field(default=1.4, ge=-10, le=10, description="Radius at which the first channel begins, Å.")
-    r_step: float = Field(default=0.3, gt=0, le=10, description="Radii from channel to channel, Å.")
-    zmin: Depth = Field(default=-1.5, description="Lowest height shown, relative to the highest sphere, Å.")
-    r_pp: ProbeRadius = Field(default=-0.5, description="Added to every van der Waals radius, Å.")
+    n_channels: int = Field(default=3, ge=1, le=MAX_CHANNELS, description="Number of channels.")
+    r_min: float = Field(
+        default=1.4,
+        ge=-10,
+        le=10,
+        description="Van der Waals radius at which the first channel begins, in Å; smaller atoms are in it too.",
+    )
+    r_step: float = Field(
+        default=0.3,
+        gt=0,
+        le=10,
+        description="Difference between the radii at which two successive channels begin, in Å; the last channel has "
+        "all larger atoms.",
+    )
+    zmin: Depth = Field(default=-1.5, description="Lowest height shown, relative to the highest sphere, in Å.")
+    r_pp: ProbeRadius = Field(default=-0.5, description="Length added to every van der Waals radius, in Å.")
     occlusion: bool = Field(
-        default=False, description="Whether a channel shows only what lies within 0.02 Å of the top of all channels."
+        default=False,
+        description="true: a channel shows only the spheres within 0.02 Å of the top of all channels, and its lowest "
+        "value elsewhere; false: it shows all its spheres.",
     )
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Numbered."""
+        """The names of the channels: their numbers, counted from 0."""
         return tuple(map(str, range(self.n_channels)))
 
 
-class MultimapSpheresElements(DescriptorModel):
-    """vdw_spheres, the atoms split in channels by their element."""
+class MultimapSpheresElements(Descriptor):
+    """The descriptor vdw_spheres with the atoms split into channels by their element."""
 
     kind: Literal["multimap_spheres_elements"]
     elements: Annotated[
         tuple[Annotated[tuple[AtomicNumber, ...], Field(min_length=1, max_length=200)], ...],
         Field(min_length=1, max_length=MAX_CHANNELS),
-    ] = Field(description="Atomic numbers of each channel; every element of the dataset must be in one.")
-    zmin: Depth = Field(default=-1.5, description="Lowest height shown, relative to the highest sphere, Å.")
-    r_pp: ProbeRadius = Field(default=-0.5, description="Added to every van der Waals radius, Å.")
+    ] = Field(
+        description="Atomic numbers of the elements of each channel; every element of the dataset must be in a channel."
+    )
+    zmin: Depth = Field(default=-1.5, description="Lowest height shown, relative to the highest sphere, in Å.")
+    r_pp: ProbeRadius = Field(default=-0.5, description="Length added to every van der Waals radius, in Å.")
     occlusion: bool = Field(
-        default=False, description="Whether a channel shows only what lies within 0.02 Å of the top of all channels."
+        default=False,
+        description="true: a channel shows only the spheres within 0.02 Å of the top of all channels, and its lowest "
+        "value elsewhere; false: it shows all its spheres.",
     )
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Numbered."""
+        """The names of the channels: their numbers, counted from 0."""
         return tuple(map(str, range(len(self.elements))))
 
     @model_validator(mode="after")
@@ -175,42 +214,41 @@ class MultimapSpheresElements(DescriptorModel):
         return self
 
 
-Descriptor: TypeAlias = Annotated[
-    VdwSpheres
-    | AtomicDisks
-    | HeightMap
-    | EsMap
-    | EsMapConstant
-    | Bonds
-    | AtomRfunc
-    | MultimapSpheres
-    | MultimapSpheresElements,
-    Field(discriminator="kind"),
-]
+DESCRIPTORS = ModelFamily(
+    Descriptor,
+    [
+        VdwSpheres,
+        AtomicDisks,
+        HeightMap,
+        EsMap,
+        EsMapConstant,
+        Bonds,
+        AtomRfunc,
+        MultimapSpheres,
+        MultimapSpheresElements,
+    ],
+)
+AnyDescriptor: TypeAlias = Annotated[Descriptor, DESCRIPTORS]
 
 
-def names(descriptors: Iterable[Descriptor]) -> tuple[str, ...]:
-    """One name a descriptor: its kind, numbered from its second use on (`bonds`, `bonds_2`)."""
-    seen: dict[str, int] = {}
-    out = []
-    for d in descriptors:
-        seen[d.kind] = seen.get(d.kind, 0) + 1
-        out.append(d.kind if seen[d.kind] == 1 else f"{d.kind}_{seen[d.kind]}")
-    return tuple(out)
+def names(descriptors: Sequence[Descriptor]) -> tuple[str, ...]:
+    """Return a name for each descriptor: its kind, with a number from the second of a kind on (`bonds`, `bonds_2`)."""
+    kinds = [descriptor.kind for descriptor in descriptors]
+    numbers = [kinds[: i + 1].count(kind) for i, kind in enumerate(kinds)]
+    return tuple(kind if n == 1 else f"{kind}_{n}" for kind, n in zip(kinds, numbers, strict=True))
 
 
-def channel_names(descriptors: Iterable[Descriptor]) -> tuple[str, ...]:
-    """The channels of `desc`: those of all descriptors without a dim of their own."""
-    listed = tuple(descriptors)
+def channel_names(descriptors: Sequence[Descriptor]) -> tuple[str, ...]:
+    """Return the names of the channels of the array `desc`: those of all descriptors without a `dim` of their own."""
     return tuple(
         f"{name}_{channel}" if channel else name
-        for name, d in zip(names(listed), listed, strict=True)
-        if d.dim is None
-        for channel in d.channels
+        for name, descriptor in zip(names(descriptors), descriptors, strict=True)
+        if descriptor.dim is None
+        for channel in descriptor.channels
     )
 
 
-def own_arrays(descriptors: Iterable[Descriptor]) -> dict[str, Descriptor]:
-    """The descriptors that are arrays of their own in the file, by the array's name."""
-    listed = tuple(descriptors)
-    return {f"desc_{name}": d for name, d in zip(names(listed), listed, strict=True) if d.dim is not None}
+def own_arrays(descriptors: Sequence[Descriptor]) -> dict[str, Descriptor]:
+    """Return the descriptors that have an array of their own in the batch file, by the name of that array."""
+    named = zip(names(descriptors), descriptors, strict=True)
+    return {f"desc_{name}": descriptor for name, descriptor in named if descriptor.dim is not None}

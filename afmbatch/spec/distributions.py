@@ -1,4 +1,7 @@
-"""How a value is drawn: uniform, normal (clipped), on a disk, by choice; and for whom: each batch, sample or tip."""
+"""Probability distributions of randomised values, and their scope: the batch, the sample or the tip.
+
+The distributions are closed unions: `afmbatch.sampling.distributions` samples each of them.
+"""
 
 import math
 from typing import Annotated, Literal, Self, TypeAlias
@@ -14,50 +17,52 @@ MAX_VALUES = 1000
 
 
 class Distribution(Model):
-    """What all have in common. The values of a sweep share what is drawn for their sample."""
+    """The base class of all distributions. All combinations of a sweep share the values sampled for their sample."""
 
     scope: Scope = Field(
         default="sample",
-        description="'batch': one draw for all samples of a batch; 'sample': one for all tips of a sample; 'tip': each "
-        "tip its own.",
+        description="How often a value is sampled. 'batch': once for all samples of a batch; 'sample': once for all "
+        "tips of a sample; 'tip': once for each tip of a sample.",
     )
 
 
 class Uniform(Distribution):
-    """Uniform on [low, high); of a pair, each component."""
+    """Uniform on [low, high). For a pair, each component is sampled independently."""
 
     kind: Literal["uniform"]
-    low: Finite
-    high: Finite
+    low: Finite = Field(description="Lowest value, in the unit of the randomised quantity.")
+    high: Finite = Field(description="End of the interval, in the unit of the randomised quantity; not below low.")
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The lowest and the highest value."""
+        """The lowest and the highest possible value."""
         return self.low, self.high
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _ascending(self.low, self.high)
+        _check_order(self.low, self.high)
         return self
 
 
 class Normal(Distribution):
-    """Normal; values beyond low or high are set to that bound. Of a pair, each component."""
+    """Normal, clipped: values beyond low or high are set to that bound. For a pair, each component is independent."""
 
     kind: Literal["normal"]
-    mean: Finite = 0.0
-    sigma: float = Field(gt=0, le=1e4, description="Standard deviation before clipping.")
-    low: Finite
-    high: Finite
+    mean: Finite = Field(default=0.0, description="Mean before clipping, in the unit of the randomised quantity.")
+    sigma: float = Field(
+        gt=0, le=1e4, description="Standard deviation before clipping, in the unit of the randomised quantity."
+    )
+    low: Finite = Field(description="Lower bound, in the unit of the randomised quantity.")
+    high: Finite = Field(description="Upper bound, in the unit of the randomised quantity; not below low.")
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The lowest and the highest value."""
+        """The lowest and the highest possible value."""
         return self.low, self.high
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _ascending(self.low, self.high)
+        _check_order(self.low, self.high)
         return self
 
 
@@ -65,32 +70,36 @@ class Disk(Distribution):
     """A pair, uniform on a disk around 0."""
 
     kind: Literal["disk"]
-    radius: float = Field(ge=0, le=100, description="Å")
+    radius: float = Field(ge=0, le=100, description="Radius of the disk, in Å.")
 
 
 class _Choice(Distribution):
     weights: Annotated[tuple[Annotated[float, Field(ge=0, le=1e6)], ...], Field(max_length=MAX_VALUES)] | None = Field(
-        default=None, description="How often each value comes, in proportion; null: all alike."
+        default=None,
+        description="Relative frequency of each value, one weight for each; null: all values are equally frequent.",
     )
 
     def _check_weights(self, values: int) -> None:
         if self.weights is None:
             return
         if len(self.weights) != values:
-            raise refusal("weights", self.weights, "one weight a value is needed", f"a list of {values}")
+            reason = "there must be one weight for each value"
+            raise refusal("weights", self.weights, reason, f"a list of {values}")
         if not sum(self.weights) > 0:
-            raise refusal("weights", self.weights, "nothing could be drawn", "a weight above 0")
+            raise refusal("weights", self.weights, "all weights are zero", "a weight above 0")
 
 
 class Choice(_Choice):
-    """One of these numbers."""
+    """A choice between numbers, with weights or equally often."""
 
     kind: Literal["choice"]
-    values: Annotated[tuple[Finite, ...], Field(min_length=1, max_length=MAX_VALUES)]
+    values: Annotated[tuple[Finite, ...], Field(min_length=1, max_length=MAX_VALUES)] = Field(
+        description="Numbers to choose from, in the unit of the randomised quantity."
+    )
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The lowest and the highest value."""
+        """The lowest and the highest possible value."""
         return min(self.values), max(self.values)
 
     @model_validator(mode="after")
@@ -100,10 +109,12 @@ class Choice(_Choice):
 
 
 class PairChoice(_Choice):
-    """One of these pairs."""
+    """A choice between pairs, with weights or equally often."""
 
     kind: Literal["choice"]
-    values: Annotated[tuple[Pair, ...], Field(min_length=1, max_length=MAX_VALUES)]
+    values: Annotated[tuple[Pair, ...], Field(min_length=1, max_length=MAX_VALUES)] = Field(
+        description="Pairs (x, y) to choose from, in Å."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -112,23 +123,25 @@ class PairChoice(_Choice):
 
 
 class Integers(Distribution):
-    """Any integer from low to high, both included, equally often."""
+    """Any integer from low to high, both included, with equal probability."""
 
     kind: Literal["integers"]
-    low: DfSteps
-    high: DfSteps
+    low: DfSteps = Field(description="Lowest integer.")
+    high: DfSteps = Field(description="Highest integer; not below low.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _ascending(self.low, self.high)
+        _check_order(self.low, self.high)
         return self
 
 
 class IntegerChoice(_Choice):
-    """One of these integers."""
+    """A choice between integers, with weights or equally often."""
 
     kind: Literal["choice"]
-    values: Annotated[tuple[DfSteps, ...], Field(min_length=1, max_length=MAX_VALUES)]
+    values: Annotated[tuple[DfSteps, ...], Field(min_length=1, max_length=MAX_VALUES)] = Field(
+        description="Integers to choose from."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -137,10 +150,10 @@ class IntegerChoice(_Choice):
 
 
 class TipChoice(_Choice):
-    """One of these tips."""
+    """A choice between tips, with weights or equally often."""
 
     kind: Literal["choice"]
-    values: Annotated[tuple[Tip, ...], Field(min_length=1, max_length=64)]
+    values: Annotated[tuple[Tip, ...], Field(min_length=1, max_length=64)] = Field(description="Tips to choose from.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -149,10 +162,10 @@ class TipChoice(_Choice):
 
 
 class Chance(Distribution):
-    """Yes or no."""
+    """True with a given probability."""
 
     kind: Literal["chance"]
-    probability: float = Field(default=0.5, ge=0, le=1)
+    probability: float = Field(default=0.5, ge=0, le=1, description="Probability of true, from 0 to 1.")
 
 
 Number: TypeAlias = Annotated[Uniform | Normal | Choice, Field(discriminator="kind")]
@@ -160,8 +173,8 @@ Vector: TypeAlias = Annotated[Disk | Uniform | Normal | PairChoice, Field(discri
 Integer: TypeAlias = Annotated[Integers | IntegerChoice, Field(discriminator="kind")]
 
 
-def reach(vector: Vector | None) -> float:
-    """The largest length of a drawn pair; 0 where nothing is drawn."""
+def max_length(vector: Vector | None) -> float:
+    """Return the largest possible length of a sampled pair, 0 without a distribution."""
     match vector:
         case None:
             return 0.0
@@ -173,13 +186,14 @@ def reach(vector: Vector | None) -> float:
             return math.sqrt(2.0) * max(map(abs, vector.bounds))
 
 
-def within(field: str, draw: Number, least: float, most: float) -> None:
-    """Refuse what may be drawn outside of these bounds."""
-    low, high = draw.bounds
-    if low < least or high > most:
-        raise refusal(field, [low, high], "it may be drawn out of range", f"values from {least:g} to {most:g}")
+def check_bounds(field: str, distribution: Number, minimum: float, maximum: float) -> None:
+    """Refuse a distribution of `field` that can give a value below the minimum or above the maximum."""
+    low, high = distribution.bounds
+    if low < minimum or high > maximum:
+        reason = "the distribution can give values that are out of range"
+        raise refusal(field, [low, high], reason, f"values from {minimum:g} to {maximum:g}")
 
 
-def _ascending(low: float, high: float) -> None:
+def _check_order(low: float, high: float) -> None:
     if high < low:
-        raise refusal("high", high, "below low", f"at least {low:g}")
+        raise refusal("high", high, "high is below low", f"at least {low:g}")

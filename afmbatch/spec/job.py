@@ -1,70 +1,30 @@
-"""The job spec: what was asked. Its defaults are the field's common job; they are filled in and echoed back.
+"""The job spec. Its defaults are the common job of the field; they are filled in and returned to the user.
 
-Lengths in Å, charges in e, stiffness in N/m, as in physics.md.
+Lengths are in Å, charges in e, stiffness in N/m, as in physics.md.
 """
 
 import hashlib
 import math
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from afmbatch.spec.delivery import Delivery, KeepDelivery, StreamDelivery
-from afmbatch.spec.descriptors import AtomicDisks, AtomRfunc, Bonds, Descriptor, HeightMap, VdwSpheres
-from afmbatch.spec.distributions import reach, within
+from afmbatch.spec.descriptors import AnyDescriptor, AtomicDisks, AtomRfunc, Bonds, Descriptor, HeightMap, VdwSpheres
+from afmbatch.spec.distributions import check_bounds, max_length
+from afmbatch.spec.force_fields import AnyForceField, LennardJonesPointCharges
 from afmbatch.spec.model import MAX_INT, Model, refusal
-from afmbatch.spec.noise import Noise
+from afmbatch.spec.noise import AnyNoiseStep, check_each_kind_once
+from afmbatch.spec.periodic import Periodic
 from afmbatch.spec.randomise import Randomise
 from afmbatch.spec.rotations import BestDirections, Rotation
-from afmbatch.spec.scan import LEAST_DISTANCE, MOST_DISTANCE, Distance, Point, Scan
+from afmbatch.spec.scan import MAX_DISTANCE, MIN_DISTANCE, Distance, Scan
 from afmbatch.spec.sweep import Sweep
 from afmbatch.spec.tips import AtomicNumber, Tip
-from afmbatch.structures.overlap import TOO_CLOSE, nearest_image
-
-Images: TypeAlias = Annotated[int, Field(ge=0, le=20)]
-_FLAT = 1e-6
-
-
-class LennardJonesPointCharges(Model):
-    """Lennard-Jones and point charges (physics.md §2)."""
-
-    kind: Literal["lj_pc"] = "lj_pc"
-    charges: Literal["dataset", "none"] = Field(
-        default="dataset",
-        description="'dataset': every structure must have charges; 'none': they count as zero.",
-    )
-
-
-class Periodic(Model):
-    """Periodic images of a sample (physics.md §2), in its force field and its descriptors."""
-
-    npbc: tuple[Images, Images, Images] = Field(
-        default=(1, 1, 0), description="How many images each way along the lattice vectors a, b, c."
-    )
-    lattice: tuple[Point, Point, Point] | None = Field(
-        default=None, description="Lattice vectors a, b, c of every structure, Å; null: each structure's own."
-    )
-
-    @property
-    def copies(self) -> int:
-        """How often each atom is there at most, its images counted."""
-        return math.prod(2 * n + 1 for n in self.npbc)
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.lattice is not None:
-            box = math.prod(math.hypot(*vector) for vector in self.lattice)  # were they at right angles
-            if abs(np.linalg.det(np.array(self.lattice))) <= _FLAT * box:
-                raise refusal("lattice", self.lattice, "the vectors span no volume", "three independent vectors")
-            if nearest_image(np.array(self.lattice), self.npbc) < TOO_CLOSE:
-                reason = "images of an atom are on top of each other"
-                raise refusal("lattice", self.lattice, reason, f"vectors that keep them {TOO_CLOSE:g} Å apart")
-        return self
 
 
 def common_descriptors() -> tuple[Descriptor, ...]:
-    """The five descriptors of the common job."""
+    """Return the five descriptors of the common job."""
     return (
         VdwSpheres(kind="vdw_spheres"),
         AtomicDisks(kind="atomic_disks"),
@@ -75,121 +35,143 @@ def common_descriptors() -> tuple[Descriptor, ...]:
 
 
 class JobSpec(Model):
-    """A job: which structures, how they are imaged, what is described, what is drawn."""
+    """A job: the structures, how they are imaged, the descriptors, and the randomised quantities."""
 
     dataset: str = Field(
         max_length=100, description="Id of the dataset whose structures are imaged.", examples=["ds-0"]
     )
-    scan: Scan = Scan()
-    force_field: LennardJonesPointCharges = LennardJonesPointCharges()
-    periodic: Periodic | None = Field(default=None, description="Periodic images of the sample; null: it is isolated.")
+    scan: Scan = Field(default=Scan(), description="The scan window and how it is sampled.")
+    force_field: AnyForceField = Field(
+        default=LennardJonesPointCharges(kind="lj_pc"), description="Force field between probe particle and sample."
+    )
+    periodic: Periodic | None = Field(
+        default=None, description="Periodic images of the sample; null: the sample is isolated."
+    )
     ignored_elements: Annotated[tuple[AtomicNumber, ...], Field(max_length=200)] = Field(
-        default=(), description="Elements that take no part in centring and in the sample's height: a slab's."
+        default=(),
+        description="Atomic numbers of elements that are ignored when the sample is centred and its height is "
+        "measured, for example those of the substrate.",
     )
     tips: Annotated[tuple[Tip, ...], Field(min_length=1, max_length=64)] = Field(
-        default=(Tip(),), description="Each sample is imaged with every tip, in this order."
+        default=(Tip(),), description="Tips; each sample is imaged with every one of them, in this order."
     )
     distance: Distance = Field(
         default=4.5,
-        description="From the contact of the Lennard-Jones spheres of probe particle and sample to the highest tip, Å.",
+        description="Tip-sample distance, in Å, from the contact of the Lennard-Jones spheres of probe particle and "
+        "sample up to the highest position of the tip.",
         examples=[4.5],
     )
-    descriptors: Annotated[tuple[Descriptor, ...], Field(max_length=64)] = Field(
-        default_factory=common_descriptors, description="Image descriptors, in this order."
+    descriptors: Annotated[tuple[AnyDescriptor, ...], Field(max_length=64)] = Field(
+        default_factory=common_descriptors, description="Image descriptors, in the order of their channels."
     )
-    rotations: Rotation = BestDirections(kind="directions")
-    randomise: Randomise = Randomise()
-    sweep: Sweep = Sweep()
-    noise: Noise = Noise()
+    rotations: Rotation = Field(
+        default=BestDirections(kind="directions"), description="Orientations in which each structure is imaged."
+    )
+    randomise: Randomise = Field(default=Randomise(), description="Randomised quantities; by default there are none.")
+    sweep: Sweep = Field(
+        default=Sweep(), description="Lists of values; each sample is simulated with all combinations of them."
+    )
+    noise: Annotated[tuple[AnyNoiseStep, ...], Field(max_length=64)] = Field(
+        default=(),
+        description="Steps that change the simulated images, applied in this order; each kind at most once. By default "
+        "there are none and images are in Hz. Shares of a slice's range refer to the slice as the drift and normalise "
+        "steps before left it.",
+    )
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         default=1,
-        description="How often all structures are passed through, with fresh draws; null: without end, for a stream.",
+        description="Number of passes through all structures, each with newly sampled quantities; null: without end, "
+        "which needs a delivery of kind 'stream'.",
     )
     shuffle: bool = Field(
-        default=True, description="Whether the samples of an epoch come in a random order, fixed by the seed."
+        default=True,
+        description="Order of the samples in an epoch. true: random, following from the seed; false: by their numbers.",
     )
-    seed: int = Field(default=0, ge=0, le=MAX_INT, description="Everything drawn follows from it.")
-    batch_size: int = Field(default=20, ge=1, le=100_000, description="Samples in a batch; the last may be smaller.")
+    seed: int = Field(default=0, ge=0, le=MAX_INT, description="Seed from which all random numbers of the job follow.")
+    batch_size: int = Field(
+        default=20, ge=1, le=100_000, description="Number of samples in a batch; the last batch may be smaller."
+    )
     samples: Annotated[int, Field(ge=1, le=MAX_INT)] | None = Field(
-        default=None, description="Stop after so many samples; null: every rotation of every structure in every epoch."
+        default=None,
+        description="Number of samples after which the job ends; null: every rotation of every structure, with every "
+        "combination of the sweep, in every epoch.",
     )
-    delivery: Delivery = KeepDelivery()
+    delivery: Delivery = Field(
+        default=KeepDelivery(kind="keep"), description="How batches are delivered: kept, or streamed through a buffer."
+    )
     priority: int = Field(
-        default=0, ge=-10, le=10, description="Workers take tasks of a higher priority first; no part of the recipe."
+        default=0,
+        ge=-10,
+        le=10,
+        description="Priority of the job's tasks: workers take those of a higher priority first. It is no part of the "
+        "recipe and does not change the samples.",
     )
 
     @property
     def tip_pool(self) -> tuple[Tip, ...]:
-        """All tips that a sample may be imaged with: the drawn, the swept or the given ones."""
-        drawn = self.randomise.tip
-        return self.sweep.tip or self.tips if drawn is None else drawn.values
+        """The tips that a sample can be imaged with: the randomised, the swept or the given ones."""
+        randomised = self.randomise.tip
+        return self.sweep.tip or self.tips if randomised is None else randomised.values
 
     @property
     def image_dim(self) -> tuple[int, int]:
-        """Pixels of an image along x and y."""
-        return self.noise.crop or self.scan.dim[:2]
+        """The number of pixels of an image along x and y."""
+        return self.scan.crop or self.scan.dim[:2]
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         self._check_tilt()
         self._check_distance()
-        self._check_overlap()
-        self._check_crop()
-        self._check_end()
+        self._check_sweep()
+        self._check_epochs()
+        check_each_kind_once(self.noise)
         return self
 
     def _check_tilt(self) -> None:
-        """Whatever is drawn and swept, a tip's tilt must stay shorter than its bond."""
-        drawn, swept = self.randomise, self.sweep
-        tilted = reach(drawn.tilt)
-        longer = 0.0 if drawn.r0 is None else drawn.r0.bounds[0]
+        """Refuse tilts that could be as long as the bond of their tip, whatever is sampled and swept."""
+        randomise, sweep = self.randomise, self.sweep
+        tilt_added = max_length(randomise.tilt)
+        r0_added = 0.0 if randomise.r0 is None else randomise.r0.bounds[0]
         for tip in self.tip_pool:
-            r0 = min(swept.r0, default=tip.r0) + longer
-            tilt = max(math.hypot(*t) for t in swept.tilt or (tip.tilt,)) + tilted
+            r0 = min(sweep.r0, default=tip.r0) + r0_added
+            tilt = max(math.hypot(*t) for t in sweep.tilt or (tip.tilt,)) + tilt_added
             if tilt < r0:
                 continue
             if r0 <= 0:
                 reason = f"a tip's bond could be {r0:g} Å long"
-                raise refusal("randomise.r0", longer, reason, "bonds that stay longer than 0 Å")
-            # What was asked for besides the tip, which alone is sound.
-            asked = {
-                "randomise.tilt": (drawn.tilt, tilted),
-                "randomise.r0": (drawn.r0, longer),
-                "sweep.tilt": (swept.tilt, tilt),
-                "sweep.r0": (swept.r0, r0),
+                raise refusal("randomise.r0", r0_added, reason, "bonds that stay longer than 0 Å")
+            # The tip alone has been checked: one of these fields makes its tilt too long.
+            fields = {
+                "randomise.tilt": (randomise.tilt, tilt_added),
+                "randomise.r0": (randomise.r0, r0_added),
+                "sweep.tilt": (sweep.tilt, tilt),
+                "sweep.r0": (sweep.r0, r0),
             }
-            field, value = next((field, value) for field, (given, value) in asked.items() if given)
+            field, value = next((field, value) for field, (given, value) in fields.items() if given)
             reason = f"a tip's tilt could be as long as its bond: {tilt:g} Å of {r0:g} Å"
             raise refusal(field, value, reason, "a longest tilt that is shorter than the shortest bond")
 
     def _check_distance(self) -> None:
-        """Whatever is drawn, the distance stays one that could be given."""
-        if (drawn := self.randomise.distance) is None:
+        """Refuse randomised distances beyond the bounds of given ones."""
+        if (added := self.randomise.distance) is None:
             return
         given = self.sweep.distance or (self.distance,)
-        within("randomise.distance", drawn, LEAST_DISTANCE - min(given), MOST_DISTANCE - max(given))
+        check_bounds("randomise.distance", added, MIN_DISTANCE - min(given), MAX_DISTANCE - max(given))
 
-    def _check_overlap(self) -> None:
+    def _check_sweep(self) -> None:
+        """Refuse quantities that are swept and replaced by a randomised value."""
         for name in ("df_steps", "lateral_stiffness", "radial_stiffness", "tip"):
             if getattr(self.sweep, name) and getattr(self.randomise, name) is not None:
-                given = list(getattr(self.sweep, name))
-                shown = len(given) if name == "tip" else given
-                raise refusal(f"sweep.{name}", shown, f"randomise.{name} draws it instead", "one of the two")
+                values = list(getattr(self.sweep, name))
+                value = f"{len(values)} tips" if name == "tip" else values
+                reason = f"randomise.{name} replaces the swept values"
+                raise refusal(f"sweep.{name}", value, reason, "one of the two")
 
-    def _check_crop(self) -> None:
-        crop, dim = self.noise.crop, self.scan.dim[:2]
-        if crop is None:
-            return
-        if crop[0] > dim[0] or crop[1] > dim[1]:
-            raise refusal("noise.crop", crop, "larger than the scan", f"at most {list(dim)}")
-
-    def _check_end(self) -> None:
+    def _check_epochs(self) -> None:
         if self.epochs is None and not isinstance(self.delivery, StreamDelivery):
-            raise refusal(
-                "epochs", None, "only a stream can be without end", "a number, or a delivery of kind 'stream'"
-            )
+            reason = "only a stream can be without end"
+            raise refusal("epochs", None, reason, "a number, or a delivery of kind 'stream'")
 
     @property
     def digest(self) -> str:
-        """sha256 of the spec with its defaults filled in, but for its priority."""
+        """The sha256 of the spec with its defaults filled in, without its priority."""
         return hashlib.sha256(self.model_dump_json(exclude={"priority"}).encode()).hexdigest()

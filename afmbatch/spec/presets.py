@@ -1,6 +1,6 @@
-"""Specs of published training sets, to be fetched, edited and posted. Only the dataset is to be filled in.
+"""Specs of published training sets, which users fetch, edit and post. Only the dataset has to be filled in.
 
-Lengths in Å, charges in e, stiffness in N/m. What a source does not say is said to be assumed.
+Lengths are in Å, charges in e, stiffness in N/m. Each preset says what its source leaves open and is assumed here.
 """
 
 from collections.abc import Mapping
@@ -19,11 +19,13 @@ from afmbatch.spec.tips import Tip
 
 
 class Preset(Model):
-    """A spec by name."""
+    """The name, the summary and the source of a preset spec."""
 
-    name: str = Field(examples=["asd-afm"])
-    summary: str = Field(description="What it is, in a line.")
-    source: str = Field(description="Where it is from, and what of it is assumed.")
+    name: str = Field(description="Name of the preset.", examples=["asd-afm"])
+    summary: str = Field(description="The spec in a line.")
+    source: str = Field(
+        description="Publication and scripts the spec is taken from, and which of its values are assumed."
+    )
 
 
 _R0 = 4.0  # bond length in the published scripts of ASD-AFM and ED-AFM (tipR0)
@@ -93,7 +95,7 @@ def _quam_afm() -> JobSpec:
     )
 
 
-_KNOWN: Mapping[str, tuple[Preset, JobSpec]] = {
+_PRESETS: Mapping[str, tuple[Preset, JobSpec]] = {
     preset.name: (preset, spec)
     for preset, spec in (
         (
@@ -109,8 +111,8 @@ _KNOWN: Mapping[str, tuple[Preset, JobSpec]] = {
         (
             Preset(
                 name="ed-afm",
-                summary="192 × 192 pixels of 24 Å, 10 slices, under CO, Xe and Cl; distance and tilt drawn for each "
-                "tip; electrostatic field 4 Å above the highest atom",
+                summary="192 × 192 pixels of 24 Å, 10 slices, under CO, Xe and Cl; distance and tilt randomised for "
+                "each tip; electrostatic field 4 Å above the highest atom",
                 source="Oinonen et al., ACS Nano 16, 89 (2022), and the authors' scripts github.com/SINGROUP/ED-AFM "
                 "and github.com/SINGROUP/ml-spm, papers/ed-afm/generate_data.py. From the scripts: r0 = 4 Å, the field "
                 "only where spheres of van der Waals radius + 1 Å lie within 2 Å of the highest.",
@@ -120,7 +122,7 @@ _KNOWN: Mapping[str, tuple[Preset, JobSpec]] = {
         (
             Preset(
                 name="graph-afm",
-                summary="128 × 128 pixels of 16 Å, 10 slices, under CO; distance and tilt drawn for each tip; no "
+                summary="128 × 128 pixels of 16 Å, 10 slices, under CO; distance and tilt randomised for each tip; no "
                 "descriptors: the target is the molecule itself (mols)",
                 source="Oinonen et al., MRS Bulletin 47, 895 (2022), and the authors' script "
                 "github.com/SINGROUP/Graph-AFM, scripts/generate_data.py. Assumed: r0 = 4 Å, as in their other sets; "
@@ -136,8 +138,8 @@ _KNOWN: Mapping[str, tuple[Preset, JobSpec]] = {
                 source="Carracedo-Cosme, Romero-Muñiz, Pou, Pérez, J. Chem. Inf. Model. 62, 1214 (2022); values from "
                 "the readme of the data set QUAM-AFM Lite. Assumed: that amplitudes are peak to peak, as the Probe "
                 "Particle code counts them; distance and r0; vdw_spheres in place of the map of atom heights; that "
-                "molecules are posted lying flat. The set was made with densities from DFT (FDBM), here are "
-                "Lennard-Jones and point charges.",
+                "molecules are posted lying flat. The set was made with densities from DFT (FDBM); this spec "
+                "has Lennard-Jones potentials and point charges.",
             ),
             _quam_afm(),
         ),
@@ -146,10 +148,10 @@ _KNOWN: Mapping[str, tuple[Preset, JobSpec]] = {
 
 
 def presets() -> tuple[Preset, ...]:
-    """What there is."""
-    return tuple(preset for preset, _ in _KNOWN.values())
+    """Return all presets."""
+    return tuple(preset for preset, _ in _PRESETS.values())
 
 
 def preset_spec(name: str, dataset: str) -> JobSpec:
-    """The spec of a preset on a dataset. Raises KeyError."""
-    return _KNOWN[name][1].model_copy(update={"dataset": dataset})
+    """Return the spec of a preset, for a dataset. Raises KeyError."""
+    return _PRESETS[name][1].model_copy(update={"dataset": dataset})

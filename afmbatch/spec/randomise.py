@@ -1,14 +1,14 @@
-"""What is drawn for each sample: added to the value given, as a factor of it, or in its place, as each field says."""
+"""Randomised quantities: added to the given value, a factor of it, or in place of it, as each field says."""
 
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from afmbatch.spec.distributions import Chance, Integer, Number, TipChoice, Vector, within
+from afmbatch.spec.distributions import Chance, Distribution, Integer, Number, TipChoice, Vector, check_bounds
 from afmbatch.spec.model import Model, refusal
 
-_FOR_THE_SAMPLE = ("offset", "in_plane_rotation", "mirror")  # a molecule has one place, whichever tip images it
-_WITHIN = {
+_SAME_FOR_ALL_TIPS = ("offset", "in_plane_rotation", "mirror")  # all tips image the molecule in one place
+_BOUNDS = {
     "lateral_stiffness": (1e-3, 1e4),
     "radial_stiffness": (1e-3, 1e4),
     "lj_radius": (0.1, 10.0),
@@ -17,45 +17,64 @@ _WITHIN = {
 
 
 class Randomise(Model):
-    """What is drawn; null: nothing is. Every value that was used is in the batch file."""
+    """The distributions of randomised quantities; null: not randomised. The batch file holds every value used."""
 
-    distance: Number | None = Field(default=None, description="Added to the tip-sample distance, Å.")
-    tilt: Vector | None = Field(default=None, description="Added to each tip's tilt, Å.")
+    distance: Number | None = Field(default=None, description="Length added to the tip-sample distance, in Å.")
+    tilt: Vector | None = Field(default=None, description="Offset (x, y) added to the tilt of each tip, in Å.")
     df_steps: Integer | None = Field(
         default=None,
-        description="In place of scan.df_steps: the oscillation amplitude in vertical steps. The scan goes down so far "
-        "that the number of slices stays.",
+        description="Oscillation amplitude in vertical steps; it replaces scan.df_steps. The scan is extended "
+        "downwards or shortened so that the number of slices stays.",
     )
-    r0: Number | None = Field(default=None, description="Added to each tip's r0, Å.")
-    lateral_stiffness: Number | None = Field(default=None, description="In place of k_x and k_y, N/m.")
-    radial_stiffness: Number | None = Field(default=None, description="In place of k_r, N/m.")
-    tip_charges: Number | None = Field(default=None, description="Factor of all charges of the probe particle.")
-    sample_charges: Number | None = Field(default=None, description="Factor of all charges of the sample.")
+    r0: Number | None = Field(default=None, description="Length added to r0 of each tip, in Å.")
+    lateral_stiffness: Number | None = Field(
+        default=None, description="Spring constant that replaces k_x and k_y of each tip, in N/m."
+    )
+    radial_stiffness: Number | None = Field(
+        default=None, description="Spring constant that replaces k_r of each tip, in N/m."
+    )
+    tip_charges: Number | None = Field(
+        default=None, description="Factor by which all charges of the probe particle are multiplied."
+    )
+    sample_charges: Number | None = Field(
+        default=None, description="Factor by which all charges of the sample are multiplied."
+    )
     lj_radius: Number | None = Field(
-        default=None, description="Factor of the Lennard-Jones radius, drawn for each element, the probe's among them."
+        default=None,
+        description="Factor by which the Lennard-Jones radius is multiplied, sampled for each element, that of the "
+        "probe particle included.",
     )
     lj_epsilon: Number | None = Field(
-        default=None, description="Factor of the Lennard-Jones depth, drawn for each element, the probe's among them."
+        default=None,
+        description="Factor by which the depth of the Lennard-Jones potential is multiplied, sampled for each element, "
+        "that of the probe particle included.",
     )
-    tip: TipChoice | None = Field(default=None, description="In place of each of the tips.")
-    offset: Vector | None = Field(default=None, description="By which the molecule is moved laterally, Å.")
-    in_plane_rotation: Number | None = Field(default=None, description="Turns the molecule about the z axis, degrees.")
-    mirror: Chance | None = Field(default=None, description="Whether the molecule is mirrored, x to −x.")
+    tip: TipChoice | None = Field(default=None, description="Tip that replaces each of the tips.")
+    offset: Vector | None = Field(
+        default=None, description="Lateral displacement (x, y) of the molecule, in Å; the scope 'tip' is refused."
+    )
+    in_plane_rotation: Number | None = Field(
+        default=None,
+        description="Angle by which the molecule is rotated about the z axis, in degrees; the scope 'tip' is refused.",
+    )
+    mirror: Chance | None = Field(
+        default=None,
+        description="Probability that the molecule is mirrored, x to −x; the scope 'tip' is refused.",
+    )
 
     @property
     def by_batch(self) -> bool:
-        """Whether anything is drawn for whole batches."""
-        drawn = (getattr(self, name) for name in type(self).model_fields)
-        return any(d is not None and d.scope == "batch" for d in drawn)
+        """True if any quantity is sampled once for a whole batch."""
+        return any(isinstance(value, Distribution) and value.scope == "batch" for _, value in self)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for name in _FOR_THE_SAMPLE:
-            draw = getattr(self, name)
-            if draw is not None and draw.scope == "tip":
-                reason = "all tips image the molecule in one place"
+        for name in _SAME_FOR_ALL_TIPS:
+            distribution = getattr(self, name)
+            if distribution is not None and distribution.scope == "tip":
+                reason = "all tips image the molecule in the same place"
                 raise refusal(f"{name}.scope", "tip", reason, "'batch' or 'sample'")
-        for name, (least, most) in _WITHIN.items():
-            if (draw := getattr(self, name)) is not None:
-                within(name, draw, least, most)
+        for name, (minimum, maximum) in _BOUNDS.items():
+            if (distribution := getattr(self, name)) is not None:
+                check_bounds(name, distribution, minimum, maximum)
         return self

@@ -1,4 +1,4 @@
-"""Sweeps: axes whose values are crossed, each sample being made with every combination."""
+"""Sweeps: lists of values, all combinations of which are simulated for each sample."""
 
 import math
 from collections.abc import Sequence
@@ -15,44 +15,48 @@ Stiffness: TypeAlias = Annotated[float, Field(ge=1e-3, le=1e4)]
 
 
 class Sweep(Model):
-    """Values that take the place of the given ones; an empty axis is none. The last axis turns fastest.
+    """Values that replace the given ones; an empty list is no axis of the sweep. The last axis varies fastest.
 
-    All combinations of a sample share its molecule and what is drawn for it, which comes on top. What is drawn for a
-    batch they share within a batch.
+    All combinations of a sample share its molecule and its randomised quantities, which are applied to the swept
+    values. Quantities that are randomised once for a batch are the same for all combinations within that batch.
     """
 
-    tip: Annotated[tuple[Tip, ...], Field(max_length=64)] = Field(default=(), description="In place of each tip.")
+    tip: Annotated[tuple[Tip, ...], Field(max_length=64)] = Field(
+        default=(), description="Tips; each in turn replaces all tips of the job."
+    )
     distance: Annotated[tuple[Distance, ...], Field(max_length=MAX_VALUES)] = Field(
-        default=(), description="Tip-sample distance, Å."
+        default=(), description="Tip-sample distances, in Å."
     )
     tilt: Annotated[tuple[Pair, ...], Field(max_length=MAX_VALUES)] = Field(
-        default=(), description="Tilt of every tip, Å."
+        default=(), description="Tilts (t_x, t_y) of every tip, in Å."
     )
     r0: Annotated[tuple[Annotated[float, Field(gt=0, le=100)], ...], Field(max_length=MAX_VALUES)] = Field(
-        default=(), description="Bond length of every tip, Å."
+        default=(), description="Bond lengths r0 of every tip, in Å."
     )
     lateral_stiffness: Annotated[tuple[Stiffness, ...], Field(max_length=MAX_VALUES)] = Field(
-        default=(), description="k_x and k_y of every tip, N/m."
+        default=(), description="Spring constants k_x = k_y of every tip, in N/m."
     )
     radial_stiffness: Annotated[tuple[Stiffness, ...], Field(max_length=MAX_VALUES)] = Field(
-        default=(), description="k_r of every tip, N/m."
+        default=(), description="Spring constants k_r of every tip, in N/m."
     )
     df_steps: Annotated[tuple[DfSteps, ...], Field(max_length=MAX_VALUES)] = Field(
-        default=(), description="Oscillation amplitude in vertical steps; the number of slices stays."
+        default=(),
+        description="Oscillation amplitudes in vertical steps. The scan is extended downwards or shortened so that the "
+        "number of slices stays.",
     )
     tip_charges: Annotated[tuple[Finite, ...], Field(max_length=MAX_VALUES)] = Field(
-        default=(), description="Factor of all charges of the probe particle."
+        default=(), description="Factors by which all charges of the probe particle are multiplied."
     )
     sample_charges: Annotated[tuple[Finite, ...], Field(max_length=MAX_VALUES)] = Field(
-        default=(), description="Factor of all charges of the sample."
+        default=(), description="Factors by which all charges of the sample are multiplied."
     )
 
     @property
     def axes(self) -> dict[str, Sequence[Any]]:
-        """The axes that have values, in their order."""
+        """The axes that have values, in the order of the fields."""
         return {name: getattr(self, name) for name in type(self).model_fields if getattr(self, name)}
 
     @property
     def n(self) -> int:
-        """How many combinations there are."""
+        """The number of combinations."""
         return math.prod(map(len, self.axes.values()))

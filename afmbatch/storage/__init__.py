@@ -1,1 +1,1 @@
-"""Files of datasets and batches."""
+"""The files of datasets and batches, and the store that keeps them."""

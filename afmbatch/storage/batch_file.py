@@ -1,4 +1,4 @@
-"""The batch file, format 1: an uncompressed npz whose bytes follow from its arrays alone."""
+"""The batch file, format 1: an uncompressed npz file whose bytes follow from its arrays alone."""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -11,31 +11,41 @@ from numpy.typing import NDArray
 
 from afmbatch.spec.descriptors import channel_names, own_arrays
 from afmbatch.spec.job import JobSpec
-from afmbatch.storage import zip_writer as stored_zip
-from afmbatch.storage.zip_writer import Piece
+from afmbatch.storage.zip_writer import Chunk, zip_chunks
 
 FORMAT = 1
 MEDIA_TYPE = "application/vnd.numpy.npz"
-_ATOM_BYTES = 300  # about what an atom under a tip takes in a worker until it is on the device, all arrays together
+_ATOM_BYTES = 300  # approximate memory of an atom under a tip in a worker, over all arrays, until it is on the device
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """B samples under T tips with D descriptor channels, ΣN atoms; lengths in Å.
+    """B samples under T tips with D descriptor channels and ΣN atoms.
 
-    by_sample, first axis B:
-    afm (T, nx, ny, n_out) f4, Δf in Hz (or what the noise options make of it), slice 0 farthest; desc (D, nx, ny) f4;
-    desc_<name> (C, nx', ny') f4, each descriptor with a dim of its own; quality (T,) u1, flags of `Quality`;
-    scan_windows (T, 2, 3) f4, in the frame of mols; rotation (3, 3) f4; distance (T,) f4; df_steps (T,) i4;
-    tip_tilt (T, 2) f4; r0 (T,) f4; stiffness (T, 4) f4, N/m; structure, epoch, sample i8.
-    Where the spec makes them differ: tip (T,) i4, which of its tips, swept or drawn ones; tip_element (T,) i4;
-    tip_charges, tip_charge_z (T, 4) f4; tip_lj (T, 2) f4, radius Å and depth eV; sample_charges (T,) f4, the factor in
-    them; offset (2,) f4; lattice (3, 3) f4, as imaged, NaN where there is none; crop (2,) i4, the image's first pixel
-    in the scan; sweep i4; and of noise drift (T, n_out, 2) f4, gradient (T, 2) f4, noise_amplitude (T,) f4, cutouts
-    (T, rectangles, 4) i4.
-    by_atom, first axis ΣN, molecule b is mol_offsets[b]:mol_offsets[b+1]: mols (5,) f4, x y z q Z as the last tip
-    images it; lj (T, 2) f4, radius Å and depth eV under each tip, where these are drawn.
-    whole: desc_names (D,), meta JSON text.
+    by_sample has arrays whose first axis is B; the other axes, dtypes and units are:
+    afm: (T, nx, ny, n_out) f4, Δf in Hz, or as the noise steps leave it; slice 0 is the farthest from the sample.
+    desc: (D, nx, ny) f4.
+    desc_<name>: (C, nx', ny') f4, for each descriptor with a `dim` of its own.
+    quality: (T,) u1, flags of `kernels.Quality`.
+    scan_windows: (T, 2, 3) f4, Å, in the frame of mols.
+    rotation: (3, 3) f4. distance: (T,) f4, Å. df_steps: (T,) i4. tip_tilt: (T, 2) f4, Å. r0: (T,) f4, Å.
+    stiffness: (T, 4) f4, N/m.
+    structure, epoch, sample: () i8.
+
+    Arrays that only some specs make differ between samples are in their files only:
+    tip: (T,) i4, index in the swept or randomised tips. tip_element: (T,) i4. tip_charges: (T, 4) f4, e.
+    tip_charge_z: (T, 4) f4, Å. tip_lj: (T, 2) f4, radius in Å and depth in eV.
+    sample_charges: (T,) f4, the factor by which the charges in mols were multiplied.
+    offset: (2,) f4, Å. lattice: (3, 3) f4, Å, as imaged, NaN without one. crop: (2,) i4, first pixel in the scan.
+    sweep: () i4.
+    The parameters that noise steps record: drift: (T, n_out, 2) f4, Å. gradient: (T, 2) f4. noise_amplitude: (T,) f4.
+    cutouts: (T, rectangles, 4) i4.
+
+    by_atom has arrays whose first axis is ΣN; the atoms of sample b are mol_offsets[b]:mol_offsets[b+1]:
+    mols: (5,) f4, x, y, z in Å, charge in e and atomic number, as the last tip images them.
+    lj: (T, 2) f4, radius in Å and depth in eV under each tip, if these are randomised.
+
+    whole has desc_names: (D,) text, and meta: () JSON text.
     """
 
     by_sample: Mapping[str, NDArray[Any]]
@@ -44,11 +54,11 @@ class Batch:
     whole: Mapping[str, NDArray[Any]]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """By name, in the order of the file."""
+        """Return the arrays by name, in the order of the file."""
         return {**self.by_sample, **self.by_atom, "mol_offsets": self.mol_offsets, **self.whole}
 
     def part(self, begin: int, end: int) -> Self:
-        """Samples begin … end − 1 as a batch of their own, whose arrays look into these."""
+        """Return samples begin to end − 1 as a batch of their own, whose arrays are views."""
         offsets = self.mol_offsets[begin : end + 1]
         return type(self)(
             {name: array[begin:end] for name, array in self.by_sample.items()},
@@ -58,30 +68,30 @@ class Batch:
         )
 
 
-def pieces(arrays: Mapping[str, NDArray[Any]]) -> Iterator[Piece]:
-    """The npz file of these arrays, in pieces that look into them: no object arrays (ValueError)."""
-    return stored_zip.pieces((f"{name}.npy", _npy(array)) for name, array in arrays.items())
+def npz_chunks(arrays: Mapping[str, NDArray[Any]]) -> Iterator[Chunk]:
+    """Yield the npz file of these arrays in chunks, which are views of large arrays. Raises ValueError for objects."""
+    return zip_chunks((f"{name}.npy", _npy(array)) for name, array in arrays.items())
 
 
-def _npy(array: NDArray[Any]) -> Iterator[Piece]:
+def _npy(array: NDArray[Any]) -> Iterator[Chunk]:
     yield npy_header(array.dtype, array.shape)
-    # numpy's bytes: a memoryview itself can't be cast where a length is zero or the items are text
+    # Cast by numpy: a memoryview can't be cast where a length is zero or the items are text.
     yield np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 @lru_cache(maxsize=1024)
 def npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
-    """What stands before an array's bytes in a npy file."""
+    """Return the bytes before an array's data in an npy file. Raises ValueError for objects."""
     if dtype.hasobject:
-        raise ValueError("Object arrays can't be in a batch file")
+        raise ValueError("object arrays can't be in a batch file")
     f = io.BytesIO()
-    described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(f, described)
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(f, header)
     return f.getvalue()
 
 
 def file_bytes(spec: JobSpec, samples: int) -> int:
-    """About how large a batch file of so many samples is: its images."""
+    """Return the approximate size of a batch file of so many samples, in bytes: that of its images and descriptors."""
     nx, ny = spec.image_dim
     images = nx * ny * (len(spec.tips) * spec.scan.n_out + len(channel_names(spec.descriptors)))
     own = sum(len(d.channels) * d.dim[0] * d.dim[1] for d in own_arrays(spec.descriptors).values() if d.dim)
@@ -89,5 +99,5 @@ def file_bytes(spec: JobSpec, samples: int) -> int:
 
 
 def memory_bytes(spec: JobSpec, samples: int, atoms: float) -> int:
-    """About what so many samples, of so many atoms in all, take of a worker's memory."""
+    """Return the approximate memory that samples with so many atoms in all take in a worker, in bytes."""
     return file_bytes(spec, samples) + round(atoms * len(spec.tips) * _ATOM_BYTES)

@@ -1,1 +1,1 @@
-"""Molecules and slabs: reading, checking and packing them."""
+"""Molecules and slabs: how they are read, checked, packed and repeated periodically."""

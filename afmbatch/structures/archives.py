@@ -1,7 +1,8 @@
-"""What an upload holds: itself, or the xyz files of a zip or tar archive, read in passing and never unpacked to disk.
+"""The structure files in an upload: the upload itself, or the members of a zip or tar archive.
 
-What an archive says about itself is not believed: sizes are measured while bytes come out of the decompressor, the
-kind is told by the content, and anything zipfile, tarfile or zlib stumble over is a fault of the upload.
+Archives are read as streams and never unpacked to disk. What an archive says about itself is not trusted: sizes are
+measured while bytes come out of the decompressor, the kind of archive is recognised by its content, and every error of
+zipfile, tarfile and zlib is an error of the upload.
 """
 
 import gzip
@@ -16,61 +17,48 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO, Self
 
-from afmbatch.errors import FieldError, InvalidInput, TooLarge
-from afmbatch.settings import Settings
-from afmbatch.structures.readers.xyz import BLOCK_BYTES, Readable, shown
+from afmbatch.errors import FieldError, InvalidInput
+from afmbatch.structures.budget import Budget
+from afmbatch.structures.printable import printable
+from afmbatch.structures.readers import accepted_formats, accepted_suffixes, named_suffixes
+from afmbatch.structures.readers.base import BLOCK_BYTES, HEAD_BYTES, Readable
 
-SUFFIXES = (".xyz", ".extxyz")
-NESTED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
-JUNK = ("__MACOSX", "Thumbs.db", "desktop.ini")  # left by operating systems, like all that is hidden
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
+SYSTEM_FILES = ("__MACOSX", "Thumbs.db", "desktop.ini")  # added by operating systems, like hidden files
 MAGICS = {b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"\x1f\x8b": "gzip"}
 MAGICS |= {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7z", b"Rar!": "rar", b"\x28\xb5\x2f\xfd": "zstd"}
 ZIP_ENTRY = b"PK\x01\x02"
-MAX_NAME = 200  # characters; every structure carries its file's name
+MAX_NAME = 200  # characters; every structure is stored with the name of its file
 MAX_HEADER_BYTES = 1 << 16  # of a tar member's long name or extended header
 
-ACCEPTED = "xyz or extended xyz text, or a .zip, .tar, .tar.gz or .tgz of .xyz and .extxyz files"
-# what zipfile, tarfile, gzip and zlib raise for broken content (RuntimeError: unknown methods, nested headers)
-BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, ValueError, LookupError, RuntimeError)
+# Errors of zipfile, tarfile, gzip and zlib for broken content; RuntimeError is that of unknown methods, nested headers.
+BROKEN_CONTENT = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    RuntimeError,
+)
 
 
 @dataclass(frozen=True)
 class Upload:
-    """One uploaded file as it was sent; `file` is seekable and read from its start."""
+    """An uploaded file as it was sent; `file` is seekable and read from its start."""
 
     name: str
     file: BinaryIO
 
 
-class Budget:
-    """What may still be unpacked, over all uploads of a dataset: bytes and files. Both raise TooLarge."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._bytes = settings.max_unpacked_bytes
-        self._files = settings.max_members
-
-    def take_bytes(self, n: int, where: str) -> None:
-        """Count n bytes that were unpacked."""
-        self._bytes -= n
-        if self._bytes < 0:
-            limit = f"at most {self._settings.max_unpacked_bytes} bytes in all, unpacked"
-            raise TooLarge(
-                FieldError(where, limit.replace("at most", "more than"), "the upload unpacks to too much", limit)
-            )
-
-    def take_files(self, n: int, where: str) -> None:
-        """Count n files or archive members."""
-        self._files -= n
-        if self._files < 0:
-            limit = f"at most {self._settings.max_members} files in all"
-            raise TooLarge(
-                FieldError(where, limit.replace("at most", "more than"), "the upload has too many files", limit)
-            )
+def accepted_uploads() -> str:
+    """Return what can be uploaded, for error messages."""
+    return f"{accepted_formats()}, or a .zip, .tar, .tar.gz or .tgz of {named_suffixes('and')} files"
 
 
-class Measured:
-    """A file whose bytes count against a budget as they are read; broken content raises InvalidInput."""
+class CountedFile:
+    """A file whose bytes are counted against a budget as they are read."""
 
     def __init__(self, file: Readable, where: str, budget: Budget | None) -> None:
         self._file = file
@@ -78,8 +66,8 @@ class Measured:
         self._budget = budget
 
     def read(self, n: int, /) -> bytes:
-        """Up to n bytes. Raises InvalidInput, TooLarge."""
-        with unbroken(self._where):
+        """Return up to n bytes. Raises InvalidInput for broken content, TooLarge beyond the budget."""
+        with broken_content_refused(self._where):
             data = self._file.read(n)
         if self._budget is not None:
             self._budget.take_bytes(len(data), self._where)
@@ -87,24 +75,24 @@ class Measured:
 
 
 @contextmanager
-def unbroken(where: str) -> Iterator[None]:
-    """Turns what the archive libraries raise for broken content into InvalidInput."""
+def broken_content_refused(where: str) -> Iterator[None]:
+    """Raise InvalidInput in place of the errors of the archive libraries for broken content."""
     try:
         yield
-    except BROKEN as e:
-        reason = f"the file is damaged, cut off or not what it seems ({type(e).__name__}: {shown(str(e))})"
-        raise InvalidInput(FieldError(where, shown(where), reason, ACCEPTED)) from e
+    except BROKEN_CONTENT as e:
+        reason = f"the file is damaged, cut off or not what it seems ({type(e).__name__}: {printable(str(e))})"
+        raise InvalidInput(FieldError(where, printable(where), reason, accepted_uploads())) from e
 
 
 def members(upload: Upload, name: str, budget: Budget) -> Iterator[tuple[str, Readable] | FieldError]:
-    """The xyz files in an upload with their names in it ("" for an upload that is itself one), or why one is refused.
+    """Yield the structure files in an upload with their names in it, or the error of a member that is refused.
 
-    In the order of the archive. Each file is to be read before the next one is asked for. Directories, hidden files
-    and what operating systems leave behind are passed over. Raises InvalidInput for an upload that can't be read on,
-    TooLarge for one over the limits.
+    Members come in the order of the archive; the name is "" for an upload that is no archive. Each file must be read
+    before the next one is requested. Directories, hidden files and those of operating systems are skipped. Raises
+    InvalidInput for an upload that can't be read on, TooLarge beyond the limits.
     """
     upload.file.seek(0)
-    head = upload.file.read(512)
+    head = upload.file.read(HEAD_BYTES)
     upload.file.seek(0)
     kind = next((kind for magic, kind in MAGICS.items() if head.startswith(magic)), "")
     if kind == "zip":
@@ -114,19 +102,19 @@ def members(upload: Upload, name: str, budget: Budget) -> Iterator[tuple[str, Re
     elif head[257:262] == b"ustar" or (name.lower().endswith(".tar") and b"\0" in head):
         yield from _tar(upload.file, name, budget)
     elif kind:
-        raise InvalidInput(FieldError(name, shown(name), f"{kind} files are not read", ACCEPTED))
+        raise InvalidInput(FieldError(name, printable(name), f"{kind} files can't be read", accepted_uploads()))
     else:
         budget.take_files(1, name)
-        yield "", Measured(upload.file, name, budget)
+        yield "", CountedFile(upload.file, name, budget)
 
 
 def _zip(file: BinaryIO, name: str, budget: Budget) -> Iterator[tuple[str, Readable] | FieldError]:
-    # zipfile makes an object of every entry before we can count them
+    # Count the entries first: zipfile makes an object of every entry before it returns.
     entries = sum(block.count(ZIP_ENTRY) for block in iter(partial(file.read, BLOCK_BYTES), b""))
     budget.take_files(entries, name)
-    with unbroken(name):
+    with broken_content_refused(name):
         archive = zipfile.ZipFile(file)
-    seen: set[str] = set()
+    seen = set[str]()
     for info in archive.infolist():
         kind = stat.S_IFMT(info.external_attr >> 16)
         reason = ""
@@ -136,49 +124,54 @@ def _zip(file: BinaryIO, name: str, budget: Budget) -> Iterator[tuple[str, Reada
             reason = "the member is a link or a device"
         elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             reason = "the member is neither stored nor deflated"
-        member = _member(name, info.orig_filename, reason, seen)  # filename ends at a NUL
+        member = _member_name(name, info.orig_filename, reason, seen)  # info.filename is cut off at a NUL
         if isinstance(member, FieldError):
             yield member
         elif member:
             where = f"{name}:{member}"
-            with unbroken(where):
+            with broken_content_refused(where):
                 content = archive.open(info)
-            yield member, Measured(content, where, budget)
+            yield member, CountedFile(content, where, budget)
 
 
 def _tar(file: Readable, name: str, budget: Budget) -> Iterator[tuple[str, Readable] | FieldError]:
-    raw = Measured(file, name, budget)
-    seen: set[str] = set()
-    with unbroken(name), tarfile.open(fileobj=raw, mode="r|", tarinfo=_Header) as archive:  # type: ignore[call-overload]
+    raw = CountedFile(file, name, budget)
+    seen = set[str]()
+    with broken_content_refused(name), tarfile.open(fileobj=raw, mode="r|", tarinfo=_Header) as archive:  # type: ignore[call-overload]
         while (info := archive.next()) is not None:
-            archive.members = []  # tarfile would keep them all
+            archive.members = []  # tarfile would keep every member in memory
             budget.take_files(1, name)
             reason = ""
             if not (info.isreg() or info.isdir()):
                 reason = "the member is a link or a device"
             elif info.issparse():
                 reason = "the member is a sparse file"
-            member = _member(name, info.name + "/" * info.isdir(), reason, seen)
+            member = _member_name(name, info.name + "/" * info.isdir(), reason, seen)
             if isinstance(member, FieldError):
                 yield member
             elif member:
-                yield member, Measured(archive.extractfile(info), f"{name}:{member}", None)  # raw counts already
-    while raw.read(BLOCK_BYTES):  # to the end: only there gzip compares its checksum
+                yield member, CountedFile(archive.extractfile(info), f"{name}:{member}", None)  # raw counts the bytes
+    while raw.read(BLOCK_BYTES):  # gzip compares its checksum at the end
         pass
 
 
-def _member(archive: str, name: str, reason: str, seen: set[str]) -> str | FieldError:
-    """A member's name with plain slashes, "" if it is passed over, a fault if it (or for `reason`) is refused."""
+def _member_name(archive: str, name: str, reason: str, seen: set[str]) -> str | FieldError:
+    """Return a member's name with plain slashes, "" if it is skipped, an error if its name or `reason` refuses it.
+
+    `seen`: names of the members before, to which this one is added.
+    """
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     plain = "/".join(parts)
-    accepted = ACCEPTED
+    accepted = accepted_uploads()
     if name.startswith(("/", "\\")) or ".." in parts or name[1:2] == ":":
         reason = "the member's name leads out of the archive"
-        accepted = "names such as sub/benzene.xyz"
+        accepted = f"names such as sub/benzene{accepted_suffixes()[0]}"
     elif "\0" in name:
         reason = "the member's name contains a NUL"
-        accepted = "names such as sub/benzene.xyz"
-    elif any(part.startswith(".") or part in JUNK for part in parts) or (name.endswith(("/", "\\")) and not reason):
+        accepted = f"names such as sub/benzene{accepted_suffixes()[0]}"
+    elif any(part.startswith(".") or part in SYSTEM_FILES for part in parts) or (
+        name.endswith(("/", "\\")) and not reason
+    ):
         return ""
     elif plain in seen:
         reason = "two members have this name"
@@ -186,16 +179,18 @@ def _member(archive: str, name: str, reason: str, seen: set[str]) -> str | Field
     elif len(plain) > MAX_NAME:
         reason = "the member's name is too long"
         accepted = f"names of at most {MAX_NAME} characters"
-    elif plain.lower().endswith(NESTED):
-        reason = "an archive within an archive is not read"
-    elif not reason and PurePosixPath(plain).suffix.lower() not in SUFFIXES:
-        reason = "the member is no .xyz or .extxyz file"
+    elif plain.lower().endswith(ARCHIVE_SUFFIXES):
+        reason = "an archive within an archive can't be read"
+    elif not reason and PurePosixPath(plain).suffix.lower() not in accepted_suffixes():
+        reason = f"the member is not a {named_suffixes('or')} file"
     seen.add(plain)
-    return FieldError(f"{archive}:{shown(plain)}", shown(name), reason, accepted) if reason else shown(plain, MAX_NAME)
+    if reason:
+        return FieldError(f"{archive}:{printable(plain)}", printable(name), reason, accepted)
+    return printable(plain, MAX_NAME)
 
 
 class _Header(tarfile.TarInfo):
-    """A tar header, strictly: tarfile takes a damaged or missing one for the end of the archive."""
+    """A strict tar header: tarfile takes a damaged or missing one for the end of the archive."""
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
@@ -207,7 +202,7 @@ class _Header(tarfile.TarInfo):
             raise tarfile.ReadError(f"no tar member where one should be: {e}") from e
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        # Documented as the place to look at a header; which methods lead here differs between patch versions of Python.
+        # The documented place to inspect a header; its callers differ between patch versions of Python.
         if not self.isreg() and self.size > MAX_HEADER_BYTES:
             raise tarfile.ReadError(f"a header of {self.size} bytes")
         return super()._proc_member(archive)  # type: ignore[no-any-return,misc]

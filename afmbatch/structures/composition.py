@@ -1,4 +1,4 @@
-"""Kinds of structures: all that is asked of a dataset before a job on it is accepted, small enough for its record."""
+"""The kinds of structures in a dataset, which decide whether a job on it is accepted and fit into its record."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,23 +7,23 @@ from afmbatch.errors import FieldError, TooLarge
 from afmbatch.ledger.records import StructureKind
 from afmbatch.structures.structures import Structures
 
-MAX_KINDS = 10_000  # a record of some megabytes; merged kinds would hide, or invent, what a job refuses
-NAMED = 3  # so many structures of a kind are named
+MAX_KINDS = 10_000  # a record of some megabytes; merging kinds would hide or invent reasons to refuse a job
+MAX_EXAMPLES = 3  # structures of a kind that are named
 _BITS = 64
-_CHARGED, _LATTICE = np.uint64(1 << 62), np.uint64(1 << 63)  # of the high word, whose elements end far below
-_BLOCK = 1 << 18  # structures looked at pipe: what is worked out for each atom takes 16 bytes
+_CHARGED, _LATTICE = np.uint64(1 << 62), np.uint64(1 << 63)  # in the high word; its elements end far below
+_BLOCK = 1 << 18  # structures handled in one go, which take 16 bytes for each atom
 
 
 def kinds_of(structures: Structures) -> tuple[StructureKind, ...]:
-    """The kinds of structures there are, the most frequent first, those alike in the order of the structures.
+    """Return the kinds of structures, the most frequent first, equally frequent ones in the order of the structures.
 
-    Raises TooLarge for more than MAX_KINDS.
+    Raises TooLarge beyond MAX_KINDS.
     """
     low, high = _words(structures)
     first, order, count = _groups(low, high)
     if len(first) > MAX_KINDS:
         reason = "the structures have too many different combinations of elements"
-        accepted = f"at most {MAX_KINDS} combinations in a dataset: several datasets"
+        accepted = f"at most {MAX_KINDS} combinations in a dataset; use several datasets"
         raise TooLarge(FieldError("files", f"{len(first)} combinations", reason, accepted))
     begin = np.cumsum(count) - count
     return tuple(
@@ -32,14 +32,14 @@ def kinds_of(structures: Structures) -> tuple[StructureKind, ...]:
             charged=bool(high[first[k]] & _CHARGED),
             lattice=bool(high[first[k]] & _LATTICE),
             structures=int(count[k]),
-            examples=tuple(map(str, structures.names[order[begin[k] : begin[k] + min(NAMED, count[k])]])),
+            examples=tuple(map(str, structures.names[order[begin[k] : begin[k] + min(MAX_EXAMPLES, count[k])]])),
         )
         for k in np.lexsort((first, -count))
     )
 
 
 def _words(structures: Structures) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """For each structure a bit for each element, 1 to 63 and those after, and for charges and lattice."""
+    """Return two words for each structure: a bit for each element (1 to 63 in the low word), charges and lattice."""
     number = np.arange(2 * _BITS, dtype=np.uint64)
     bit = np.uint64(1) << number % np.uint64(_BITS)
     tables = np.where(number < _BITS, bit, 0).astype(np.uint64), np.where(number < _BITS, 0, bit).astype(np.uint64)
@@ -58,7 +58,7 @@ def _words(structures: Structures) -> tuple[NDArray[np.uint64], NDArray[np.uint6
 def _groups(
     low: NDArray[np.uint64], high: NDArray[np.uint64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Which number is the first of each group alike, all numbers group by group, and how many a group has."""
+    """Return, for groups of equal words, the first index of each, all indexes group by group, and the group sizes."""
     order = np.lexsort((low, high))
     new = np.ones(len(order), dtype=bool)
     new[1:] = (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)
@@ -67,5 +67,6 @@ def _groups(
 
 
 def _elements(low: int, high: int) -> tuple[int, ...]:
+    """Return the atomic numbers of the elements in a pair of words, ascending."""
     both = low | (high & ~int(_CHARGED | _LATTICE)) << _BITS
     return tuple(z for z in range(1, 2 * _BITS) if both >> z & 1)

@@ -1,4 +1,4 @@
-"""Per-element parameters of the simulation (`elements.csv`: physics.md §2 and §7)."""
+"""Parameters of the elements, from `elements.csv` (physics.md §2 and §7)."""
 
 import csv
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Elements:
-    """Columns indexed by atomic number; row 0 is unused. Lengths in Å, energies in eV."""
+    """The table of the elements: columns that are indexed by atomic number, with an unused entry 0."""
 
     symbols: tuple[str, ...]
-    lj_radius: NDArray[np.float64]
-    lj_epsilon: NDArray[np.float64]
-    covalent_radius: NDArray[np.float64]
-    vdw_radius: NDArray[np.float64]
+    lj_radius: NDArray[np.float64]  #: (last + 1,), Å
+    lj_epsilon: NDArray[np.float64]  #: (last + 1,), eV
+    covalent_radius: NDArray[np.float64]  #: (last + 1,), Å
+    vdw_radius: NDArray[np.float64]  #: (last + 1,), Å
 
     @property
     def last(self) -> int:
@@ -25,13 +25,13 @@ class Elements:
         return len(self.symbols) - 1
 
     def number(self, symbol: str) -> int | None:
-        """Atomic number of a symbol, None if it has no parameters."""
+        """Return the atomic number of a symbol, None if the element has no parameters."""
         return self.symbols.index(symbol) if symbol and symbol in self.symbols else None
 
 
 @cache
 def elements() -> Elements:
-    """The table, read once."""
+    """Return the table, which is read once."""
     with (files(__package__) / "elements.csv").open(encoding="ascii") as f:
         rows = sorted(csv.DictReader(f), key=lambda r: int(r["z"]))
 

@@ -1,52 +1,47 @@
-"""Datasets: uploaded files to structures, checked, with the faults named.
+"""Datasets: uploaded files become structures, and every error in them is reported with its place.
 
-Order: the uploads as they came, the members of an archive by name, the structures as in their file. So the same files
-are the same dataset however an archive of them was packed.
+Structures come in the order of the uploads, of the members of an archive by name, and of their file. The same files are
+therefore the same dataset however an archive of them was packed.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
-
-import numpy as np
-from numpy.typing import NDArray
 
 from afmbatch.errors import FieldError, InvalidInput, TooLarge
 from afmbatch.settings import Settings
-from afmbatch.structures.archives import ACCEPTED, MAX_NAME, Budget, Upload, members
-from afmbatch.structures.overlap import TOO_CLOSE, nearest_image, too_close
-from afmbatch.structures.readers.xyz import Frame, Readable, frames, shown
+from afmbatch.structures.archives import MAX_NAME, Upload, accepted_uploads, members
+from afmbatch.structures.budget import Budget
+from afmbatch.structures.checks import check_frame
+from afmbatch.structures.packing import PackedFile, packed_structures
+from afmbatch.structures.printable import printable
+from afmbatch.structures.readers import find_reader, named_suffixes
+from afmbatch.structures.readers.base import PeekableFile, Readable
 from afmbatch.structures.structures import Structures
 
 __all__ = ["Upload", "dataset_id", "read_structures"]
 
-MAX_FAULTS = 20
+MAX_ERRORS = 20
 MAX_STRUCTURES = 1_000_000
-MAX_COORDINATE = 1e4  # Å
-MAX_EXTENT = 1e3  # Å
-MAX_CHARGE = 100.0  # e
-_NO_LATTICE = np.full((3, 3), np.nan).tobytes()
 
 
 def dataset_id(structures: Structures) -> str:
-    """The id of a dataset: the same structures under the same names, in the same order, have the same id."""
+    """Return the id of a dataset: the same structures with the same names, in the same order, have the same id."""
     return f"ds-{structures.digest[:20]}"
 
 
 def read_structures(uploads: Sequence[Upload], settings: Settings) -> Structures:
-    """All structures in the uploaded files: xyz, extended xyz, and archives of them.
+    """Return all structures in the uploaded files: files of the formats in READERS, and archives of them.
 
-    Plain xyz may have a fifth column, the charge in e; extended xyz names it (`xyz.CHARGES`), and may give a lattice. A
-    structure without charges is read, with q = NaN, as is one without lattice. A structure is called after its file:
-    "file", or "file#2" where the file has several (counted from 1); "archive.zip/sub/file.xyz" in an archive.
+    A structure without charges has q = NaN, one without a lattice has lattice = NaN. A structure is named after its
+    file: "file", or "file#2" where the file has several (counted from 1); "archive.zip/sub/file.xyz" in an archive.
 
-    Raises InvalidInput with one fault for each structure or file refused, MAX_FAULTS of them and one that counts the
-    rest; TooLarge as soon as a limit is passed.
+    Raises InvalidInput with one error for each structure or file that is refused, MAX_ERRORS of them and one that
+    counts the others; TooLarge as soon as a limit is exceeded.
     """
-    reading, budget = _Reading(), Budget(settings)
+    reading, budget = _DatasetReading(), Budget(settings)
     if not uploads:
-        reading.refuse(FieldError("files", "", "no file was uploaded", ACCEPTED))
+        reading.refuse(FieldError("files", "", "no file was uploaded", accepted_uploads()))
     for i, upload in enumerate(uploads):
-        name = shown(upload.name, MAX_NAME) or f"upload {i + 1}"
+        name = printable(upload.name, MAX_NAME) or f"upload {i + 1}"
         try:
             empty = True
             for member in members(upload, name, budget):
@@ -54,143 +49,64 @@ def read_structures(uploads: Sequence[Upload], settings: Settings) -> Structures
                 if isinstance(member, FieldError):
                     reading.refuse(member)
                 else:
-                    reading.read(i, name, *member)
-        except InvalidInput as e:
-            reading.refuse(*e.faults)
+                    reading.read_file(i, name, *member)
+        except InvalidInput as error:
+            reading.refuse(*error.field_errors)
         else:
             if empty:
-                reading.refuse(FieldError(name, shown(name), "there is no .xyz or .extxyz file in it", ACCEPTED))
+                reason = f"the archive has no {named_suffixes('or')} file"
+                reading.refuse(FieldError(name, printable(name), reason, accepted_uploads()))
     return reading.result()
 
 
-class _Packed:
-    """The structures of one file as bytes: at 10⁶ molecules, three arrays for each would be most of the memory."""
+class _DatasetReading:
+    """The structures that were read so far, and the errors in them."""
 
     def __init__(self) -> None:
-        self.counts: list[int] = []
-        self.z, self.xyz, self.q = bytearray(), bytearray(), bytearray()
-        self._lattice = bytearray()  # up to the last structure that has one
-
-    def add(self, frame: Frame) -> None:
-        if frame.lattice is not None:
-            self._lattice += self._none_since() + frame.lattice.tobytes()
-        self.counts.append(len(frame.z))
-        self.z += frame.z.tobytes()
-        self.xyz += frame.xyz.tobytes()
-        self.q += np.full(len(frame.z), np.nan).tobytes() if frame.q is None else frame.q.tobytes()
-
-    @property
-    def periodic(self) -> bool:
-        """Whether a structure has a lattice."""
-        return bool(self._lattice)
-
-    @property
-    def lattice(self) -> bytes:
-        return bytes(self._lattice + self._none_since())
-
-    def _none_since(self) -> bytes:
-        return _NO_LATTICE * (len(self.counts) - len(self._lattice) // len(_NO_LATTICE))
-
-
-class _Reading:
-    """What was read so far, and the faults in it."""
-
-    def __init__(self) -> None:
-        self._faults: list[FieldError] = []
+        self._errors: list[FieldError] = []
         self._unlisted = 0
         self._structures = 0
-        self._files: list[tuple[int, str, _Packed]] = []  # upload, name
+        self._files: list[tuple[int, str, PackedFile]] = []  # upload, name, structures
 
-    def refuse(self, *faults: FieldError) -> None:
-        room = MAX_FAULTS - len(self._faults)
-        self._faults += faults[:room]
-        self._unlisted += len(faults[room:])
+    def refuse(self, *errors: FieldError) -> None:
+        """Add errors to the list, or count them if the list is full."""
+        room = MAX_ERRORS - len(self._errors)
+        self._errors += errors[:room]
+        self._unlisted += len(errors[room:])
 
-    def read(self, upload: int, name: str, member: str, file: Readable) -> None:
-        """Add the structures of one file (`member` "": of the upload itself)."""
+    def read_file(self, upload: int, name: str, member: str, file: Readable) -> None:
+        """Add the structures of a member of an upload, or of the upload itself if `member` is ""."""
         where = f"{name}:{member}" if member else name
-        packed = _Packed()
+        peekable = PeekableFile(file)
+        reader = find_reader(member or name, peekable.head)
+        if reader is None:
+            empty = not peekable.head.strip()
+            reason = "the file is empty" if empty else "the format of the file is not recognised"
+            self.refuse(FieldError(where, printable(peekable.head), reason, accepted_uploads()))
+            return
+        packed = PackedFile()
         before = self._structures
-        for frame in frames(file, where):
+        for frame in reader.frames(peekable, where):
             self._structures += 1
             if self._structures > MAX_STRUCTURES:
-                limit = f"at most {MAX_STRUCTURES} structures in a dataset"
-                raise TooLarge(
-                    FieldError(where, f"more than {MAX_STRUCTURES}", "the upload has too many structures", limit)
-                )
+                reason, accepted = "the upload has too many structures", f"at most {MAX_STRUCTURES} structures"
+                raise TooLarge(FieldError(where, f"more than {MAX_STRUCTURES} structures", reason, accepted))
             if isinstance(frame, FieldError):
                 self.refuse(frame)
-            elif fault := _fault(frame):
-                self.refuse(fault)
-            elif not self._faults:  # with a fault nothing will be returned
+            elif error := check_frame(frame):
+                self.refuse(error)
+            elif not self._errors:  # with an error nothing will be returned
                 packed.add(frame)
         if self._structures == before:
-            self.refuse(FieldError(where, "", "there is no structure in the file", ACCEPTED))
+            self.refuse(FieldError(where, "", "there is no structure in the file", accepted_uploads()))
         self._files.append((upload, f"{name}/{member}" if member else name, packed))
 
     def result(self) -> Structures:
+        """Return the structures in the order of the dataset. Raises InvalidInput."""
         if self._unlisted:
-            text = f"{self._unlisted} more faults are not listed"
-            self._faults.append(FieldError("files", str(self._unlisted), text, "files without faults"))
-        if self._faults:
-            raise InvalidInput(*self._faults)
+            reason = f"{self._unlisted} more errors are not listed"
+            self._errors.append(FieldError("files", str(self._unlisted), reason, "files without errors"))
+        if self._errors:
+            raise InvalidInput(*self._errors)
         self._files.sort(key=lambda file: file[:2])
-        counts = [n for _, _, packed in self._files for n in packed.counts]
-        names = [
-            f"{name}#{k}" if len(packed.counts) > 1 else name
-            for _, name, packed in self._files
-            for k in range(1, len(packed.counts) + 1)
-        ]
-        structures = Structures(
-            xyz=np.frombuffer(b"".join(p.xyz for _, _, p in self._files)).reshape(-1, 3),
-            q=np.frombuffer(b"".join(p.q for _, _, p in self._files)),
-            z=np.frombuffer(b"".join(p.z for _, _, p in self._files), dtype=np.int64),
-            offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            names=np.array(names),
-        )
-        if not any(p.periodic for _, _, p in self._files):
-            return structures
-        lattice = np.frombuffer(b"".join(p.lattice for _, _, p in self._files)).reshape(-1, 3, 3)
-        return replace(structures, lattice=lattice)
-
-
-def _fault(frame: Frame) -> FieldError | None:
-    """What is wrong with the values of a structure, None if nothing is."""
-    largest = np.abs(frame.xyz).max()
-    if not largest <= MAX_COORDINATE:  # also where it is NaN
-        i, k = np.argwhere(~(np.abs(frame.xyz) <= MAX_COORDINATE))[0]
-        accepted = f"finite coordinates, at most {MAX_COORDINATE:g} Å from 0"
-        return _at(frame, i, f"{frame.xyz[i, k]:g}", f"the {'xyz'[k]} coordinate is out of range", accepted)
-    if largest > MAX_EXTENT / 2 and (extent := np.ptp(frame.xyz, axis=0).max()) > MAX_EXTENT:
-        accepted = f"an extent of at most {MAX_EXTENT:g} Å"
-        return FieldError(frame.where, f"{extent:g} Å", "the structure is too large", accepted)
-    if frame.q is not None and not np.abs(frame.q).max() <= MAX_CHARGE:
-        i = np.flatnonzero(~(np.abs(frame.q) <= MAX_CHARGE))[0]
-        accepted = f"finite charges, at most {MAX_CHARGE:g} e either way"
-        return _at(frame, i, f"{frame.q[i]:g}", "the charge is out of range", accepted)
-    if frame.lattice is not None and (fault := _lattice_fault(frame, frame.lattice)):
-        return fault
-    if pair := too_close(frame.xyz):
-        i, j = pair
-        distance = float(np.linalg.norm(frame.xyz[i] - frame.xyz[j]))
-        reason = f"this atom and that of line {frame.line + i} are on top of each other"
-        return _at(frame, j, f"{distance:.3g} Å", reason, f"atoms at least {TOO_CLOSE:g} Å apart")
-    return None
-
-
-def _lattice_fault(frame: Frame, lattice: NDArray[np.float64]) -> FieldError | None:
-    length = np.hypot.reduce(lattice, axis=1)  # of squares 1e±200 has none
-    length = length[length > 0]
-    if length.max() <= MAX_COORDINATE and length.min() >= TOO_CLOSE:
-        near = nearest_image(lattice, (1, 1, 1))
-        if near >= TOO_CLOSE:
-            return None
-        accepted = f"lattice vectors that keep them {TOO_CLOSE:g} Å apart"
-        return _at(frame, -1, f"{near:.3g} Å", "images of an atom are on top of each other", accepted)
-    value = ", ".join(f"{vector:g} Å" for vector in length)
-    accepted = f"lattice vectors of {TOO_CLOSE:g} to {MAX_COORDINATE:g} Å, or of zeros where it is not periodic"
-    return _at(frame, -1, value, "the length of a lattice vector is out of range", accepted)
-
-
-def _at(frame: Frame, atom: int, value: str, reason: str, accepted: str) -> FieldError:
-    return FieldError(f"{frame.where}, line {frame.line + atom}", value, reason, accepted)
+        return packed_structures([(name, packed) for _, name, packed in self._files])

@@ -1,4 +1,4 @@
-"""Structures: the molecules of a dataset, packed in flat arrays, their one file form, and their periodic images."""
+"""Structures: the molecules of a dataset in flat arrays, their file, and their periodic images."""
 
 import hashlib
 import io
@@ -11,31 +11,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_USUAL: Any = None  # worked out when the object is made
+_DEFAULT: Any = None  # replaced when the object is made
 
 
 @dataclass(frozen=True, eq=False)
 class Structures:
-    """n structures, N atoms in all; structure s owns atoms `offsets[s]:offsets[s+1]`.
+    """A sequence of n structures with N atoms in all. The atoms of structure s are `offsets[s]:offsets[s+1]`."""
 
-    xyz: (N, 3) float64, Å; q: (N,) float64, e, NaN throughout a structure that has no charges;
-    z: (N,) int64 atomic numbers; offsets: (n+1,) int64; names: (n,) unicode, where each came from;
-    lattice: (n, 3, 3) float64, rows a, b, c in Å, a row of zeros along which there is no period, NaN throughout for a
-    structure that has none: for all where it is not given;
-    originals: (n,) int64, how many atoms of each are its own, which come first, and not periodic images of those: all
-    where it is not given.
-    """
-
-    xyz: NDArray[np.float64]
-    q: NDArray[np.float64]
-    z: NDArray[np.int64]
-    offsets: NDArray[np.int64]
-    names: NDArray[np.str_]
-    lattice: NDArray[np.float64] = _USUAL
-    originals: NDArray[np.int64] = _USUAL
+    xyz: NDArray[np.float64]  #: (N, 3), Å
+    q: NDArray[np.float64]  #: (N,) point charges, e; NaN for all atoms of a structure without charges
+    z: NDArray[np.int64]  #: (N,) atomic numbers
+    offsets: NDArray[np.int64]  #: (n+1,)
+    names: NDArray[np.str_]  #: (n,) file each structure came from
+    #: (n, 3, 3) rows a, b, c, Å; a row of zeros: not periodic; NaN: a structure without lattice. Default: NaN
+    lattice: NDArray[np.float64] = _DEFAULT
+    #: (n,) number of each structure's own atoms, which come before their periodic images. Default: all atoms
+    originals: NDArray[np.int64] = _DEFAULT
 
     def __post_init__(self) -> None:
-        if self.lattice is None:  # takes no memory
+        if self.lattice is None:  # a view that takes no memory
             object.__setattr__(self, "lattice", np.broadcast_to(np.nan, (len(self), 3, 3)))
         if self.originals is None:
             object.__setattr__(self, "originals", np.diff(self.offsets))
@@ -44,18 +38,21 @@ class Structures:
         return len(self.offsets) - 1
 
     def atoms(self, s: int) -> slice:
-        """Where structure s lies in the flat arrays."""
+        """Return the place of structure s in the flat arrays."""
         return slice(int(self.offsets[s]), int(self.offsets[s + 1]))
 
     def gather(self, structures: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Of n structures in a row: the numbers of their atoms, (ΣN,), and where each structure starts, (n+1,)."""
+        """Return the atoms of k structures one after the other, and where each structure begins.
+
+        structures: (k,) int64; result: (ΣN,) int64 indexes of atoms, and (k+1,) int64 offsets in them.
+        """
         sizes = self.offsets[structures + 1] - self.offsets[structures]
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         moved = self.offsets[structures] - offsets[:-1]
         return np.arange(offsets[-1]) + np.repeat(moved, sizes), offsets
 
     def original(self, structures: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Of the atoms of `gather`, which are no periodic images: (ΣN,)."""
+        """Return which of the atoms that `gather` returned are no periodic images: (ΣN,) bool."""
         own, sizes = self.originals[structures], np.diff(offsets)
         if (own == sizes).all():
             return np.ones(offsets[-1], dtype=bool)
@@ -63,17 +60,17 @@ class Structures:
 
     @cached_property
     def uncharged(self) -> NDArray[np.int64]:
-        """Numbers of the structures without charges."""
+        """The numbers of the structures without charges, int64."""
         return np.flatnonzero(np.isnan(self.q[self.offsets[:-1]]))
 
     @cached_property
     def isolated(self) -> NDArray[np.int64]:
-        """Numbers of the structures without lattice."""
+        """The numbers of the structures without a lattice, int64."""
         return np.flatnonzero(np.isnan(self.lattice[:, 0, 0]))
 
     @classmethod
     def concatenated(cls, parts: Sequence["Structures"]) -> "Structures":
-        """The structures of all parts, at least one, numbered on from each to the next."""
+        """Return the structures of all parts, of which there is at least one, one part after the other."""
         if len(parts) == 1:
             return parts[0]
         before = np.cumsum([0, *(len(part.z) for part in parts)])
@@ -85,18 +82,18 @@ class Structures:
             z=np.concatenate([part.z for part in parts]),
             offsets=np.concatenate([[0], *offsets]),
             names=np.concatenate([part.names for part in parts]),
-            lattice=np.concatenate([part.lattice for part in parts]) if periodic else _USUAL,
+            lattice=np.concatenate([part.lattice for part in parts]) if periodic else _DEFAULT,
             originals=np.concatenate([part.originals for part in parts]),
         )
 
     def repeated(
         self, npbc: tuple[int, int, int], lattice: Sequence[Sequence[float]] | NDArray[np.float64] | None = None
     ) -> "Structures":
-        """Each structure with its periodic images (physics.md §2): −a…a, −b…b, −c…c times along its lattice vectors.
+        """Return each structure with its periodic images (physics.md §2).
 
-        npbc: (a, b, c); lattice: (3, 3), Å, instead of the structures' own. There are no images along a vector of
-        zeros. The images come after the atoms they are of, the last direction fastest. Raises ValueError if a
-        structure has no lattice.
+        npbc: the number of images each way along the lattice vectors a, b and c; there are none along a vector of
+        zeros. lattice: (3, 3), Å, in place of the structures' own. The images come after the original atoms, with the
+        index along c varying fastest. Raises ValueError if a structure has no lattice.
         """
         if not any(npbc):
             return self
@@ -119,7 +116,7 @@ class Structures:
         )
 
     def arrays(self) -> Iterator[tuple[str, NDArray[np.generic]]]:
-        """The arrays by name, in the order of the file; lattice only if a structure has one."""
+        """Yield the arrays by name, in the order of the file; lattice only if a structure has one."""
         yield from (
             ("xyz", self.xyz),
             ("q", self.q),
@@ -132,7 +129,7 @@ class Structures:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over the content: equal structures in equal order have equal digests."""
+        """The sha256 of the content: equal structures in the same order have the same digest."""
         h = hashlib.sha256()
         for name, a in self.arrays():
             h.update(f"{name} {a.dtype.str} {a.shape}\n".encode())
@@ -140,13 +137,13 @@ class Structures:
         return h.hexdigest()
 
     def to_bytes(self) -> bytes:
-        """As an npz file."""
+        """Return the structures as an npz file."""
         f = io.BytesIO()
         np.savez(f, allow_pickle=False, **dict(self.arrays()))
         return f.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Structures":
-        """Back from `to_bytes`."""
+        """Return the structures in a file that `to_bytes` made."""
         with np.load(io.BytesIO(data), allow_pickle=False) as f:
             return cls(**{name: f[name] for name in f.files})

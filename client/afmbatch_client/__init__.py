@@ -1,11 +1,11 @@
-"""Feeds AFM training batches from an afmbatch service to whoever trains on them."""
+"""The client of an afmbatch service: it uploads structures, submits jobs and reads their batches for training."""
 
 from afmbatch_client.batch import Batch
 from afmbatch_client.client import Client
 from afmbatch_client.errors import (
     ClientError,
     ConnectionLost,
-    Damaged,
+    CorruptData,
     FieldError,
     Gone,
     JobFailed,
@@ -15,14 +15,15 @@ from afmbatch_client.errors import (
 )
 from afmbatch_client.events import Event
 from afmbatch_client.job import Job
-from afmbatch_client.loader import Shares
+from afmbatch_client.rank_batches import RankBatches
 
+__version__ = "0.1.0"
 __all__ = [
     "Batch",
     "Client",
     "ClientError",
     "ConnectionLost",
-    "Damaged",
+    "CorruptData",
     "Event",
     "FieldError",
     "Gone",
@@ -31,5 +32,5 @@ __all__ = [
     "NotFound",
     "NotYet",
     "ProblemError",
-    "Shares",
+    "RankBatches",
 ]

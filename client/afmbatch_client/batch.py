@@ -1,4 +1,4 @@
-"""A batch: the arrays of one npz file, which look into the bytes that were received."""
+"""A downloaded batch: the arrays of one npz file, as views of the bytes that were received."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,9 +11,10 @@ from afmbatch_client.npz import Npz
 
 
 class Batch(Mapping[str, NDArray[Any]]):
-    """Arrays by name, `batch["afm"]` or `batch.afm`; what is in them: README.md of the service, "The batch file".
+    """The arrays of a batch by name: `batch["afm"]` or `batch.afm`.
 
-    They are writable and share one buffer, which lives as long as any of them.
+    The service's README.md describes the arrays under "The batch file". They are writable views of one buffer, which
+    lives as long as any of them.
     """
 
     def __init__(self, number: int, sha256: str, buffer: NDArray[np.uint8]) -> None:
@@ -37,16 +38,16 @@ class Batch(Mapping[str, NDArray[Any]]):
     def __getattr__(self, name: str) -> NDArray[Any]:
         if not name.startswith("_") and name in self._npz:
             return self._npz[name]
-        raise AttributeError(f"there is no array {name!r} in this batch")
+        raise AttributeError(f"batch {self.number} has no array {name!r}; it has {', '.join(self._npz)}")
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self]
 
     @property
     def meta(self) -> dict[str, Any]:
-        """Format, engine, spec hash, seed, device; as text in `batch["meta"]`."""
-        described: dict[str, Any] = json.loads(self["meta"].item())
-        return described
+        """The document in `batch["meta"]`: format, engine, recipe, spec hash, seed and device."""
+        meta: dict[str, Any] = json.loads(self["meta"].item())
+        return meta
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in self.items())

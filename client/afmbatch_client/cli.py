@@ -1,4 +1,4 @@
-"""The command line: a client's verbs. Ids and JSON go to standard output, all else to standard error."""
+"""The command line of the client. Ids and JSON go to standard output, everything else to standard error."""
 
 import json
 import sys
@@ -12,7 +12,11 @@ import typer
 from afmbatch_client.client import Client
 from afmbatch_client.errors import ClientError
 
-app = typer.Typer(help="Jobs and batches of an afmbatch service.", no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    help="Submit jobs to an afmbatch service and download their batches.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
 
 Url = Annotated[str, typer.Option(envvar="AFMBATCH_URL", help="Address of the service.")]
 JobId = Annotated[str, typer.Argument(help="Id of a job.")]
@@ -20,13 +24,13 @@ SpecFile = Annotated[typer.FileText, typer.Argument(help="A job spec as JSON; - 
 
 
 @app.callback()
-def _address(context: typer.Context, url: Url = "http://127.0.0.1:8000") -> None:
+def _set_url(context: typer.Context, url: Url = "http://127.0.0.1:8000") -> None:
     context.obj = url
 
 
 @app.command()
 def upload(context: typer.Context, paths: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]) -> None:
-    """Make a dataset of xyz files or archives of them; prints its id."""
+    """Upload structure files, or archives of them, as a dataset and print its id."""
     with _client(context) as client:
         typer.echo(client.upload(paths)["id"])
 
@@ -34,8 +38,8 @@ def upload(context: typer.Context, paths: Annotated[list[Path], typer.Argument(e
 @app.command()
 def presets(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="One of them: its spec.")] = None,
-    dataset: Annotated[str, typer.Option(help="Id of the dataset it is for.")] = "",
+    name: Annotated[str | None, typer.Argument(help="Name of a preset, to print its spec.")] = None,
+    dataset: Annotated[str, typer.Option(help="Id of the dataset that the spec is for.")] = "",
 ) -> None:
     """List the presets, or print the spec of one."""
     with _client(context) as client:
@@ -46,30 +50,30 @@ def presets(
 def preflight(
     context: typer.Context,
     spec: SpecFile,
-    preview: Annotated[int, typer.Option(min=0, help="How many samples to make at once.")] = 0,
+    preview: Annotated[int, typer.Option(min=0, help="Number of samples to make at once.")] = 0,
 ) -> None:
-    """Print what a job of this spec would be."""
+    """Print what a job of this spec would make and cost."""
     with _client(context) as client:
         _print(client.preflight(_read(spec), preview))
 
 
 @app.command()
 def submit(context: typer.Context, spec: SpecFile) -> None:
-    """Post a job; prints its id."""
+    """Submit a job and print its id."""
     with _client(context) as client:
         typer.echo(client.submit(_read(spec)).id)
 
 
 @app.command()
 def status(context: typer.Context, job: JobId) -> None:
-    """Print how far a job is."""
+    """Print the status of a job."""
     with _client(context) as client:
         _print(client.job(job).status())
 
 
 @app.command()
 def wait(context: typer.Context, job: JobId) -> None:
-    """Wait until a job is done, with a bar on a terminal."""
+    """Wait until a job is done, with a progress bar on a terminal."""
     with _client(context) as client:
         client.job(job).wait()
 
@@ -87,9 +91,9 @@ def download(
     context: typer.Context,
     job: JobId,
     directory: Path,
-    parallel: Annotated[int, typer.Option(min=1, max=64, help="Batches at once.")] = 4,
+    parallel: Annotated[int, typer.Option(min=1, max=64, help="Number of batches to download at once.")] = 4,
 ) -> None:
-    """Download all batches as they are made; called again, what is missing of them."""
+    """Download all batches as they are made. Called again, it downloads what is missing."""
     with _client(context) as client:
         client.job(job).download(directory, parallel)
 
@@ -99,9 +103,9 @@ def sample(
     context: typer.Context,
     job: JobId,
     number: Annotated[int, typer.Argument(min=0)],
-    output: Annotated[Path, typer.Option(help="Where it goes.")] = Path("sample.npz"),
+    output: Annotated[Path, typer.Option(help="File to write.")] = Path("sample.npz"),
 ) -> None:
-    """Have one sample simulated alone, and download it."""
+    """Let the service simulate one sample alone, and download it."""
     with _client(context) as client:
         output.write_bytes(client.job(job).sample(number).buffer.data)
 
@@ -110,10 +114,10 @@ def sample(
 def extend(
     context: typer.Context,
     job: JobId,
-    epochs: Annotated[int | None, typer.Option(min=1, help="So many further epochs.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Another dataset's structures.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Number of further epochs.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Id of another dataset, whose structures are added.")] = None,
 ) -> None:
-    """Let a job that is done make more."""
+    """Extend a job that is done by further epochs or by the structures of another dataset."""
     if (epochs is None) == (dataset is None):
         raise typer.BadParameter("give either --epochs or --dataset")
     with _client(context) as client:
@@ -122,14 +126,14 @@ def extend(
 
 @app.command()
 def cancel(context: typer.Context, job: JobId) -> None:
-    """Let a job make no further batches."""
+    """Cancel a job, so that it makes no further batches."""
     with _client(context) as client:
         _print(client.job(job).cancel())
 
 
 @contextmanager
 def _client(context: typer.Context) -> Iterator[Client]:
-    """A client; what it raises ends the program with one message instead of a traceback."""
+    """Open a client. An error of it ends the program with one message instead of a traceback."""
     try:
         with Client(context.obj) as client:
             yield client
@@ -139,8 +143,8 @@ def _client(context: typer.Context) -> Iterator[Client]:
 
 
 def _read(spec: typer.FileText) -> Mapping[str, Any]:
-    read: Mapping[str, Any] = json.load(spec)
-    return read
+    document: Mapping[str, Any] = json.load(spec)
+    return document
 
 
 def _print(document: Any) -> None:

@@ -1,4 +1,4 @@
-"""HTTP to one service: problem documents become errors, and failures that pass are tried again."""
+"""HTTP to one service: problem documents become errors, and transient failures are retried."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -7,59 +7,67 @@ from typing import Any
 
 import httpx
 
+from afmbatch_client.backoff import Backoff
 from afmbatch_client.errors import ClientError, ConnectionLost, ProblemError, problem_error
-from afmbatch_client.patience import Patience
 
-_PASSING = (429, 502, 503, 504)
-_SHOWN_CHARACTERS = 300
+_TRANSIENT_STATUS = (429, 502, 503, 504)
+_MAX_QUOTED_CHARACTERS = 300
 
 
 class Connection:
-    """May go to other processes, by fork or by pickle: each opens connections of its own, at its first request."""
+    """The connections to one service.
+
+    It can be sent to another process, by fork or by pickle: each process opens connections of its own at its first
+    request.
+    """
 
     def __init__(
-        self, url: str, transport: httpx.BaseTransport | None, timeout: httpx.Timeout, patience: float
+        self, url: str, transport: httpx.BaseTransport | None, timeout: httpx.Timeout, retry_for: float
     ) -> None:
         if httpx.URL(url).scheme not in ("http", "https"):
-            raise ValueError(f"{url!r} is no address of a service: http://… or https://…")
+            raise ValueError(f"{url!r} is not the address of a service; expected http://… or https://…")
         self.url = url
         self.timeout = timeout
-        self.patience = patience
+        self.retry_for = retry_for
         self._transport = transport
-        self._by_process: dict[int, httpx.Client] = {}
+        self._clients: dict[int, httpx.Client] = {}  # by process id
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         if self._transport is not None:
             raise TypeError("a client with a transport of its own can't be sent to another process")
-        return type(self), (self.url, None, self.timeout, self.patience)
+        return type(self), (self.url, None, self.timeout, self.retry_for)
 
     def close(self) -> None:
-        """Close what this process has opened."""
-        if (http := self._by_process.get(os.getpid())) is not None:
+        """Close the connections that this process has opened."""
+        if (http := self._clients.get(os.getpid())) is not None:
             http.close()
 
-    def request(self, method: str, path: str, *, repeatable: bool = True, **parts: Any) -> httpx.Response:
-        """The answer to a request; one that is not `repeatable` is sent again only if it did not arrive.
+    def request(self, method: str, path: str, *, idempotent: bool = True, **parts: Any) -> httpx.Response:
+        """Send a request and return the response, retrying transient failures.
 
-        Raises ProblemError, ConnectionLost.
+        A request that is not `idempotent` is sent again only if the service has certainly not processed it. Raises
+        ProblemError, ConnectionLost.
         """
-        patience = Patience(self.patience)
+        backoff = Backoff(self.retry_for)
         while True:
             try:
-                answer = self._http().request(method, path, follow_redirects=True, **parts)
-                checked(answer)
-                return answer
+                response = self._http().request(method, path, follow_redirects=True, **parts)
+                raise_for_problem(response)
+                return response
             except (httpx.TransportError, ProblemError) as e:
-                unheard = isinstance(e, httpx.ConnectError | httpx.ConnectTimeout) or refused(e)
-                patience.wait(*passing(e, repeatable or unheard))
+                backoff.wait(*transient_error(e, retry=idempotent or _was_not_processed(e)))
 
     def json(self, method: str, path: str, **parts: Any) -> dict[str, Any]:
-        """The document that answers a request. Raises ProblemError, ConnectionLost; ClientError where it is none."""
-        answer = self.request(method, path, **parts)
+        """Send a request and return the document in the response.
+
+        Raises ProblemError, ConnectionLost; ClientError if the response is not JSON.
+        """
+        response = self.request(method, path, **parts)
         try:
-            document: dict[str, Any] = answer.json()
+            document: dict[str, Any] = response.json()
         except ValueError:
-            raise ClientError(f"{answer.request.url}: this is no afmbatch: {answer.text[:_SHOWN_CHARACTERS]}") from None
+            text = response.text[:_MAX_QUOTED_CHARACTERS]
+            raise ClientError(f"{response.request.url} is not an afmbatch service; it answered: {text}") from None
         return document
 
     @contextmanager
@@ -68,56 +76,67 @@ class Connection:
         address: str | httpx.URL,
         headers: Mapping[str, str],
         params: Mapping[str, Any] | None = None,
-        idle: float = 0.0,
+        idle_seconds: float = 0.0,
     ) -> Iterator[httpx.Response]:
-        """One attempt at a GET whose body comes in pieces, as it is sent. `idle` s more than usual may pass between."""
-        times = {**self.timeout.as_dict(), "read": None if self.timeout.read is None else self.timeout.read + idle}
+        """Send one GET, without retries, and yield its response, whose body is read as it arrives.
+
+        `idle_seconds` are added to the time that may pass until the next bytes.
+        """
+        timeouts = self.timeout.as_dict()
+        if self.timeout.read is not None:
+            timeouts["read"] = self.timeout.read + idle_seconds
         headers = {"Accept-Encoding": "identity", **headers}
         with self._http().stream(
-            "GET", address, headers=headers, params=params, timeout=httpx.Timeout(**times)
-        ) as answer:
-            yield answer
+            "GET", address, headers=headers, params=params, timeout=httpx.Timeout(**timeouts)
+        ) as response:
+            yield response
 
     def _http(self) -> httpx.Client:
         process = os.getpid()
-        if process not in self._by_process:  # what a fork brought along is its parent's: not used, not closed
-            self._by_process.setdefault(process, self._open())
-        return self._by_process[process]
+        if process not in self._clients:  # connections inherited by a fork belong to the parent
+            self._clients.setdefault(process, self._open())
+        return self._clients[process]
 
     def _open(self) -> httpx.Client:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
         return httpx.Client(base_url=self.url, transport=self._transport, timeout=self.timeout, limits=limits)
 
 
-def checked(answer: httpx.Response) -> None:
-    """Raise ProblemError unless the answer is a good one."""
-    if answer.is_success or answer.is_redirect:
+def raise_for_problem(response: httpx.Response) -> None:
+    """Raise ProblemError unless the response is a success or a redirect."""
+    if response.is_success or response.is_redirect:
         return
-    answer.read()
+    response.read()
     try:
-        problem = answer.json()
-        problem = {"type": problem["type"], "title": "", "detail": "", **problem, "status": answer.status_code}
-    except (ValueError, KeyError, TypeError):  # it is not the service that speaks
-        told = f"{answer.status_code} {answer.reason_phrase}"
-        detail = f"{answer.request.method} {answer.request.url}: {told} {answer.text[:_SHOWN_CHARACTERS]}".strip()
-        problem = {"type": "about:blank", "title": told, "status": answer.status_code, "detail": detail}
-    after = answer.headers.get("retry-after", "")
-    raise problem_error(problem, float(after) if after.isdecimal() else 0.0)
+        problem = response.json()
+        problem = {"type": problem["type"], "title": "", "detail": "", **problem, "status": response.status_code}
+    except (ValueError, KeyError, TypeError):  # not from the service: from a proxy, for example
+        title = f"{response.status_code} {response.reason_phrase}"
+        text = response.text[:_MAX_QUOTED_CHARACTERS]
+        detail = f"{response.request.method} {response.request.url}: {title} {text}".strip()
+        problem = {"type": "about:blank", "title": title, "status": response.status_code, "detail": detail}
+    retry_after = response.headers.get("retry-after", "")
+    raise problem_error(problem, float(retry_after) if retry_after.isdecimal() else 0.0)
 
 
-def refused(error: Exception) -> bool:
-    """Whether the service says that it did nothing."""
-    return isinstance(error, ProblemError) and error.status in (429, 503)
+def transient_error(error: httpx.TransportError | ProblemError, retry: bool = True) -> tuple[ClientError, float]:
+    """Return the arguments of Backoff.wait: the error as a ClientError, and how many seconds to wait at least.
 
-
-def passing(error: httpx.TransportError | ProblemError, repeatable: bool = True) -> tuple[ClientError, float]:
-    """For Patience: the error as one of ours, and how long to wait at least. Raises it where waiting would not help."""
+    Raises the error if it is not transient, or if `retry` is false.
+    """
     if isinstance(error, httpx.TransportError):
         lost = ConnectionLost(f"{error.request.method} {error.request.url}: {error or type(error).__name__}")
         lost.__cause__ = error
-        if not repeatable:
+        if not retry:
             raise lost
         return lost, 0.0
-    if error.status not in _PASSING or not repeatable:
+    if error.status not in _TRANSIENT_STATUS or not retry:
         raise error
     return error, error.retry_after
+
+
+def _was_not_processed(error: httpx.TransportError | ProblemError) -> bool:
+    """Return whether the request did not reach the service, or the service says that it did nothing."""
+    if isinstance(error, ProblemError):
+        return error.status in (429, 503)
+    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)

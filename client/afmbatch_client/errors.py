@@ -1,13 +1,13 @@
-"""What can go wrong, as one tree.
+"""The errors that the client raises, as one tree.
 
 ClientError
-├── ProblemError      the service's answer: its problem document (RFC 9457)
-│   ├── NotYet        it is still to come
-│   ├── NotFound      there is no such thing
-│   └── Gone          it was there, and is no longer
-├── JobFailed         the job ended without what was waited for
-├── ConnectionLost    no answer within the client's patience
-└── Damaged           what arrived is not what was sent
+├── ProblemError      the service refused the request and sent a problem document (RFC 9457)
+│   ├── NotYet        the batch or sample is not made yet
+│   ├── NotFound      the job, batch or dataset does not exist, or will never be made
+│   └── Gone          the batch was made and has been dropped since
+├── JobFailed         the job ended without the batch or the result that was waited for
+├── ConnectionLost    the service did not answer for longer than the client's `retry_for`
+└── CorruptData       the bytes received are not the bytes that the service sent
 """
 
 from collections.abc import Mapping
@@ -18,31 +18,31 @@ _NOT_YET = "urn:afmbatch:problem:not-yet"
 
 
 class ClientError(Exception):
-    """Whatever this package raises on its own account."""
+    """The base class of all errors that this package raises itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong with what was sent: where, what was given, why it is refused, what would be accepted."""
+    """A field of a request that the service refused."""
 
-    field: str
-    value: str
-    reason: str
-    accepted: str
+    field: str  #: Path of the field, for example `scan.dim.0`.
+    value: str  #: The value that was sent.
+    reason: str  #: Why the service refused it.
+    accepted: str  #: What the service would accept.
 
     def __str__(self) -> str:
         return f"{self.field} is {self.value}: {self.reason}; accepted: {self.accepted}"
 
 
 class ProblemError(ClientError):
-    """The service's answer to a request that it did not carry out."""
+    """The service answered a request with a problem document."""
 
     def __init__(self, problem: Mapping[str, Any], retry_after: float = 0.0) -> None:
-        super().__init__(problem, retry_after)  # all of it, so that it can be pickled
+        super().__init__(problem, retry_after)  # both, so that the error can be pickled
         self.problem = problem
-        self.retry_after = retry_after  # s, where the service says so
-        parts = ("field", "value", "reason", "accepted")
-        self.faults = [FieldError(*(str(e.get(part, "")) for part in parts)) for e in problem.get("errors", ())]
+        self.retry_after = retry_after  # seconds; 0 if the service did not say
+        keys = ("field", "value", "reason", "accepted")
+        self.field_errors = [FieldError(*(str(e.get(key, "")) for key in keys)) for e in problem.get("errors", ())]
 
     @property
     def status(self) -> int:
@@ -50,25 +50,28 @@ class ProblemError(ClientError):
         return int(self.problem["status"])
 
     def __str__(self) -> str:
-        if self.faults:
-            return "\n  ".join([f"{self.problem['title']}:", *map(str, self.faults)])
+        if self.field_errors:
+            return "\n  ".join([f"{self.problem['title']}:", *map(str, self.field_errors)])
         return str(self.problem["detail"])
 
 
 class NotYet(ProblemError):
-    """It is still to come."""
+    """The batch or sample is not made yet."""
 
 
 class NotFound(ProblemError):
-    """There is no such thing, or it will never be made."""
+    """The job, batch or dataset does not exist, or will never be made."""
 
 
 class Gone(ProblemError):
-    """It was made, and is no longer kept."""
+    """The batch was made and has been dropped since."""
 
 
 class JobFailed(ClientError):
-    """A job ended, by failure or by cancelling, without what was waited for; `job` is its status document."""
+    """A job failed or was cancelled, or it will not make the batch that was waited for.
+
+    `job` is its status document, `batch` the number of the batch, or None if the whole job was waited for.
+    """
 
     def __init__(self, job: Mapping[str, Any], batch: int | None = None) -> None:
         super().__init__(job, batch)
@@ -76,22 +79,22 @@ class JobFailed(ClientError):
         self.batch = batch
 
     def __str__(self) -> str:
-        what = "" if self.batch is None else f", batch {self.batch} will not be made"
-        first = "".join(f"; batch {e['batch']}: {e['error']}" for e in self.job["errors"][:3])
-        return f"{self.job['id']} is {self.job['state']}{what}{first}"
+        missing = "" if self.batch is None else f", batch {self.batch} will not be made"
+        causes = "".join(f"; batch {e['batch']}: {e['error']}" for e in self.job["errors"][:3])
+        return f"{self.job['id']} is {self.job['state']}{missing}{causes}"
 
 
 class ConnectionLost(ClientError):
-    """The service did not answer, or not to the end, for longer than the client's patience."""
+    """The service did not answer, or not completely, for longer than the client's `retry_for`."""
 
 
-class Damaged(ClientError):
-    """Bytes that arrived have another sha256 than those that were sent."""
+class CorruptData(ClientError):
+    """The bytes received are not those that the service announced, or not an npz file."""
 
 
 def problem_error(problem: Mapping[str, Any], retry_after: float) -> ProblemError:
-    """The error for a problem document."""
+    """Return the error that stands for a problem document."""
     if problem["type"] == _NOT_YET:
         return NotYet(problem, retry_after)
-    kinds: dict[int, type[ProblemError]] = {404: NotFound, 410: Gone}
-    return kinds.get(problem["status"], ProblemError)(problem, retry_after)
+    classes: dict[int, type[ProblemError]] = {404: NotFound, 410: Gone}
+    return classes.get(problem["status"], ProblemError)(problem, retry_after)

@@ -1,33 +1,34 @@
-"""A job of the service: how far it is, its batches as they are made, and what can be asked of it."""
+"""A job of the service: its status, its batches as they are made, and the requests that change it."""
 
 import contextlib
 import itertools
 import math
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from afmbatch_client.ahead import Ahead
 from afmbatch_client.batch import Batch
 from afmbatch_client.connection import Connection
 from afmbatch_client.download import download
 from afmbatch_client.errors import JobFailed, NotFound
 from afmbatch_client.events import Event, events
-from afmbatch_client.progress import bar, told_of
-from afmbatch_client.sinks import Memory
+from afmbatch_client.prefetcher import Prefetcher
+from afmbatch_client.progress import progress_bar, sample_progress
+from afmbatch_client.sinks import MemorySink
 from afmbatch_client.transfer import receive
 
-Status: TypeAlias = dict[str, Any]  # as the service answers: id, spec, state, counts, samples_per_second, errors, …
+Status: TypeAlias = dict[str, Any]  # the service's document: id, spec, state, counts, samples_per_second, errors, …
 
-_FINAL = ("done", "failed", "cancelled")
-_POLL_SECONDS = 0.5
-_PAGE = 1000
+_FINAL_STATES = ("done", "failed", "cancelled")
+_PAGE_SIZE = 1000
 
 
 class Job:
-    """Made by a Client; may be sent to other processes. Every method raises ProblemError and ConnectionLost."""
+    """A job that a Client found or submitted. It can be sent to another process, by fork or by pickle.
+
+    Every method may raise ProblemError and ConnectionLost.
+    """
 
     def __init__(self, connection: Connection, job_id: str) -> None:
         self._connection = connection
@@ -37,99 +38,110 @@ class Job:
     def __repr__(self) -> str:
         return f"<{self.id} at {self._connection.url}>"
 
-    # How far it is
+    # Status
 
     def status(self) -> Status:
-        """Spec, state, counts, rate, first errors."""
+        """Return the job's spec, state, counts, rate and first errors."""
         return self._json("GET", "")
 
     def events(self) -> Iterator[Event]:
-        """What happens, as it happens, until the job's end. NotFound where the service has no events."""
+        """Yield the job's events as they happen, until it ends."""
         return events(self._connection, f"{self._path}/events")
 
     def wait(self, progress: bool = True) -> Status:
-        """The status once the job is done; meanwhile a bar, on a terminal. Raises JobFailed if it ends otherwise."""
-        with bar(progress, "samples") as show:
+        """Wait until the job is done and return its status, with a progress bar on a terminal.
+
+        Raises JobFailed if the job fails or is cancelled.
+        """
+        with progress_bar(progress, "samples") as show:
             for status in self._statuses():
-                show(*told_of(status))
+                show(*sample_progress(status))
         if status["state"] != "done":
             raise JobFailed(status)
         return status
 
     def _statuses(self) -> Iterator[Status]:
-        """Until the job has ended."""
+        """Yield the status now, whenever it changes, and when the job has ended."""
         yield (status := self.status())
-        with contextlib.suppress(NotFound):  # then it is asked again and again
-            for event in self.events() if status["state"] not in _FINAL else ():
+        while status["state"] not in _FINAL_STATES:
+            for event in self.events():
                 if event.kind == "progress":
                     yield event.data
             yield (status := self.status())
-        while status["state"] not in _FINAL:
-            time.sleep(_POLL_SECONDS)
-            yield (status := self.status())
 
-    # What it makes
+    # Batches
 
     def records(self, start: int = 0) -> Iterator[dict[str, Any]]:
-        """Batches that can be downloaded, from number `start` on: batch, samples, bytes, sha256."""
+        """Yield the records of the batches that can be downloaded, from number `start` on.
+
+        A record has the keys batch, samples, bytes and sha256.
+        """
         end = math.inf
         while start < end:
-            page = self._json("GET", "/batches", params={"start": start, "limit": _PAGE})
+            page = self._json("GET", "/batches", params={"start": start, "limit": _PAGE_SIZE})
             yield from page["batches"]
-            end = page["total"] if page["total"] is not None else self._end()
-            start += _PAGE
+            end = page["total"] if page["total"] is not None else self._endless_stream_end()
+            start += _PAGE_SIZE
 
-    def _end(self) -> int:
-        """Beyond the last batch that a stream without end may have by now."""
+    def _endless_stream_end(self) -> int:
+        """Return a number beyond the last batch that a stream without end can have made so far."""
         status = self.status()
-        counts, room = status["counts"], status["spec"]["delivery"]["buffer_batches"]
-        return int(counts["batches_done"] + counts["batches_failed"] + room)
+        counts, buffer_batches = status["counts"], status["spec"]["delivery"]["buffer_batches"]
+        return int(counts["batches_done"] + counts["batches_failed"] + buffer_batches)
 
     def batch(self, number: int, wait: float = math.inf, check: bool = True) -> Batch:
-        """A batch. Raises NotYet if it is not made within `wait` s, JobFailed if it never will be."""
-        return self.awaited(number, wait, check, threading.Event())
+        """Return a batch, waiting up to `wait` seconds until it is made.
+
+        `check` compares the sha256. Raises NotYet if the batch is not made in that time, JobFailed if it never will be.
+        """
+        return self.wait_for_batch(number, wait, check, threading.Event())
 
     def batches(self, prefetch: int = 4, start: int = 0, step: int = 1, check: bool = True) -> Iterator[Batch]:
-        """Batches start, start + step, … in this order, as they are made, `prefetch` ahead in as many threads.
+        """Yield batches start, start + step, … in this order, waiting for those that are not made yet.
 
-        Raises JobFailed at the first that will never be made. `check`: whether to compare their sha256.
+        `prefetch` batches are fetched ahead, in as many threads; `check` compares their sha256. Raises JobFailed at the
+        first batch that will never be made.
         """
 
-        def work(number: int, stop: threading.Event) -> Batch:
-            return self.awaited(number, math.inf, check, stop)
+        def fetch(number: int, stop: threading.Event) -> Batch:
+            return self.wait_for_batch(number, math.inf, check, stop)
 
-        with Ahead(work, self.numbers(start, step), prefetch) as results:
+        with Prefetcher(fetch, self.numbers(start, step), prefetch) as results:
             yield from results
 
     def sample(self, number: int, wait: float = math.inf) -> Batch:
-        """One sample, simulated alone: a batch of one. Raises NotYet if it is not made within `wait` s."""
-        return self._received(f"/samples/{number}", number, wait, True, threading.Event())
+        """Return one sample as a batch of one, which the service simulates alone.
+
+        Raises NotYet if it is not made within `wait` seconds.
+        """
+        return self._receive(f"/samples/{number}", number, wait, True, threading.Event())
 
     def download(self, directory: str | Path, parallel: int = 4, progress: bool = True) -> list[Path]:
-        """All batches as files, as they are made; those that are there and right stay, parts are continued.
+        """Download all batches into a directory as they are made, `parallel` at once, and return the paths.
 
-        Raises JobFailed at the end if some will never be made.
+        Files that are there and correct are kept, and incomplete ones are continued. Raises JobFailed at the end if
+        some batches will never be made.
         """
         return download(self, self._connection, Path(directory), parallel, progress)
 
     def numbers(self, start: int = 0, step: int = 1) -> Iterable[int]:
-        """Of the batches that the job makes; without end for a stream without end."""
+        """Return the numbers of the job's batches, from `start` in steps of `step`; endless for an endless stream."""
         total = self.status()["counts"]["batches"]
         return itertools.count(start, step) if total is None else range(start, total, step)
 
-    def awaited(self, number: int, wait: float, check: bool, stop: threading.Event) -> Batch:
-        """As `batch`; whoever sets `stop` ends the waiting with NotYet."""
-        with self.explained(number):
-            return self._received(f"/batches/{number}", number, wait, check, stop)
+    def wait_for_batch(self, number: int, wait: float, check: bool, stop: threading.Event) -> Batch:
+        """Return a batch as `batch` does. Setting `stop` ends the wait with NotYet."""
+        with self.not_found_as_job_failed(number):
+            return self._receive(f"/batches/{number}", number, wait, check, stop)
 
-    def _received(self, tail: str, number: int, wait: float, check: bool, stop: threading.Event) -> Batch:
-        sink = Memory(check)
+    def _receive(self, tail: str, number: int, wait: float, check: bool, stop: threading.Event) -> Batch:
+        sink = MemorySink(check)
         receive(self._connection, f"{self._path}{tail}", sink, wait, stop)
         return Batch(number, sink.sha256, sink.buffer)
 
     @contextlib.contextmanager
-    def explained(self, number: int) -> Iterator[None]:
-        """A batch that is one of the job's and is not found will not be made: JobFailed."""
+    def not_found_as_job_failed(self, number: int) -> Iterator[None]:
+        """Raise JobFailed in place of NotFound if the number is one of the job's: then the batch will not be made."""
         try:
             yield
         except NotFound as e:
@@ -139,29 +151,29 @@ class Job:
                 raise JobFailed(status, number) from e
             raise
 
-    # What can be asked of it
+    # Changes
 
     def cancel(self) -> Status:
-        """Make no further batches."""
+        """Cancel the job, so that it makes no further batches, and return its status."""
         return self._json("POST", "/cancel")
 
     def extend(self, epochs: int | None = None, dataset: str | None = None) -> Status:
-        """Let a job that is done make more: so many further epochs, or another dataset's structures."""
+        """Let a job that is done make more: so many further epochs, or the structures of another dataset."""
         if (epochs is None) == (dataset is None):
-            raise ValueError("a job is extended either by epochs or by a dataset")
+            raise ValueError("give either epochs or dataset to extend a job")
         more = {"kind": "molecules", "dataset": dataset} if epochs is None else {"kind": "epochs", "epochs": epochs}
-        return self._json("POST", "/extend", json=more, repeatable=False)
+        return self._json("POST", "/extend", json=more, idempotent=False)
 
     def delete(self) -> None:
-        """Remove it with its batches."""
+        """Delete the job with its batches."""
         self._connection.request("DELETE", self._path)
 
     def acknowledge(self, batches: Iterable[int]) -> None:
-        """Of a stream: these batches have been consumed and may be dropped."""
+        """Tell a stream that these batches have been consumed and may be dropped."""
         self._connection.request("POST", f"{self._path}/acknowledge", json={"batches": list(batches)})
 
     def rewind(self, batch: int) -> None:
-        """Of a stream: make everything from this batch on available again."""
+        """Let a stream make everything from this batch on available again."""
         self._connection.request("POST", f"{self._path}/rewind", json={"batch": batch})
 
     def _json(self, method: str, tail: str, **parts: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""An npz file in memory as arrays that look into it: nothing is copied of what is stored uncompressed."""
+"""Read an npz file in memory as arrays that are views of it. Uncompressed arrays are not copied."""
 
 import io
 import struct
@@ -11,20 +11,23 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from afmbatch_client.errors import Damaged
+from afmbatch_client.errors import CorruptData
 
-_LOCAL = struct.Struct("<26x2H")  # of a member's local header: the lengths of its name and extra field
+_LOCAL_HEADER = struct.Struct("<26x2H")  # of a zip member; gives the lengths of its name and of its extra field
 
 
 class Npz(Mapping[str, NDArray[Any]]):
-    """The arrays by name, each made when it is first asked for. Raises Damaged where the bytes are no npz file."""
+    """The arrays of an npz file by name, each made when it is first asked for.
+
+    Raises CorruptData if the bytes are not an npz file.
+    """
 
     def __init__(self, buffer: NDArray[np.uint8]) -> None:
         self._buffer = buffer
         try:
-            self._zip = zipfile.ZipFile(_Reader(buffer.data))
+            self._zip = zipfile.ZipFile(_MemoryFile(buffer.data))
         except zipfile.BadZipFile as e:
-            raise Damaged(f"no npz file: {e}") from e
+            raise CorruptData(f"the bytes are not an npz file: {e}") from e
         self._members = {info.filename.removesuffix(".npy"): info for info in self._zip.infolist()}
         self._arrays: dict[str, NDArray[Any]] = {}
 
@@ -46,40 +49,43 @@ class Npz(Mapping[str, NDArray[Any]]):
                     return npy.read_array(f, allow_pickle=False)
             return self._view(member)
         except (ValueError, TypeError, struct.error, zipfile.BadZipFile) as e:
-            raise Damaged(f"{member.filename}: {e}") from e
+            raise CorruptData(f"{member.filename}: {e}") from e
 
     def _view(self, member: zipfile.ZipInfo) -> NDArray[Any]:
-        name, extra = _LOCAL.unpack_from(self._buffer.data, member.header_offset)
-        start = member.header_offset + _LOCAL.size + name + extra
+        name_bytes, extra_bytes = _LOCAL_HEADER.unpack_from(self._buffer.data, member.header_offset)
+        start = member.header_offset + _LOCAL_HEADER.size + name_bytes + extra_bytes
         content = self._buffer[start : start + member.file_size]
-        dtype, shape, fortran, at = _header(bytes(content[: _header_bytes(content)]))
-        return np.ndarray(shape, dtype, content.data, at, order="F" if fortran else "C")
+        dtype, shape, fortran, offset = _parse_header(bytes(content[: _header_bytes(content)]))
+        return np.ndarray(shape, dtype, content.data, offset, order="F" if fortran else "C")
 
 
 def _header_bytes(content: NDArray[np.uint8]) -> int:
-    """Length of an npy file's header (numpy.lib.format): magic, version, then the length of the text."""
+    """Return the length of the header of an npy file (numpy.lib.format): magic, version, length of the text, text."""
     major = npy.read_magic(io.BytesIO(content[: npy.MAGIC_LEN].tobytes()))[0]
-    form = struct.Struct("<H" if major == 1 else "<I")
-    return npy.MAGIC_LEN + form.size + int(form.unpack_from(content.data, npy.MAGIC_LEN)[0])
+    length = struct.Struct("<H" if major == 1 else "<I")
+    return npy.MAGIC_LEN + length.size + int(length.unpack_from(content.data, npy.MAGIC_LEN)[0])
 
 
 @lru_cache(maxsize=1024)
-def _header(head: bytes) -> tuple[np.dtype[Any], tuple[int, ...], bool, int]:
-    """What an npy header says, and where it ends. Most of the time of looking at a batch goes here: hence the cache."""
-    f = io.BytesIO(head)
+def _parse_header(header: bytes) -> tuple[np.dtype[Any], tuple[int, ...], bool, int]:
+    """Return dtype, shape, whether the order is Fortran's, and the length of an npy header.
+
+    Cached, because parsing the headers takes most of the time of reading a batch.
+    """
+    f = io.BytesIO(header)
     read = npy.read_array_header_1_0 if npy.read_magic(f)[0] == 1 else npy.read_array_header_2_0
     shape, fortran, dtype = read(f)
     if dtype.hasobject:
-        raise ValueError("object arrays are not read")
+        raise ValueError("arrays of Python objects are not supported")
     return dtype, shape, fortran, f.tell()
 
 
-class _Reader(io.RawIOBase):
-    """Bytes in memory as a file to read, without a copy of all of them."""
+class _MemoryFile(io.RawIOBase):
+    """A read-only file over bytes in memory, which are not copied."""
 
     def __init__(self, data: memoryview) -> None:
         self._data = data
-        self._at = 0
+        self._position = 0
 
     def readable(self) -> bool:
         return True
@@ -88,11 +94,11 @@ class _Reader(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = max(0, offset + (0, self._at, len(self._data))[whence])
-        return self._at
+        self._position = max(0, offset + (0, self._position, len(self._data))[whence])
+        return self._position
 
-    def readinto(self, into: Any) -> int:
-        part = self._data[self._at : self._at + len(into)]
-        into[: len(part)] = part
-        self._at += len(part)
+    def readinto(self, target: Any) -> int:
+        part = self._data[self._position : self._position + len(target)]
+        target[: len(part)] = part
+        self._position += len(part)
         return len(part)

@@ -1,4 +1,4 @@
-"""A bar on a terminal for how far a job is; elsewhere nothing."""
+"""A progress bar on a terminal; nothing elsewhere."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,8 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @contextmanager
-def bar(shown: bool, what: str) -> Iterator[Callable[[int, int | None, float | None], None]]:
-    """To be told (done, total, samples a second) again and again."""
+def progress_bar(enabled: bool, label: str) -> Iterator[Callable[[int, int | None, float | None], None]]:
+    """Show a bar and yield the function that moves it: show(done, total, samples per second)."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -20,16 +20,16 @@ def bar(shown: bool, what: str) -> Iterator[Callable[[int, int | None, float | N
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as progress:
-        task = progress.add_task(what, total=None, rate="")
+    with Progress(*columns, console=console, disable=not (enabled and console.is_terminal)) as progress:
+        task = progress.add_task(label, total=None, rate="")
 
-        def told(done: int, total: int | None, rate: float | None) -> None:
+        def show(done: int, total: int | None, rate: float | None) -> None:
             progress.update(task, completed=done, total=total, rate=f"{rate:.0f}/s" if rate else "")
 
-        yield told
+        yield show
 
 
-def told_of(status: Mapping[str, Any]) -> tuple[int, int | None, float | None]:
-    """For the bar, from a job's status."""
+def sample_progress(status: Mapping[str, Any]) -> tuple[int, int | None, float | None]:
+    """Return samples done, samples in all and samples per second, from a job's status document."""
     counts = status["counts"]
     return counts["samples_done"], counts["samples"], status["samples_per_second"]

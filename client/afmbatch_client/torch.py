@@ -1,4 +1,4 @@
-"""A job's batches for PyTorch: a dataset that shares them out, and a DataLoader that knows how far training is."""
+"""A job's batches for PyTorch: a dataset that divides them among the ranks, and a DataLoader that can be resumed."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -10,20 +10,21 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from afmbatch_client.batch import Batch
 from afmbatch_client.job import Job
-from afmbatch_client.loader import Shares
+from afmbatch_client.rank_batches import RankBatches
 
 Tensors = dict[str, torch.Tensor]
 
 
 class Batches(IterableDataset[Tensors]):
-    """This rank's batches of a job, in order (see afmbatch_client.loader), each a dict of tensors.
+    """The batches of one rank, in order (see afmbatch_client.rank_batches), each as a dict of tensors.
 
-    Tensors look into the bytes that were received; where a file does not align its arrays, they are copied once. Texts
-    are left out; `batch` is the batch's number. `arrays`: only these. Rank and world size: as given, or of
-    torch.distributed, or of RANK and WORLD_SIZE, at the time this is made.
+    Tensors are views of the bytes that were received; arrays that are not aligned in the file are copied once. Text
+    arrays are left out; `batch` is the batch's number. `arrays` limits the tensors to these names. Rank and world size
+    are those given, or else those of torch.distributed, or else RANK and WORLD_SIZE, at the time of construction.
 
-    Iterating goes on from `start`, the number of batches that all ranks together have consumed, and counts it up;
-    after the last batch, from 0. In the workers of a DataLoader this process can't count: use Loader.
+    Iteration continues at `start`, the number of batches that all ranks together have consumed, and counts it up; after
+    the last batch the next iteration begins at 0. This process can't count what the worker processes of a DataLoader
+    read: use Loader there.
     """
 
     def __init__(
@@ -37,26 +38,26 @@ class Batches(IterableDataset[Tensors]):
         prefetch: int = 4,
     ) -> None:
         self.job = job
-        self.rank, self.world_size = _place(rank, world_size)
+        self.rank, self.world_size = _rank_and_world_size(rank, world_size)
         self.start = start
         self._arrays = arrays
         self._prefetch = prefetch
 
     def state_dict(self) -> dict[str, int]:
-        """The one integer; the same on every rank after the same number of steps."""
+        """Return `start`, which is the same on every rank after the same number of steps."""
         return {"start": self.start}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on from there, with any world size."""
+        """Continue from a saved state, with any world size."""
         self.start = state["start"]
 
     def total(self) -> float:
-        """Batches of the job; infinite for a stream without end."""
+        """Return the number of batches of the job; infinity for an endless stream."""
         total = self.job.status()["counts"]["batches"]
         return float("inf") if total is None else total
 
-    def counted(self, items: Iterator[Tensors]) -> Iterator[Tensors]:
-        """The same items, this rank's from `start` on, which counts each as soon as it is handed out."""
+    def count_consumed(self, items: Iterator[Tensors]) -> Iterator[Tensors]:
+        """Yield the items of this rank from `start` on, advancing `start` with each."""
         total = self.total()
         for item in items:
             self.start = int(min(self.start + self.world_size, total))
@@ -67,11 +68,11 @@ class Batches(IterableDataset[Tensors]):
         start = 0 if self.start >= self.total() else self.start
         info = get_worker_info()
         worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
-        shares = Shares(self.job, self.rank, self.world_size, worker, workers, start, self._prefetch)
-        items: Iterator[Tensors] = (self._tensors(batch) for batch in shares)
+        batches = RankBatches(self.job, self.rank, self.world_size, worker, workers, start, self._prefetch)
+        items: Iterator[Tensors] = (self._tensors(batch) for batch in batches)
         if info is None:
             self.start = start
-            items = self.counted(items)
+            items = self.count_consumed(items)
         yield from items
 
     def _tensors(self, batch: Batch) -> Tensors:
@@ -80,13 +81,13 @@ class Batches(IterableDataset[Tensors]):
 
 
 class Loader(DataLoader[Tensors]):
-    """A DataLoader of Batches whose state is what this process was given, however far its workers are ahead."""
+    """A DataLoader of Batches. Its state counts the batches that it has yielded, not those that its workers fetched."""
 
     dataset: Batches
 
     def __init__(self, dataset: Batches, **options: Any) -> None:
         if options.get("persistent_workers"):
-            raise ValueError("persistent workers would begin where the first pass began")
+            raise ValueError("persistent_workers is not supported: each pass would begin where the first one began")
         super().__init__(dataset, batch_size=None, **options)
 
     def __iter__(self) -> Iterator[Tensors]:
@@ -95,14 +96,14 @@ class Loader(DataLoader[Tensors]):
             return
         if self.dataset.start >= self.dataset.total():
             self.dataset.start = 0
-        yield from self.dataset.counted(super().__iter__())
+        yield from self.dataset.count_consumed(super().__iter__())
 
     def state_dict(self) -> dict[str, int]:
-        """The one integer."""
+        """Return the state of the dataset: `start`."""
         return self.dataset.state_dict()
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on from there at the next iteration."""
+        """Continue from a saved state at the next iteration."""
         self.dataset.load_state_dict(state)
 
 
@@ -110,9 +111,9 @@ def _tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:
     return torch.from_numpy(array if array.flags.aligned else array.copy())
 
 
-def _place(rank: int | None, world_size: int | None) -> tuple[int, int]:
+def _rank_and_world_size(rank: int | None, world_size: int | None) -> tuple[int, int]:
     if (rank is None) != (world_size is None):
-        raise ValueError("rank and world_size are given together, or neither")
+        raise ValueError("give rank and world_size together, or neither")
     if rank is not None and world_size is not None:
         return rank, world_size
     if torch.distributed.is_available() and torch.distributed.is_initialized():

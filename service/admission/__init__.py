@@ -1,1 +1,1 @@
-"""Checks of what a job asks for before it is accepted."""
+"""A spec must pass these checks before a job is made of it."""

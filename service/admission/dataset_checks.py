@@ -1,10 +1,11 @@
-"""Which structures of a dataset a spec can't have, and why: from the dataset's record alone.
+"""A spec is checked against the structures of its dataset, from the dataset's record alone.
 
-Reading a dataset of 10⁶ structures to name three takes 2 GB.
+Reading a dataset of 10⁶ structures in order to name three of them would take 2 GB.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from afmbatch.errors import FieldError
 from afmbatch.ledger.records import DatasetRecord, StructureKind
@@ -12,104 +13,100 @@ from afmbatch.spec.descriptors import MultimapSpheresElements
 from afmbatch.spec.job import JobSpec
 from afmbatch.structures.elements import elements
 
-_NAMED = 3  # so many structures are named
+_MAX_EXAMPLES = 3
+SelectKinds: TypeAlias = Callable[[Callable[[StructureKind], bool]], tuple[StructureKind, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Rejection:
-    """Some structures, and the field of the spec that they contradict. `dataset`, `spec`: either would help."""
+class StructureConflict:
+    """Describes structures of a dataset that contradict a field of a spec."""
 
     field: str
+    #: Value of the field, as text.
     value: str
+    #: What is wrong with the structures: a predicate such as "have no charges".
     reason: str
-    dataset: str
-    spec: str
+    #: Datasets that would be accepted with the field as it is.
+    accepted_dataset: str
+    #: Values of the field that would be accepted with the dataset as it is.
+    accepted_value: str
     kinds: tuple[StructureKind, ...]
 
     @property
     def structures(self) -> int:
-        """How many there are."""
+        """Return the number of structures."""
         return sum(kind.structures for kind in self.kinds)
 
     @property
     def examples(self) -> tuple[str, ...]:
-        """Names of the first few."""
-        return tuple(name for kind in self.kinds for name in kind.examples)[:_NAMED]
+        """Return the names of the first structures."""
+        return tuple(name for kind in self.kinds for name in kind.examples)[:_MAX_EXAMPLES]
 
-    def told(self, dataset: DatasetRecord) -> str:
-        """The reason, with numbers and names."""
+    def describe(self, dataset: DatasetRecord) -> str:
+        """Return the reason with the number and the names of structures."""
         more = self.structures - len(self.examples)
-        named = ", ".join(self.examples) + (f" and {more} more" if more else "")
-        return f"{self.structures} of {dataset.structures} structures {self.reason}: {named}"
+        names = ", ".join(self.examples) + (f" and {more} more" if more else "")
+        return f"{self.structures} of {dataset.structures} structures {self.reason}: {names}"
 
-    def fault(self, dataset: DatasetRecord) -> FieldError:
-        """As a fault of the spec."""
-        return FieldError(self.field, self.value, self.told(dataset), f"{self.dataset}, or {self.spec}")
-
-
-def rejections(spec: JobSpec, dataset: DatasetRecord) -> list[Rejection]:
-    """What is wrong with which structures; nothing if all can be imaged."""
-
-    def those(wrong: Callable[[StructureKind], bool]) -> tuple[StructureKind, ...]:
-        return tuple(kind for kind in dataset.kinds if wrong(kind))
-
-    return [found for found in _possible(spec, those) if found.kinds]
+    def field_error(self, dataset: DatasetRecord) -> FieldError:
+        """Return the conflict as an error in the field of the spec."""
+        accepted = f"{self.accepted_dataset}, or {self.accepted_value}"
+        return FieldError(self.field, self.value, self.describe(dataset), accepted)
 
 
-def rejected(found: list[Rejection]) -> int:
-    """How many structures are in any of these."""
-    return sum(kind.structures for kind in dict.fromkeys(kind for rejection in found for kind in rejection.kinds))
+def find_conflicts(spec: JobSpec, dataset: DatasetRecord) -> list[StructureConflict]:
+    """Return which structures of a dataset a spec cannot image, and why."""
+
+    def select(matches: Callable[[StructureKind], bool]) -> tuple[StructureKind, ...]:
+        return tuple(kind for kind in dataset.kinds if matches(kind))
+
+    return [conflict for conflict in _checks(spec, select) if conflict.kinds]
 
 
-def _possible(
-    spec: JobSpec, those: Callable[[Callable[[StructureKind], bool]], tuple[StructureKind, ...]]
-) -> Iterator[Rejection]:
-    if spec.force_field.charges == "dataset":
-        yield Rejection(
-            "force_field.charges",
-            "dataset",
-            "have no charges",
-            "a dataset whose every structure has charges",
-            "force_field.charges 'none'",
-            those(lambda kind: not kind.charged),
+def _checks(spec: JobSpec, select: SelectKinds) -> Iterator[StructureConflict]:
+    """Yield a conflict for each check; it has no structures if the check is passed."""
+    if spec.force_field.needs_charges:
+        yield StructureConflict(
+            field="force_field.charges",
+            value="dataset",
+            reason="have no charges",
+            accepted_dataset="a dataset whose every structure has charges",
+            accepted_value="force_field.charges 'none'",
+            kinds=select(lambda kind: not kind.charged),
         )
     if spec.periodic is not None and spec.periodic.lattice is None and any(spec.periodic.npbc):
-        yield Rejection(
-            "periodic.lattice",
-            "null",
-            "have no lattice",
-            "a dataset whose every structure has one",
-            "three vectors for all of them",
-            those(lambda kind: not kind.lattice),
+        yield StructureConflict(
+            field="periodic.lattice",
+            value="null",
+            reason="have no lattice",
+            accepted_dataset="a dataset whose every structure has a lattice",
+            accepted_value="three lattice vectors in Å for all of them",
+            kinds=select(lambda kind: not kind.lattice),
         )
     ignored = set(spec.ignored_elements)
     if ignored:
-        yield Rejection(
-            "ignored_elements",
-            str(list(spec.ignored_elements)),
-            "have no other elements",
-            "a dataset whose every structure has others",
-            "fewer elements",
-            those(lambda kind: ignored.issuperset(kind.elements)),
+        yield StructureConflict(
+            field="ignored_elements",
+            value=str(list(spec.ignored_elements)),
+            reason="have no other elements",
+            accepted_dataset="a dataset whose every structure has other elements",
+            accepted_value="fewer elements",
+            kinds=select(lambda kind: ignored.issuperset(kind.elements)),
         )
     for i, descriptor in enumerate(spec.descriptors):
         if isinstance(descriptor, MultimapSpheresElements):
-            yield _without_channel(i, descriptor, those)
+            yield _check_channels(i, descriptor, select)
 
 
-def _without_channel(
-    i: int,
-    descriptor: MultimapSpheresElements,
-    those: Callable[[Callable[[StructureKind], bool]], tuple[StructureKind, ...]],
-) -> Rejection:
+def _check_channels(i: int, descriptor: MultimapSpheresElements, select: SelectKinds) -> StructureConflict:
     known = {z for channel in descriptor.elements for z in channel}
-    kinds = those(lambda kind: not known.issuperset(kind.elements))
+    kinds = select(lambda kind: not known.issuperset(kind.elements))
     symbols = [elements().symbols[z] for z in sorted({z for kind in kinds for z in kind.elements} - known)]
-    return Rejection(
-        f"descriptors[{i}].elements",
-        str([list(channel) for channel in descriptor.elements]),
-        f"have elements that are in no channel ({', '.join(symbols)})",
-        "a dataset of the elements named",
-        "a channel for each of them",
-        kinds,
+    return StructureConflict(
+        field=f"descriptors[{i}].elements",
+        value=str([list(channel) for channel in descriptor.elements]),
+        reason=f"have elements that are in no channel ({', '.join(symbols)})",
+        accepted_dataset="a dataset of these elements only",
+        accepted_value="a channel for each element of the dataset",
+        kinds=kinds,
     )

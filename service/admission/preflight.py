@@ -1,4 +1,4 @@
-"""A job's plan without the job: what it would make, take and cost, and what would be refused about it."""
+"""The preflight report says what a job would make and cost, and why it would be refused."""
 
 from collections.abc import Sequence
 
@@ -10,126 +10,134 @@ from afmbatch.sampling.plan import Plan
 from afmbatch.settings import Settings
 from afmbatch.spec.model import Model
 from afmbatch.storage.batch_file import file_bytes
-from service.admission.dataset_checks import Rejection, rejected, rejections
-from service.admission.limits import host_bytes, over_limits
-from service.transport.problems import Refused
+from service.admission.admission import Admission
+from service.admission.dataset_checks import StructureConflict
+from service.admission.limits import host_bytes
 
 
-class Rejected(Model):
-    """Structures that the spec can't have."""
+class StructureProblem(Model):
+    """Describes structures of the dataset that contradict a field of the spec."""
 
-    field: str = Field(description="The field of the spec that they contradict.")
-    reason: str = Field(description="What is wrong with them.")
-    accepted: str = Field(description="What would be accepted.")
-    structures: int = Field(description="How many there are.")
-    examples: tuple[str, ...] = Field(description="Names of the first few.")
+    field: str = Field(description="Path of the field in the spec.", examples=["force_field.charges"])
+    reason: str = Field(description="What is wrong with the structures, with their number and the first names.")
+    accepted: str = Field(description="Datasets or values of the field that would be accepted.")
+    structures: int = Field(description="Number of structures that contradict the field.")
+    examples: tuple[str, ...] = Field(description="Names of the first of these structures, at most 3.")
 
 
 class Preview(Model):
-    """The first samples, made at once by a job of their own."""
+    """Describes a job that makes the first samples before all other work."""
 
-    job: str = Field(description="Id of the job.", examples=["job-1f0c6f5e9a2b3c4d"])
-    samples: tuple[int, ...] = Field(description="Their numbers.")
-    status: str = Field(description="Address of the job.")
-    batches: tuple[str, ...] = Field(description="Addresses of its batches, downloadable as soon as they are made.")
+    job: str = Field(description="Id of the preview's job.", examples=["job-1f0c6f5e9a2b3c4d"])
+    samples: tuple[int, ...] = Field(description="Numbers of the samples in the whole job, from 0.")
+    status: str = Field(description="Path of the preview's job.", examples=["/v1/jobs/job-1f0c6f5e9a2b3c4d"])
+    batches: tuple[str, ...] = Field(description="Paths of its batches, each downloadable as soon as it is made.")
 
 
 class Preflight(Model):
-    """What POST /v1/jobs would make of a spec."""
+    """Describes the job that POST /v1/jobs would make of a spec."""
 
-    recipe: str = Field(description="Id of the recipe.", examples=["rc-0"])
-    job: str | None = Field(description="The job that makes it already, and would be the answer; null: there is none.")
-    accepted: bool = Field(description="Whether it would be accepted: nothing is rejected, no limit exceeded.")
-    structures: int = Field(description="Structures of the dataset.")
-    samples: int | None = Field(description="null: a stream without end.")
-    batches: int | None
-    shards: int | None = Field(description="Pieces that workers share among them.")
-    batch_bytes: int = Field(description="About the size of a batch file.")
-    bytes: int = Field(description="About the size of all of them, or of a stream's buffer.")
-    host_bytes: int = Field(description="About what a batch takes of a worker's memory.")
-    host_bytes_allowed: int = Field(description="What it may take.")
-    host_fits: bool = Field(description="Whether it does not take more.")
-    seconds: float | None = Field(description="About how long the live workers take, if they do nothing else.")
-    seconds_from: str = Field(description="What this is estimated from, or why it can't be.")
-    rejected_structures: int = Field(description="Structures that are rejected for one reason or several.")
-    rejected: tuple[Rejected, ...] = Field(description="For which reasons.")
-    exceeded: tuple[Refused, ...] = Field(description="Limits of this server that the job is over.")
-    preview: Preview | None = Field(description="The preview asked for; null where nothing would be accepted.")
+    recipe: str = Field(
+        description="Id of the recipe: spec, seed, dataset content and engine version.", examples=["rc-0"]
+    )
+    job: str | None = Field(
+        description="Id of the job that makes this recipe already and would be the answer; null if there is none."
+    )
+    accepted: bool = Field(
+        description="Whether the job would be accepted: no structure contradicts the spec, no limit is exceeded."
+    )
+    structures: int = Field(description="Number of structures in the dataset.")
+    samples: int | None = Field(description="Number of samples the job makes; null for a stream without end.")
+    batches: int | None = Field(description="Number of batches the job makes; null for a stream without end.")
+    shards: int | None = Field(
+        description="Number of tasks that the job is divided into for the workers; null for a stream without end."
+    )
+    batch_bytes: int = Field(description="Estimated size of a batch file, in bytes.")
+    bytes: int = Field(description="Estimated size of all batch files, or of a stream's full buffer, in bytes.")
+    host_bytes: int = Field(description="Estimated memory a batch uses in a worker, in bytes.")
+    host_bytes_allowed: int = Field(description="Memory a batch may use in a worker, in bytes.")
+    host_fits: bool = Field(description="Whether a batch uses no more memory in a worker than it may.")
+    seconds: float | None = Field(
+        description="Estimated duration on the live workers, if they do nothing else, in seconds; "
+        "null if none has reported a rate yet or the job is a stream without end."
+    )
+    seconds_from: str = Field(description="What the duration is estimated from, or why it cannot be estimated.")
+    rejected_structures: int = Field(description="Number of structures that contradict the spec in any field.")
+    rejected: tuple[StructureProblem, ...] = Field(description="Structures that contradict the spec, by field.")
+    exceeded: tuple[FieldError, ...] = Field(description="Server limits that the job would exceed.")
+    preview: Preview | None = Field(
+        description="The preview, if samples of it were requested and the job would be accepted; null otherwise."
+    )
 
 
-def preflight(
+def make_report(
     plan: Plan,
     dataset: DatasetRecord,
+    admission: Admission,
     settings: Settings,
     workers: Sequence[WorkerRecord],
-    job: str | None,
+    existing: JobStatus | None,
 ) -> Preflight:
-    """The report of a planned job, without a preview."""
-    structures, exceeded = refused(plan, dataset, settings)
+    """Return the report of a planned job, without a preview. existing: the job that makes this recipe already."""
     samples = min(plan.spec.batch_size, plan.samples)
-    needed = host_bytes(plan.spec, samples, dataset.atoms / dataset.structures)
-    seconds, seconds_from = estimate(plan, workers)
+    memory = host_bytes(plan.spec, samples, dataset.atoms / dataset.structures)
+    seconds, seconds_from = _estimate_seconds(plan, workers)
     endless, stream = plan.recipe.endless, plan.recipe.stream
     stored = plan.samples if stream is None else min(plan.samples, stream.buffer_batches * plan.spec.batch_size)
     return Preflight(
         recipe=plan.recipe.recipe_id,
-        job=job,
-        accepted=not structures and not exceeded,
+        job=None if existing is None else existing.id,
+        accepted=admission.accepted,
         structures=dataset.structures,
         samples=None if endless else plan.samples,
         batches=None if endless else plan.batches,
         shards=None if endless else plan.shards,
         batch_bytes=file_bytes(plan.spec, samples),
         bytes=file_bytes(plan.spec, stored),
-        host_bytes=needed,
+        host_bytes=memory,
         host_bytes_allowed=settings.group_bytes,
-        host_fits=needed <= settings.group_bytes,
+        host_fits=memory <= settings.group_bytes,
         seconds=seconds,
         seconds_from=seconds_from,
-        rejected_structures=rejected(structures),
-        rejected=tuple(_told(found, dataset) for found in structures),
-        exceeded=tuple(map(Refused.of, exceeded)),
+        rejected_structures=admission.refused_structures,
+        rejected=tuple(_structure_problem(conflict, dataset) for conflict in admission.conflicts),
+        exceeded=admission.exceeded,
         preview=None,
     )
 
 
-def refused(plan: Plan, dataset: DatasetRecord, settings: Settings) -> tuple[list[Rejection], list[FieldError]]:
-    """The structures that are rejected, and the limits that are exceeded: POST /v1/jobs refuses the same."""
-    return rejections(plan.spec, dataset), over_limits(plan, dataset.atoms / dataset.structures, settings)
-
-
-def _told(found: Rejection, dataset: DatasetRecord) -> Rejected:
-    fault = found.fault(dataset)
-    return Rejected(
-        field=fault.field,
-        reason=fault.reason,
-        accepted=fault.accepted,
-        structures=found.structures,
-        examples=found.examples,
+def _structure_problem(conflict: StructureConflict, dataset: DatasetRecord) -> StructureProblem:
+    error = conflict.field_error(dataset)
+    return StructureProblem(
+        field=error.field,
+        reason=error.reason,
+        accepted=error.accepted,
+        structures=conflict.structures,
+        examples=conflict.examples,
     )
 
 
-def estimate(plan: Plan, workers: Sequence[WorkerRecord]) -> tuple[float | None, str]:
-    """Seconds on these workers, and what they were estimated from or why they could not be.
+def _estimate_seconds(plan: Plan, workers: Sequence[WorkerRecord]) -> tuple[float | None, str]:
+    """Return the duration of a job on these workers in s, and what it is estimated from or why it cannot be.
 
-    By image pixels: a worker that has made nothing yet counts as the mean of those that have. Atoms, heights and
-    descriptors of the job may differ from what the rates were measured on.
+    The estimate counts image pixels: a worker that has made nothing yet counts as the mean of those that have. Atoms,
+    heights and descriptors of the job may differ from what the rates were measured on.
     """
     rates = [worker.pixels_per_second for worker in workers if worker.pixels_per_second]
     if plan.recipe.endless:
-        return None, "a stream without end"
+        return None, "the job is a stream without end"
     if not workers:
         return None, "no worker is running"
     if not rates:
-        return None, "no worker has made anything yet; a preview lets one"
+        return None, "no worker has made a batch yet; request a preview to have one made"
     nx, ny = plan.spec.image_dim
     pixels = plan.samples * len(plan.spec.tips) * nx * ny
-    said = f"image pixels a second of {len(rates)} of {len(workers)} workers"
-    return pixels / (sum(rates) / len(rates) * len(workers)), said
+    source = f"image pixels per second of {len(rates)} of {len(workers)} workers"
+    return pixels / (sum(rates) / len(rates) * len(workers)), source
 
 
-def preview(job: JobStatus) -> Preview:
-    """How to get at a preview."""
+def describe_preview(job: JobStatus) -> Preview:
+    """Return how to download the batches of a preview's job."""
     path = f"/v1/jobs/{job.id}"
     return Preview(
         job=job.id,

@@ -1,43 +1,38 @@
-"""Batches: the npz files of a job, each downloadable as soon as it is recorded."""
+"""Batches are the npz files of a job. Each can be downloaded as soon as it is recorded."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from afmbatch.errors import Gone, InvalidInput, NotFound, Unavailable
 from afmbatch.ledger.records import BatchRecord
-from service.routes import download_docs as files
-from service.routes.dependencies import Asked, BatchNumber, Decisions, JobId, Limit, Ringing, Start, Wait
-from service.transport.downloads import BatchFile, download
-from service.transport.job_notifier import awaited
-from service.transport.problems import declared
+from service.routes.dependencies import Batches
+from service.routes.downloads import GET_RESPONSES, HEAD_RESPONSES, GetDownload, HeadDownload
+from service.routes.parameters import BatchNumber, JobId, Limit, Start
+from service.transport.http_errors import PreconditionFailed, RangeNotSatisfiable
+from service.transport.problems import problem_responses
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/batches", tags=["batches"])
 
 
 class BatchPage(BaseModel):
-    """The recorded batches with numbers from `start` on."""
+    """Holds recorded batches of a job."""
 
-    total: int | None = Field(description="Batches the job makes; null: a stream without end.")
-    start: int = Field(description="Where this page starts.")
-    recorded: int = Field(description="Batches of the whole job that can be downloaded.")
-    batches: list[BatchRecord]
-
-
-@router.get("", operation_id="listBatches", summary="List the recorded batches", responses=declared(404, 422, 503))
-def page(job_id: JobId, decide: Decisions, start: Start = 0, limit: Limit = 1000) -> BatchPage:
-    """Those among numbers `start` … `start + limit − 1` that can be downloaded, with size and hash."""
-    total, recorded, items = decide.batches(job_id, start, limit)
-    return BatchPage(total=total, recorded=recorded, start=start, batches=items)
+    total: int | None = Field(description="Number of batches the job makes; null for a stream without end.")
+    start: int = Field(description="Lowest batch number that may be on this page.")
+    recorded: int = Field(description="Number of batches of the whole job that can be downloaded.")
+    batches: list[BatchRecord] = Field(description="The recorded batches of this page, by number.")
 
 
-async def _file(
-    request: Request, job_id: JobId, number: BatchNumber, decide: Decisions, bell: Ringing, wait: Wait = 0
-) -> BatchFile:
-    return await awaited(request, bell, lambda: decide.batch(job_id, number), wait)
-
-
-Recorded = Annotated[BatchFile, Depends(_file)]
+@router.get(
+    "",
+    operation_id="listBatches",
+    summary="List the recorded batches",
+    responses=problem_responses(NotFound, InvalidInput, Unavailable),
+)
+def list_batches(job_id: JobId, batches: Batches, start: Start = 0, limit: Limit = 1000) -> BatchPage:
+    """List the batches with numbers `start` to `start + limit − 1` that can be downloaded, with their size and hash."""
+    total, recorded, records = batches.page(job_id, start, limit)
+    return BatchPage(total=total, recorded=recorded, start=start, batches=records)
 
 
 @router.get(
@@ -45,31 +40,27 @@ Recorded = Annotated[BatchFile, Depends(_file)]
     operation_id="downloadBatch",
     summary="Download a batch",
     response_class=Response,
-    responses=files.GET | declared(404, 410, 412, 416, 422, 503),
+    responses=GET_RESPONSES
+    | problem_responses(NotFound, Gone, PreconditionFailed, RangeNotSatisfiable, InvalidInput, Unavailable),
 )
-async def get(
-    request: Request,
-    file: Recorded,
-    form: Asked,
-    decide: Decisions,
-    byte_range: files.ByteRange = None,
-    if_range: files.IfRange = None,
-    if_none_match: files.IfNoneMatch = None,
-) -> Response:
-    """The npz file, whole or one range of it. A batch file never changes: its ETag is its sha256.
+async def download_batch(job_id: JobId, number: BatchNumber, batches: Batches, download: GetDownload) -> Response:
+    """Send the npz file, or one range of it. A batch file never changes: its ETag is its sha256.
 
-    With `wait` the answer comes when the batch is made, or 404 not-yet after that time.
+    With `wait`, the answer comes as soon as the batch is made. If it is not made within that time, the answer is
+    404 with the problem `not-yet` and Retry-After.
     """
-    return await download(request, decide.store, file, form, decide.settings)
+    file = await batches.wait_for(job_id, number, download.wait_seconds, download.until_disconnected)
+    return await download.answer(file)
 
 
 @router.head(
     "/{number}",
     operation_id="headBatch",
-    summary="Size and hash of a batch",
+    summary="Get size and hash of a batch",
     response_class=Response,
-    responses=files.HEAD | declared(404, 410, 412, 422, 503),
+    responses=HEAD_RESPONSES | problem_responses(NotFound, Gone, PreconditionFailed, InvalidInput, Unavailable),
 )
-async def head(request: Request, file: Recorded, form: Asked, decide: Decisions) -> Response:
-    """The headers of a download without its body."""
-    return await download(request, decide.store, file, form, decide.settings)
+async def head_batch(job_id: JobId, number: BatchNumber, batches: Batches, download: HeadDownload) -> Response:
+    """Send the headers of a download without its body."""
+    file = await batches.wait_for(job_id, number, download.wait_seconds, download.until_disconnected)
+    return await download.answer(file)

@@ -1,46 +1,40 @@
-"""Datasets: structures to make jobs of."""
+"""Datasets hold the structures that jobs image."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Form, Response, UploadFile
+from pydantic import BaseModel, ConfigDict, Field
 
+from afmbatch.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable
 from afmbatch.ledger.records import DatasetRecord, DatasetSummary
 from afmbatch.structures.ingest import Upload
-from service.routes.dependencies import DatasetId, Decisions, Limit, Page, Start
-from service.transport.bodies import uploads
-from service.transport.problems import Responses, declared
+from service.routes.dependencies import Datasets
+from service.routes.parameters import DatasetId, Limit, Page, Start
+from service.transport.bodies import BodyRoute
+from service.transport.http_errors import MalformedRequest, UnsupportedMediaType
+from service.transport.problems import Responses, problem_responses
 
-router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=BodyRoute)
 
 
 class DatasetPage(Page):
-    """A part of the list of datasets."""
+    """Holds a part of the list of datasets."""
 
-    datasets: list[DatasetSummary]
+    datasets: list[DatasetSummary] = Field(description="Datasets, newest first.")
 
 
-_SAME: Responses = {200: {"model": DatasetRecord, "description": "The same structures are there already."}}
-_UPLOAD = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "required": ["files"],
-                    "properties": {
-                        "files": {
-                            "type": "array",
-                            "minItems": 1,
-                            "items": {"type": "string", "format": "binary"},
-                            "description": "xyz files (x y z, or x y z q a line), or archives of them.",
-                        }
-                    },
-                }
-            }
-        },
-    }
+class DatasetUpload(BaseModel):
+    """Holds files with structures."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    files: Annotated[list[UploadFile], Field(min_length=1)] = Field(
+        description="xyz files with columns element x y z or element x y z q (Å, e), or archives of such files."
+    )
+
+
+_EXISTING: Responses = {
+    200: {"model": DatasetRecord, "description": "A dataset of the same structures exists already."}
 }
 
 
@@ -49,31 +43,43 @@ _UPLOAD = {
     operation_id="createDataset",
     summary="Upload structures",
     status_code=201,
-    responses=_SAME | declared(400, 413, 415, 422, 503),
-    openapi_extra=_UPLOAD,
+    responses=_EXISTING
+    | problem_responses(MalformedRequest, TooLarge, UnsupportedMediaType, InvalidInput, Unavailable),
 )
-def create(files: Annotated[list[Upload], Depends(uploads)], decide: Decisions, response: Response) -> DatasetRecord:
+def create_dataset(
+    upload: Annotated[DatasetUpload, Form(media_type="multipart/form-data")], datasets: Datasets, response: Response
+) -> DatasetRecord:
     """Make a dataset of one or many files. Its id follows from its content: uploading it again changes nothing.
 
     `curl -F files=@molecules.zip http://…/v1/datasets`
     """
-    record, new = decide.add_dataset(files)
+    record, new = datasets.add([Upload(file.filename or "", file.file) for file in upload.files])
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/datasets/{record.id}"
     return record
 
 
-@router.get("", operation_id="listDatasets", summary="List datasets, newest first", responses=declared(422, 503))
-def page(decide: Decisions, start: Start = 0, limit: Limit = 100) -> DatasetPage:
-    """All datasets, a page at a time."""
-    total, items = decide.ledger.datasets.page(start, limit)
-    return DatasetPage(total=total, start=start, datasets=[item.summary for item in items])
+@router.get(
+    "",
+    operation_id="listDatasets",
+    summary="List datasets, newest first",
+    responses=problem_responses(InvalidInput, Unavailable),
+)
+def list_datasets(datasets: Datasets, start: Start = 0, limit: Limit = 100) -> DatasetPage:
+    """List all datasets, a page at a time."""
+    total, records = datasets.page(start, limit)
+    return DatasetPage(total=total, start=start, datasets=[record.summary for record in records])
 
 
-@router.get("/{dataset_id}", operation_id="getDataset", summary="Describe a dataset", responses=declared(404, 422, 503))
-def read(dataset_id: DatasetId, decide: Decisions) -> DatasetRecord:
-    """How many structures it has, of which elements, and whether they have charges."""
-    return decide.ledger.datasets.get(dataset_id)
+@router.get(
+    "/{dataset_id}",
+    operation_id="getDataset",
+    summary="Describe a dataset",
+    responses=problem_responses(NotFound, InvalidInput, Unavailable),
+)
+def get_dataset(dataset_id: DatasetId, datasets: Datasets) -> DatasetRecord:
+    """Get the number of structures, their elements, and whether they have charges and lattices."""
+    return datasets.get(dataset_id)
 
 
 @router.delete(
@@ -82,8 +88,8 @@ def read(dataset_id: DatasetId, decide: Decisions) -> DatasetRecord:
     summary="Delete a dataset",
     status_code=204,
     response_class=Response,
-    responses=declared(404, 409, 422, 503),
+    responses=problem_responses(NotFound, Conflict, InvalidInput, Unavailable),
 )
-def delete(dataset_id: DatasetId, decide: Decisions) -> None:
-    """Refused while unfinished jobs use it. Batches that were made of it stay."""
-    decide.remove_dataset(dataset_id)
+def delete_dataset(dataset_id: DatasetId, datasets: Datasets) -> None:
+    """Delete a dataset. This is refused while unfinished jobs use it. Batches that were made of it stay."""
+    datasets.remove(dataset_id)

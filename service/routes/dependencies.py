@@ -1,65 +1,73 @@
-"""What the routes share: parameters, pages, and the objects that the application was made with."""
+"""Each route receives the service that it calls.
 
-from typing import Annotated, Literal, TypeAlias, cast
+The functions are not blocking: FastAPI would call blocking ones in a thread, which takes 0.1 ms each.
+"""
 
-from fastapi import Depends, Path, Query, Request
-from pydantic import BaseModel, Field
+from typing import Annotated, TypeAlias, cast
 
-from afmbatch.spec.model import MAX_INT
-from service.dispatch import Dispatch
-from service.transport.formats import Encoding, Form, Kind, Precision
-from service.transport.job_notifier import JobNotifier
+from fastapi import Depends, Request
 
-JobId: TypeAlias = Annotated[
-    str, Path(pattern="^job-[0-9a-f]{16}$", description="Id of a job.", examples=["job-1f0c6f5e9a2b3c4d"])
-]
-DATASET_PATTERN = "^ds-[0-9a-f]+$"
-DatasetId: TypeAlias = Annotated[
-    str, Path(pattern=DATASET_PATTERN, max_length=100, description="Id of a dataset.", examples=["ds-0"])
-]
-BatchNumber: TypeAlias = Annotated[int, Path(ge=0, le=MAX_INT, description="Number of a batch in its job, from 0.")]
-SampleNumber: TypeAlias = Annotated[int, Path(ge=0, le=MAX_INT, description="Number of a sample of the job, from 0.")]
-Start: TypeAlias = Annotated[int, Query(ge=0, le=MAX_INT, description="Where the page starts.")]
-Limit: TypeAlias = Annotated[int, Query(ge=1, le=1000, description="Most items of the page.")]
+from service.services.batches import BatchService
+from service.services.datasets import DatasetService
+from service.services.events import EventService
+from service.services.health import HealthService
+from service.services.jobs import JobService
+from service.services.preflight import PreflightService
+from service.services.presets import PresetService
+from service.services.samples import SampleService
+from service.services.services import Services
+from service.services.streams import StreamService
 
 
-Wait: TypeAlias = Annotated[
-    int, Query(ge=0, le=60, description="How many seconds the answer may wait for what is still to come.")
-]
+async def _services(request: Request) -> Services:
+    return cast(Services, request.app.state.services)
 
 
-# Literal: an enum would be a reference in the document, where a refused parameter's schema is looked up.
-async def _form(
-    form: Annotated[
-        Literal["npz", "webdataset"],
-        Query(description="`webdataset`: a tar with an `.npy` for each array of a sample, named by its number."),
-    ] = "npz",
-    dtype: Annotated[Literal["f4", "f2"], Query(description="Of images and descriptors.")] = "f4",
-    encoding: Annotated[
-        Literal["identity", "zstd"], Query(description="`zstd`: compressed, as the Content-Encoding.")
-    ] = "identity",
-) -> Form:
-    return Form(Kind(form), Precision(dtype), Encoding(encoding))
+_Services: TypeAlias = Annotated[Services, Depends(_services)]
 
 
-Asked: TypeAlias = Annotated[Form, Depends(_form)]
+async def _batches(services: _Services) -> BatchService:
+    return services.batches
 
 
-class Page(BaseModel):
-    """A part of a list."""
-
-    total: int = Field(description="Items in the whole list.")
-    start: int = Field(description="Where this page starts.")
+async def _datasets(services: _Services) -> DatasetService:
+    return services.datasets
 
 
-# Not blocking: FastAPI would send others to a thread, 0.1 ms each.
-async def _dispatch(request: Request) -> Dispatch:
-    return cast(Dispatch, request.app.state.dispatch)
+async def _events(services: _Services) -> EventService:
+    return services.events
 
 
-async def _bell(request: Request) -> JobNotifier:
-    return cast(JobNotifier, request.app.state.bell)
+async def _health(services: _Services) -> HealthService:
+    return services.health
 
 
-Decisions: TypeAlias = Annotated[Dispatch, Depends(_dispatch)]
-Ringing: TypeAlias = Annotated[JobNotifier, Depends(_bell)]
+async def _jobs(services: _Services) -> JobService:
+    return services.jobs
+
+
+async def _preflight(services: _Services) -> PreflightService:
+    return services.preflight
+
+
+async def _presets(services: _Services) -> PresetService:
+    return services.presets
+
+
+async def _samples(services: _Services) -> SampleService:
+    return services.samples
+
+
+async def _streams(services: _Services) -> StreamService:
+    return services.streams
+
+
+Batches: TypeAlias = Annotated[BatchService, Depends(_batches)]
+Datasets: TypeAlias = Annotated[DatasetService, Depends(_datasets)]
+Events: TypeAlias = Annotated[EventService, Depends(_events)]
+Health: TypeAlias = Annotated[HealthService, Depends(_health)]
+Jobs: TypeAlias = Annotated[JobService, Depends(_jobs)]
+Preflights: TypeAlias = Annotated[PreflightService, Depends(_preflight)]
+Presets: TypeAlias = Annotated[PresetService, Depends(_presets)]
+Samples: TypeAlias = Annotated[SampleService, Depends(_samples)]
+Streams: TypeAlias = Annotated[StreamService, Depends(_streams)]

@@ -1,4 +1,4 @@
-"""Job specs that the documentation shows, by name."""
+"""The documentation shows these request bodies by name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,11 +11,11 @@ _DATASET = "ds-0123456789abcdef"
 
 JOBS: Mapping[str, Mapping[str, Any]] = {
     "minimal": {
-        "summary": "Everything by default",
+        "summary": "The common job: every field has its default",
         "value": {"dataset": _DATASET},
     },
     "common": {
-        "summary": "The common job, all of it spelled out",
+        "summary": "The common job with all fields, distance and tilt sampled at random",
         "value": JobSpec(
             dataset=_DATASET,
             randomise=Randomise(
@@ -24,7 +24,7 @@ JOBS: Mapping[str, Mapping[str, Any]] = {
         ).model_dump(mode="json"),
     },
     "two tips": {
-        "summary": "Each sample imaged with CO and with Xe, distance and tilt drawn at random",
+        "summary": "Each sample imaged with CO and with Xe, distance and tilt sampled at random for each tip",
         "value": {
             "dataset": _DATASET,
             "tips": [
@@ -51,3 +51,8 @@ EXTENSIONS: Mapping[str, Mapping[str, Any]] = {
     "epochs": {"summary": "Two further passes", "value": {"kind": "epochs", "epochs": 2}},
     "molecules": {"summary": "Another dataset", "value": {"kind": "molecules", "dataset": _DATASET}},
 }
+
+ACKNOWLEDGEMENTS: Mapping[str, Mapping[str, Any]] = {
+    "two batches": {"summary": "The first two batches", "value": {"batches": [0, 1]}}
+}
+REWINDINGS: Mapping[str, Mapping[str, Any]] = {"all": {"summary": "Everything again", "value": {"batch": 0}}}

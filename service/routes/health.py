@@ -1,4 +1,4 @@
-"""The service itself: its workers, and whether it is well."""
+"""Operators and load balancers ask for the state of the service and its workers."""
 
 from typing import Literal
 
@@ -6,54 +6,66 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
+from afmbatch.errors import Unavailable
 from afmbatch.ledger.records import WorkerRecord
-from service.routes.dependencies import Decisions
-from service.transport.problems import declared
+from service.routes.dependencies import Health
+from service.transport.problems import problem_responses
 
 router = APIRouter(tags=["service"])
 
 
 class Workers(BaseModel):
-    """The live workers."""
+    """Holds the live workers."""
 
-    workers: list[WorkerRecord]
+    workers: list[WorkerRecord] = Field(description="The live workers by name.")
 
 
-class Health(BaseModel):
-    """This process answers."""
+class Alive(BaseModel):
+    """Says that the process is alive."""
 
-    status: Literal["ok"] = "ok"
+    status: Literal["ok"] = Field(default="ok", description="Always `ok`.")
 
 
 class Ready(BaseModel):
-    """Redis and the store answer."""
+    """Says that Redis and the store answer."""
 
-    workers: int = Field(description="Live workers.")
-    detail: str = Field(description="What that means for a job that is posted now.")
+    workers: int = Field(description="Number of live workers.")
+    detail: str = Field(description="Whether a job that is posted now is worked on or waits for a worker.")
 
 
 @router.get("/", include_in_schema=False)
-def root() -> RedirectResponse:
-    """To the documentation."""
+async def redirect_to_docs() -> RedirectResponse:
+    """Redirect to the documentation."""
     return RedirectResponse("/docs")
 
 
-@router.get("/v1/workers", operation_id="listWorkers", summary="List the live workers", responses=declared(503))
-def workers(decide: Decisions) -> Workers:
-    """Each with its device and what it is working on."""
-    return Workers(workers=decide.ledger.workers.live())
+@router.get(
+    "/v1/workers",
+    operation_id="listWorkers",
+    summary="List the live workers",
+    responses=problem_responses(Unavailable),
+)
+def list_workers(health: Health) -> Workers:
+    """List each live worker with its device and the shard it is working on."""
+    return Workers(workers=health.workers())
 
 
-@router.get("/v1/health", operation_id="getHealth", summary="Whether the process is alive")
-async def health() -> Health:
-    """Asks nothing else: restart the process if this fails."""
-    return Health()
+@router.get("/v1/health", operation_id="getHealth", summary="Check that the process is alive")
+async def get_health() -> Alive:
+    """Answer without asking Redis or the store. If this fails, restart the process."""
+    return Alive()
 
 
-@router.get("/v1/ready", operation_id="getReady", summary="Whether requests can be served", responses=declared(503))
-def ready(decide: Decisions) -> Ready:
-    """Whether Redis and the store answer, and how many workers live. Without a worker jobs are accepted and wait."""
-    n = decide.ready()
+@router.get(
+    "/v1/ready",
+    operation_id="getReady",
+    summary="Check that requests can be served",
+    responses=problem_responses(Unavailable),
+)
+def get_ready(health: Health) -> Ready:
+    """Check that Redis and the store answer, and count the live workers. Without a worker, jobs wait."""
+    workers = health.ready()
     return Ready(
-        workers=n, detail="jobs are being worked on" if n else "no worker is running: jobs are queued and wait"
+        workers=workers,
+        detail="Jobs are being worked on." if workers else "There is no worker: jobs are queued and wait for one.",
     )

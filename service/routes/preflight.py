@@ -1,33 +1,41 @@
-"""Preflight: a job's plan without the job."""
+"""A preflight plans a job without running it."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
-from afmbatch.spec.job import JobSpec
+from afmbatch.errors import InvalidInput, TooLarge, Unavailable
 from service.admission.preflight import Preflight
-from service.routes.dependencies import Decisions
-from service.routes.jobs import SPEC
-from service.transport.bodies import job_spec
-from service.transport.problems import declared
+from service.routes.dependencies import Preflights
+from service.routes.parameters import JobSpecBody
+from service.transport.bodies import BodyRoute
+from service.transport.http_errors import MalformedRequest, UnsupportedMediaType
+from service.transport.problems import problem_responses
 
-router = APIRouter(prefix="/v1/preflight", tags=["jobs"])
+router = APIRouter(prefix="/v1/preflight", tags=["jobs"], route_class=BodyRoute)
 MAX_PREVIEW = 10
 
 
 @router.post(
     "",
     operation_id="preflight",
-    summary="What a job would be",
-    responses=declared(400, 413, 415, 422, 503),
-    openapi_extra=SPEC,
+    summary="Plan a job without running it",
+    responses=problem_responses(MalformedRequest, TooLarge, UnsupportedMediaType, InvalidInput, Unavailable),
 )
-def check(
-    spec: Annotated[JobSpec, Depends(job_spec)],
-    decide: Decisions,
+def preflight(
+    spec: JobSpecBody,
+    preflights: Preflights,
     preview: Annotated[
-        int, Query(ge=0, le=MAX_PREVIEW, description="How many samples to make at once, by a job of their own.")
+        int,
+        Query(
+            ge=0,
+            le=MAX_PREVIEW,
+            description="Number of samples to make before all other work, by a job of their own; 0 for no preview.",
+        ),
     ] = 0,
 ) -> Preflight:
-    """Plan a spec without running it. Rejected structures and limits are in the report; any other fault is an error."""
-    return decide.preflight(spec, preview)
+    """Report what a spec would make.
+
+    Structures that contradict the spec and exceeded limits are in the report; anything else that is wrong is an error.
+    """
+    return preflights.report(spec, preview)

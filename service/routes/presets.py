@@ -1,33 +1,40 @@
-"""Presets: specs of published training sets."""
+"""Presets are specs of published training sets."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from afmbatch.errors import NotFound
+from afmbatch.errors import InvalidInput, NotFound
 from afmbatch.spec.job import JobSpec
-from afmbatch.spec.presets import Preset, preset_spec, presets
-from service.routes.dependencies import DATASET_PATTERN
-from service.transport.problems import declared
+from afmbatch.spec.presets import Preset
+from service.routes.dependencies import Presets
+from service.routes.parameters import DATASET_PATTERN
+from service.transport.problems import problem_responses
 
 router = APIRouter(prefix="/v1/presets", tags=["jobs"])
 
 
-class Presets(BaseModel):
-    """All presets."""
+class PresetList(BaseModel):
+    """Holds all presets."""
 
-    presets: tuple[Preset, ...]
+    presets: tuple[Preset, ...] = Field(description="The presets by name.")
 
 
 @router.get("", operation_id="listPresets", summary="List the presets")
-def names() -> Presets:
-    """What each of them is, and where it is from."""
-    return Presets(presets=presets())
+async def list_presets(presets: Presets) -> PresetList:
+    """List the presets with a summary and their source."""
+    return PresetList(presets=presets.list())
 
 
-@router.get("/{name}", operation_id="getPreset", summary="Get a preset's spec", responses=declared(404, 422))
-def read(
+@router.get(
+    "/{name}",
+    operation_id="getPreset",
+    summary="Get a preset's spec",
+    responses=problem_responses(NotFound, InvalidInput),
+)
+async def get_preset(
+    presets: Presets,
     name: Annotated[
         str, Path(pattern="^[a-z0-9-]+$", max_length=100, description="Name of a preset.", examples=["asd-afm"])
     ],
@@ -36,17 +43,13 @@ def read(
         Query(
             pattern=DATASET_PATTERN,
             max_length=100,
-            description="Id of a dataset: with it the answer can be posted as it is.",
+            description="Id of a dataset that is filled in, so that the answer can be posted unchanged.",
             examples=["ds-0"],
         ),
     ] = None,
 ) -> JobSpec:
-    """The complete spec, to be edited and posted. Without `dataset` in the query its `dataset` is empty.
+    """Get the complete spec, to be edited and posted. Without `dataset` in the query its `dataset` is empty.
 
     `curl …/v1/presets/asd-afm?dataset=ds-… | curl …/v1/jobs -H 'Content-Type: application/json' -d @-`
     """
-    try:
-        return preset_spec(name, dataset or "")
-    except KeyError:
-        known = ", ".join(preset.name for preset in presets())
-        raise NotFound("preset", name, f"there are {known}") from None
+    return presets.spec(name, dataset or "")

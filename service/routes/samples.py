@@ -1,25 +1,15 @@
-"""Samples: any one of a job by its number, simulated alone and the same as in its batch."""
+"""Any sample of a job can be downloaded by its number. It is the same as in its batch."""
 
-from typing import Annotated
+from fastapi import APIRouter, Response
 
-from fastapi import APIRouter, Depends, Request, Response
-
-from service.routes import download_docs as files
-from service.routes.dependencies import Asked, Decisions, JobId, Ringing, SampleNumber, Wait
-from service.transport.downloads import BatchFile, download
-from service.transport.job_notifier import awaited
-from service.transport.problems import declared
+from afmbatch.errors import Conflict, Gone, InvalidInput, NotFound, Unavailable
+from service.routes.dependencies import Samples
+from service.routes.downloads import GET_RESPONSES, HEAD_RESPONSES, GetDownload, HeadDownload
+from service.routes.parameters import JobId, SampleNumber
+from service.transport.http_errors import PreconditionFailed, RangeNotSatisfiable
+from service.transport.problems import problem_responses
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/samples", tags=["batches"])
-
-
-async def _file(
-    request: Request, job_id: JobId, number: SampleNumber, decide: Decisions, bell: Ringing, wait: Wait = 0
-) -> BatchFile:
-    return await awaited(request, bell, lambda: decide.sample(job_id, number), wait)
-
-
-Recorded = Annotated[BatchFile, Depends(_file)]
 
 
 @router.get(
@@ -27,32 +17,28 @@ Recorded = Annotated[BatchFile, Depends(_file)]
     operation_id="downloadSample",
     summary="Download one sample",
     response_class=Response,
-    responses=files.GET | declared(404, 409, 410, 412, 416, 422, 503),
+    responses=GET_RESPONSES
+    | problem_responses(NotFound, Conflict, Gone, PreconditionFailed, RangeNotSatisfiable, InvalidInput, Unavailable),
 )
-async def get(
-    request: Request,
-    file: Recorded,
-    form: Asked,
-    decide: Decisions,
-    byte_range: files.ByteRange = None,
-    if_range: files.IfRange = None,
-    if_none_match: files.IfNoneMatch = None,
-) -> Response:
-    """A batch of this sample alone, which comes before all other work when it is first asked for.
+async def download_sample(job_id: JobId, number: SampleNumber, samples: Samples, download: GetDownload) -> Response:
+    """Send a batch of this sample alone, which is made before all other work when it is first requested.
 
-    Until it is made the answer waits for `wait` seconds, and then is 404 not-yet with Retry-After.
-    Samples beyond the spec's `samples` can be had as well.
+    The answer waits for `wait` seconds until it is made, and then is 404 with the problem `not-yet` and Retry-After.
+    Samples beyond the spec's `samples` can be downloaded as well.
     """
-    return await download(request, decide.store, file, form, decide.settings)
+    file = await samples.wait_for(job_id, number, download.wait_seconds, download.until_disconnected)
+    return await download.answer(file)
 
 
 @router.head(
     "/{number}",
     operation_id="headSample",
-    summary="Size and hash of one sample",
+    summary="Get size and hash of one sample",
     response_class=Response,
-    responses=files.HEAD | declared(404, 409, 410, 412, 422, 503),
+    responses=HEAD_RESPONSES
+    | problem_responses(NotFound, Conflict, Gone, PreconditionFailed, InvalidInput, Unavailable),
 )
-async def head(request: Request, file: Recorded, form: Asked, decide: Decisions) -> Response:
-    """The headers of a download without its body; asks for the sample as a download does."""
-    return await download(request, decide.store, file, form, decide.settings)
+async def head_sample(job_id: JobId, number: SampleNumber, samples: Samples, download: HeadDownload) -> Response:
+    """Send the headers of a download without its body. Has the sample made as a download does."""
+    file = await samples.wait_for(job_id, number, download.wait_seconds, download.until_disconnected)
+    return await download.answer(file)

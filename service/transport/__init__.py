@@ -1,1 +1,1 @@
-"""HTTP bodies, downloads, event streams and problem documents."""
+"""The transport reads HTTP bodies and writes downloads and problem documents."""

@@ -1,4 +1,4 @@
-"""Pydantic's errors as faults: a path a person can read, and what the schema would have accepted there."""
+"""Pydantic's errors become field errors, with a readable path and the values that the JSON schema accepts there."""
 
 import difflib
 import json
@@ -7,128 +7,138 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from pydantic_core import ErrorDetails
+from starlette.datastructures import UploadFile
 
 from afmbatch.errors import FieldError
 
 Schema: TypeAlias = Mapping[str, Any]  # a JSON schema, or a part of one
-_SHOWN = 100
+_MAX_SHOWN_CHARACTERS = 100
 
 
-def shown(value: object) -> str:
-    """A value that was given, short enough for an answer. NaN and infinity are shown as such."""
+def shorten(value: object) -> str:
+    """Return a given value as text of at most 101 characters. NaN and infinity are written as such."""
+    if isinstance(value, UploadFile):
+        value = value.filename
     try:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     except ValueError:  # an integer of more digits than Python converts
         return f"a {type(value).__name__} too long to show"
-    return (text or '""') if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return (text or '""') if len(text) <= _MAX_SHOWN_CHARACTERS else f"{text[:_MAX_SHOWN_CHARACTERS]}…"
 
 
-def faults(errors: Iterable[ErrorDetails], schema: Schema) -> list[FieldError]:
-    """What is wrong with a JSON document that was to follow this JSON schema."""
+def field_errors(errors: Iterable[ErrorDetails], schema: Schema) -> list[FieldError]:
+    """Return what is wrong with a document that pydantic refused. `schema` is the document's JSON schema."""
     listed = list(errors)
     inside = {e["loc"][:n] for e in listed for n in range(len(e["loc"]))}
-    # A list with a bad item in it also counts as too short: pydantic counts the good ones.
-    told = [e for e in listed if not (e["type"] == "too_short" and e["loc"] in inside)]
-    return [fault(e, e["loc"], schema) for e in told]
+    # A list with a bad item in it also counts as too short, because pydantic counts the good ones.
+    kept = [e for e in listed if not (e["type"] == "too_short" and e["loc"] in inside)]
+    return [_field_error(e, schema) for e in kept]
 
 
-def fault(error: ErrorDetails, path: Sequence[int | str], schema: Schema) -> FieldError:
-    """One error of pydantic's at this path of a document."""
-    known = _Place(schema)
-    for step in path:
-        known = known.down(step)
-    ctx = error.get("ctx", {})
+def _field_error(error: ErrorDetails, schema: Schema) -> FieldError:
+    node = _Node(schema)
+    for step in error["loc"]:
+        node = node.child(step)
+    context = error.get("ctx", {})
     match error["type"]:
-        case "refused":  # afmbatch.spec.model.refusal: the check has said it all
-            return FieldError(known.child(ctx["field"]), shown(ctx["value"]), ctx["reason"], ctx["accepted"])
+        case "refused":  # afmbatch.spec.model.refusal: the model's own check has written the texts
+            path = node.path_of(context["field"])
+            return FieldError(path, shorten(context["value"]), context["reason"], context["accepted"])
         case "missing":
-            return FieldError(known.path, "nothing", "it is required", accepted(known.node, schema))
+            return FieldError(node.path, "nothing", "it is required", _describe(node.schema, schema))
         case "union_tag_invalid" | "union_tag_not_found":
-            name = known.node["discriminator"]["propertyName"]
-            kinds = ", ".join(map(repr, known.node["discriminator"]["mapping"]))
-            reason = f"unknown {name}" if "tag" in ctx else "it is required"
-            return FieldError(known.child(name), shown(ctx.get("tag", "nothing")), reason, f"one of {kinds}")
+            name = node.schema["discriminator"]["propertyName"]
+            kinds = ", ".join(map(repr, node.schema["discriminator"]["mapping"]))
+            reason = f"unknown {name}" if "tag" in context else "it is required"
+            return FieldError(node.path_of(name), shorten(context.get("tag", "nothing")), reason, f"one of {kinds}")
         case "extra_forbidden":
-            near = difflib.get_close_matches(str(path[-1]), known.siblings, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            return FieldError(
-                known.path, shown(error["input"]), f"unknown field{hint}", f"the fields {', '.join(known.siblings)}"
-            )
+            similar = difflib.get_close_matches(str(error["loc"][-1]), node.siblings, n=1)
+            hint = f"; did you mean {similar[0]!r}?" if similar else ""
+            known = ", ".join(node.siblings)
+            return FieldError(node.path, shorten(error["input"]), f"unknown field{hint}", f"the fields {known}")
+        case "value_error" if _is_file(node.schema):
+            return FieldError(node.path, shorten(error["input"]), "it is text, not a file", "a part with a file name")
         case _:
             reason = re.sub(r"^\w+ should ", "it should ", error["msg"]).replace(" after validation", "")
-            return FieldError(known.path or "body", shown(error["input"]), reason, accepted(known.node, schema))
+            return FieldError(node.path or "body", shorten(error["input"]), reason, _describe(node.schema, schema))
 
 
-class _Place:
-    """A place in a document: its readable path, and the schema of what stands there."""
+class _Node:
+    """Holds the readable path of a node of a document, its JSON schema and the names of the fields beside it."""
 
-    def __init__(self, root: Schema, node: Schema | None = None, path: str = "", siblings: Sequence[str] = ()) -> None:
-        self.root = root
-        self.node = _resolved(root if node is None else node, root)
+    def __init__(
+        self, root: Schema, schema: Schema | None = None, path: str = "", siblings: Sequence[str] = ()
+    ) -> None:
+        self._root = root
+        self.schema = _resolve(root if schema is None else schema, root)
         self.path = path
-        self.siblings = siblings  # the fields known beside this one
+        self.siblings = siblings
 
-    def child(self, name: int | str) -> str:
-        """Path of a field or an item of this one."""
+    def path_of(self, name: int | str) -> str:
+        """Return the path of a field or an item of this node."""
         if isinstance(name, int):
             return f"{self.path}[{name}]"
         return f"{self.path}.{name}" if self.path else name
 
-    def down(self, step: int | str) -> "_Place":
-        """One step of pydantic's location: a field, an item, or the tag of a union, which is no part of the path."""
-        tags = self.node.get("discriminator", {}).get("mapping", {})
+    def child(self, step: int | str) -> "_Node":
+        """Follow one step of pydantic's location: a field, an item or the tag of a union, which is not in the path."""
+        tags = self.schema.get("discriminator", {}).get("mapping", {})
         if step in tags:
-            return _Place(self.root, {"$ref": tags[step]}, self.path)
+            return _Node(self._root, {"$ref": tags[step]}, self.path)
         if isinstance(step, int):
-            items = self.node.get("prefixItems", ())
-            node = items[step] if step < len(items) else self.node.get("items", {})
-            return _Place(self.root, node, self.child(step))
-        fields = self.node.get("properties", {})
-        return _Place(self.root, fields.get(step, {}), self.child(step), tuple(fields))
+            items = self.schema.get("prefixItems", ())
+            schema = items[step] if step < len(items) else self.schema.get("items", {})
+            return _Node(self._root, schema, self.path_of(step))
+        fields = self.schema.get("properties", {})
+        return _Node(self._root, fields.get(step, {}), self.path_of(step), tuple(fields))
 
 
-def _resolved(node: Schema, root: Schema) -> Schema:
-    """A schema without its indirections: references followed, 'or null' left out."""
+def _resolve(schema: Schema, root: Schema) -> Schema:
+    """Return a schema with its references followed and the alternative null left out."""
     while True:
-        if "$ref" in node:
+        if "$ref" in schema:
             found: Any = root
-            for part in node["$ref"].removeprefix("#/").split("/"):
+            for part in schema["$ref"].removeprefix("#/").split("/"):
                 found = found[part]
-            node = found
-        elif "anyOf" in node:
-            node = next(n for n in node["anyOf"] if n.get("type") != "null")
+            schema = found
+        elif "anyOf" in schema:
+            schema = next(option for option in schema["anyOf"] if option.get("type") != "null")
         else:
-            return node
+            return schema
 
 
-def accepted(node: Schema, root: Schema) -> str:
-    """In words, what a JSON schema accepts."""
-    node = _resolved(node, root)
-    if "discriminator" in node:
-        kinds = ", ".join(map(repr, node["discriminator"]["mapping"]))
-        return f"an object whose {node['discriminator']['propertyName']!r} is one of {kinds}"
-    if "const" in node:
-        return repr(node["const"])
-    if "enum" in node:
-        return f"one of {', '.join(map(repr, node['enum']))}"
-    match node.get("type"):
+def _is_file(schema: Schema) -> bool:
+    return schema.get("contentMediaType") == "application/octet-stream"
+
+
+def _describe(schema: Schema, root: Schema) -> str:
+    """Describe in words what a JSON schema accepts. `root` is the document that its references point into."""
+    schema = _resolve(schema, root)
+    if "discriminator" in schema:
+        kinds = ", ".join(map(repr, schema["discriminator"]["mapping"]))
+        return f"an object whose {schema['discriminator']['propertyName']!r} is one of {kinds}"
+    if "const" in schema:
+        return repr(schema["const"])
+    if "enum" in schema:
+        return f"one of {', '.join(map(repr, schema['enum']))}"
+    match schema.get("type"):
         case "integer":
-            return f"an integer{_bounds(node)}"
+            return f"an integer{_bounds(schema)}"
         case "number":
-            return f"a number{_bounds(node)}"
+            return f"a number{_bounds(schema)}"
         case "boolean":
             return "true or false"
         case "string":
-            return f"a string{_lengths(node, 'characters')}{_pattern(node)}"
+            return f"a string{_lengths(schema, 'characters')}{_pattern(schema)}"
         case "array":
-            return f"a list{_lengths(node, 'items')}"
+            return f"a list{_lengths(schema, 'files' if _is_file(schema.get('items', {})) else 'items')}"
         case "object":
-            return f"an object with the fields {', '.join(node.get('properties', ()))}"
+            return f"an object with the fields {', '.join(schema.get('properties', ()))}"
     return ""
 
 
-def _pattern(node: Schema) -> str:
-    return f" that matches {node['pattern']}" if "pattern" in node else ""
+def _pattern(schema: Schema) -> str:
+    return f" that matches {schema['pattern']}" if "pattern" in schema else ""
 
 
 _BOUNDS = (
@@ -139,20 +149,20 @@ _BOUNDS = (
 )
 
 
-def _bounds(node: Schema) -> str:
-    if "minimum" in node and "maximum" in node:
-        return f" from {_number(node['minimum'])} to {_number(node['maximum'])}"
-    said = [f" {words} {_number(node[key])}" for words, key in _BOUNDS if key in node]
-    return " and".join(said)
+def _bounds(schema: Schema) -> str:
+    if "minimum" in schema and "maximum" in schema:
+        return f" from {_number(schema['minimum'])} to {_number(schema['maximum'])}"
+    parts = [f" {words} {_number(schema[key])}" for words, key in _BOUNDS if key in schema]
+    return " and".join(parts)
 
 
 def _number(bound: float) -> str:
     return str(int(bound)) if bound == int(bound) else f"{bound:g}"
 
 
-def _lengths(node: Schema, what: str) -> str:
-    low, high = node.get("minItems", node.get("minLength")), node.get("maxItems", node.get("maxLength"))
+def _lengths(schema: Schema, unit: str) -> str:
+    low, high = schema.get("minItems", schema.get("minLength")), schema.get("maxItems", schema.get("maxLength"))
     if low is not None and high is not None:
-        return f" of {low} {what}" if low == high else f" of {low} to {high} {what}"
-    said = [f" of {words} {n} {what}" for words, n in (("at least", low), ("at most", high)) if n is not None]
-    return " and".join(said)
+        return f" of {low} {unit}" if low == high else f" of {low} to {high} {unit}"
+    parts = [f" of {words} {n} {unit}" for words, n in (("at least", low), ("at most", high)) if n is not None]
+    return " and".join(parts)

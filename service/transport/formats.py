@@ -1,6 +1,7 @@
-"""Batch files in other forms, made while they are sent: half precision, a WebDataset tar, zstd.
+"""Batch files are converted to other formats while they are sent: half precision, a WebDataset tar, zstd.
 
-Never more than a sample, or a piece of one MiB, is in memory. They have no length beforehand and no ranges.
+A sample, or a piece of one MiB, is in memory at a time. The length of such an answer is unknown beforehand, so it has
+no byte ranges.
 """
 
 import json
@@ -16,98 +17,97 @@ from numpy.typing import NDArray
 from starlette.concurrency import iterate_in_threadpool
 
 from afmbatch.storage import batch_file as batch
-from afmbatch.storage import zip_writer as stored_zip
-from afmbatch.storage.npz_reader import Npz
-from afmbatch.storage.zip_writer import PIECE_BYTES, Piece
+from afmbatch.storage.npz_reader import NpzReader
+from afmbatch.storage.zip_writer import CHUNK_BYTES, Chunk, zip_chunks
 
-TAR = "application/x-tar"
-_LEVEL = 3  # zstd's own default
-_BY_ATOM = ("mols", "lj")
-_OF_ALL = ("desc_names", "meta")
+TAR_MEDIA_TYPE = "application/x-tar"
+_ZSTD_LEVEL = 3  # zstd's own default
+_PER_ATOM = ("mols", "lj")  # arrays with one row for each atom
+_PER_BATCH = ("desc_names", "meta", "mol_offsets")  # arrays that are not divided into samples
 
 
-class Kind(StrEnum):
-    """What is around the arrays."""
+class Container(StrEnum):
+    """Names the file format that holds the arrays."""
 
     NPZ = "npz"
     WEBDATASET = "webdataset"
 
 
 class Precision(StrEnum):
-    """Of images and descriptors."""
+    """Names the dtype of images and descriptors."""
 
     F4 = "f4"
     F2 = "f2"
 
 
 class Encoding(StrEnum):
-    """Around all of it."""
+    """Names the content encoding of the file."""
 
     IDENTITY = "identity"
     ZSTD = "zstd"
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """What is asked for."""
+class BatchFormat:
+    """Describes the format in which a client wants a batch file."""
 
-    kind: Kind
+    container: Container
     precision: Precision
     encoding: Encoding
 
     @property
-    def stored(self) -> bool:
-        """Whether it is the file itself."""
-        return self == Form(Kind.NPZ, Precision.F4, Encoding.IDENTITY)
+    def is_stored(self) -> bool:
+        """Return whether files in the store have this format."""
+        return self == BatchFormat(Container.NPZ, Precision.F4, Encoding.IDENTITY)
 
     def tag(self, sha256: str) -> str:
-        """The opaque part of its ETag, a weak one: another zstd may write other bytes."""
-        return f'"{sha256}-{self.kind}-{self.precision}-{self.encoding}"'
+        """Return the opaque part of the weak ETag; it is weak because another version of zstd writes other bytes."""
+        return f'"{sha256}-{self.container}-{self.precision}-{self.encoding}"'
 
     @property
     def media_type(self) -> str:
-        """Of what is in the encoding."""
-        return TAR if self.kind is Kind.WEBDATASET else batch.MEDIA_TYPE
+        """Return the media type of the file before it is encoded."""
+        return TAR_MEDIA_TYPE if self.container is Container.WEBDATASET else batch.MEDIA_TYPE
 
     def chunks(self, file: IO[bytes]) -> AsyncIterator[bytes]:
-        """The batch file in this form; it is closed at the end, or with the iterator."""
-        return iterate_in_threadpool(self._bytes(file))
+        """Convert a stored batch file, which is closed at the end or with the iterator."""
+        return iterate_in_threadpool(self._convert(file))
 
-    def _bytes(self, file: IO[bytes]) -> Iterator[bytes]:
+    def _convert(self, file: IO[bytes]) -> Iterator[bytes]:
         try:
-            made = self._pieces(file)
+            pieces = self._pieces(file)
             if self.encoding is Encoding.ZSTD:
-                made = _compressed(made)
-            yield from map(bytes, made)
+                pieces = _compress(pieces)
+            yield from map(bytes, pieces)
         finally:
             file.close()
 
-    def _pieces(self, file: IO[bytes]) -> Iterator[Piece]:
-        match self.kind, self.precision:
-            case Kind.WEBDATASET, _:
-                return _tar(Npz(file), self.precision)
+    def _pieces(self, file: IO[bytes]) -> Iterator[Chunk]:
+        match self.container, self.precision:
+            case Container.WEBDATASET, _:
+                return _tar(NpzReader(file), self.precision)
             case _, Precision.F2:
-                return _npz(Npz(file))
-        return _as_it_is(file)
+                return _half_precision_npz(NpzReader(file))
+        return _unchanged(file)
 
 
-def _as_it_is(file: IO[bytes]) -> Iterator[Piece]:
-    while piece := bytes(file.read(PIECE_BYTES)):
+def _unchanged(file: IO[bytes]) -> Iterator[Chunk]:
+    while piece := bytes(file.read(CHUNK_BYTES)):
         yield piece
 
 
-def _compressed(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    compressor = zstandard.ZstdCompressor(level=_LEVEL).compressobj()
+def _compress(pieces: Iterable[Chunk]) -> Iterator[Chunk]:
+    compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compressobj()
     for piece in pieces:
-        if packed := compressor.compress(piece):
-            yield packed
+        if compressed := compressor.compress(piece):
+            yield compressed
     yield compressor.flush()
 
 
-def _halved(name: str, array: NDArray[Any], precision: Precision) -> NDArray[Any]:
+def _convert_precision(name: str, array: NDArray[Any], precision: Precision) -> NDArray[Any]:
     if precision is Precision.F4 or not _is_image(name):
         return array
-    with np.errstate(over="ignore"):  # beyond 65504 it is infinite
+    with np.errstate(over="ignore"):  # values above 65504 become infinite
         return array.astype("<f2")
 
 
@@ -115,56 +115,59 @@ def _is_image(name: str) -> bool:
     return name == "afm" or (name.startswith("desc") and name != "desc_names")
 
 
-def _npz(npz: Npz) -> Iterator[Piece]:
-    return stored_zip.pieces((f"{name}.npy", _half(npz, name)) for name in npz.arrays)
+def _half_precision_npz(npz: NpzReader) -> Iterator[Chunk]:
+    return zip_chunks((f"{name}.npy", _half_precision_npy(npz, name)) for name in npz.arrays)
 
 
-def _half(npz: Npz, name: str) -> Iterator[Piece]:
-    lying = npz.arrays[name]
-    yield batch.npy_header(np.dtype("<f2") if _is_image(name) else lying.dtype, lying.shape)
-    if not lying.shape:
+def _half_precision_npy(npz: NpzReader, name: str) -> Iterator[Chunk]:
+    location = npz.arrays[name]
+    yield batch.npy_header(np.dtype("<f2") if _is_image(name) else location.dtype, location.shape)
+    if not location.shape:
         yield npz.whole(name).tobytes()
         return
-    step = max(1, PIECE_BYTES // max(1, lying.row_bytes))
-    for begin in range(0, lying.shape[0], step):
-        rows = npz.rows(name, begin, min(begin + step, lying.shape[0]))
-        yield _halved(name, rows, Precision.F2).tobytes()
+    step = max(1, CHUNK_BYTES // max(1, location.row_bytes))
+    for begin in range(0, location.shape[0], step):
+        rows = npz.rows(name, begin, min(begin + step, location.shape[0]))
+        yield _convert_precision(name, rows, Precision.F2).tobytes()
 
 
-def _tar(npz: Npz, precision: Precision) -> Iterator[Piece]:
-    """Entries of a sample: its number in the job, a dot, `<array>.npy` for images and atoms, `json` for the rest."""
+def _tar(npz: NpzReader, precision: Precision) -> Iterator[Chunk]:
+    """Yield a WebDataset tar.
+
+    An entry is named by its sample's number in the job, a dot, and `<array>.npy` for images and atoms or `json` for
+    everything else.
+    """
     numbers, offsets = npz.whole("sample"), npz.whole("mol_offsets")
     common = {"desc_names": npz.whole("desc_names").tolist(), **json.loads(npz.whole("meta").item())}
     for b, number in enumerate(numbers.tolist()):
-        rest: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for name in npz.arrays:
-            if name in _BY_ATOM:
-                array = npz.rows(name, int(offsets[b]), int(offsets[b + 1]))
-            elif name in (*_OF_ALL, "mol_offsets"):
+            if name in _PER_BATCH:
                 continue
+            if name in _PER_ATOM:
+                array = npz.rows(name, int(offsets[b]), int(offsets[b + 1]))
             else:
                 array = npz.rows(name, b, b + 1)[0]
-            if name in _BY_ATOM or _is_image(name):
-                array = _halved(name, array, precision)
-                yield from _entry(
-                    f"{number:08d}.{name}.npy", batch.npy_header(array.dtype, array.shape), array.tobytes()
-                )
+            if name in _PER_ATOM or _is_image(name):
+                array = _convert_precision(name, array, precision)
+                header = batch.npy_header(array.dtype, array.shape)
+                yield from _tar_entry(f"{number:08d}.{name}.npy", header, array.tobytes())
             else:
-                rest[name] = _listed(array)
-        yield from _entry(f"{number:08d}.json", json.dumps(rest | common).encode())
+                values[name] = _json_value(array)
+        yield from _tar_entry(f"{number:08d}.json", json.dumps(values | common).encode())
     yield bytes(2 * tarfile.BLOCKSIZE)
 
 
-def _listed(array: NDArray[Any]) -> Any:
-    """For JSON, which has null but no NaN."""
+def _json_value(array: NDArray[Any]) -> Any:
+    """Return an array as lists, with null for NaN and infinity, which JSON does not have."""
     if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
         array = array.astype(object)
         array[~finite] = None
     return array.tolist()
 
 
-def _entry(name: str, *contents: bytes) -> Iterator[Piece]:
-    info = tarfile.TarInfo(name)  # of 1970: the bytes must not tell when they were made
+def _tar_entry(name: str, *contents: bytes) -> Iterator[Chunk]:
+    info = tarfile.TarInfo(name)  # dated 1970, because the bytes must not depend on the time
     info.size = sum(map(len, contents))
     yield info.tobuf(tarfile.USTAR_FORMAT)
     yield from contents

@@ -1,5 +1,8 @@
-"""What a job's samples are, in plain Python, one at a time: written from the spec's descriptions and the published
-algorithms (Philox4x32-10, the generalized Feistel cipher, Box and Muller, Shoemake), not from the code under test."""
+"""The samples of a job in plain Python, one at a time.
+
+Written from the descriptions of the spec's fields and from the published algorithms (Philox4x32-10, the generalized
+Feistel cipher, Box and Muller, Shoemake), not from the code under test.
+"""
 
 import math
 from itertools import product
@@ -28,7 +31,7 @@ STREAMS = {
 
 
 def philox(key, counter):
-    """Salmon et al., SC'11: four words of 32 bits for four."""
+    """Return four random words of 32 bits for four counter words (Salmon et al., SC'11)."""
     c0, c1, c2, c3 = counter
     k0, k1 = key & 0xFFFFFFFF, key >> 32
     for _ in range(10):
@@ -39,7 +42,7 @@ def philox(key, counter):
 
 
 def permuted(position, n, key, stream, variant):
-    """Black and Rogaway's generalized Feistel cipher over a · b ≥ n, walked until it is below n."""
+    """Return the image of a position under Black and Rogaway's generalized Feistel cipher over a · b ≥ n."""
     a = math.isqrt(n - 1) + 1
     b = -(-n // a)
     left, right = position % a, position // a
@@ -51,7 +54,7 @@ def permuted(position, n, key, stream, variant):
 
 
 def places(recipe: Recipe):
-    """(structure, epoch, rank, combination, combination's values, pass) of every sample, by its number."""
+    """Return (structure, epoch, rank, combination, its values) of every sample, by the sample's number."""
     sweep = recipe.spec.sweep
     names = [name for name in type(sweep).model_fields if getattr(sweep, name)]
     combinations = [dict(zip(names, values, strict=True)) for values in product(*(enumerated(sweep, n) for n in names))]
@@ -71,7 +74,7 @@ def enumerated(sweep, name):
 
 
 def batches(recipe: Recipe):
-    """The sample numbers of each batch of the whole job."""
+    """Return the sample numbers of each batch of the whole job."""
     spec, out, first, passes = recipe.spec, [], 0, 0
     combinations = math.prod(len(values) for _, values in spec.sweep if values)
     for i, extent in enumerate(recipe.extents):
@@ -88,7 +91,7 @@ def batches(recipe: Recipe):
 
 
 class Sample:
-    """What is drawn for one sample of a job."""
+    """The parameters of one sample of a job."""
 
     def __init__(self, recipe: Recipe, number: int, place, batch: int) -> None:
         self.spec, self.randomise = recipe.spec, recipe.spec.randomise
@@ -111,7 +114,7 @@ class Sample:
         return (0.0, 0.0) if d is None else pair(d, *self.units(name, d.scope, tip))
 
     def tip(self, t):
-        """What the t-th tip of the sample is."""
+        """Return the parameters of the t-th tip of the sample."""
         if "tip" in self.swept:
             i, tip = self.swept["tip"]
         elif (d := self.randomise.tip) is not None:
@@ -153,7 +156,7 @@ class Sample:
         return d.values[picked(len(d.values), d.weights, u)]
 
     def turn(self):
-        """About the vertical axis, then mirrored: rows of a matrix."""
+        """Return the rows of the rotation about the vertical axis followed by the mirror."""
         angle = math.radians(self.number("in_plane_rotation", None, 0.0))
         chance = self.randomise.mirror
         side = 1.0
@@ -166,7 +169,7 @@ class Sample:
         return [list(row) for row in zip(*columns, strict=True)]
 
     def rotation(self):
-        """Shoemake: a unit quaternion of three uniform numbers; v' = q v q*."""
+        """Return the rows of the rotation v' = q v q* by a unit quaternion of three uniform numbers (Shoemake)."""
         u, v = self.units("rotation", "sample", None, 0)
         w, _ = self.units("rotation", "sample", None, 1)
         a, b = 2 * math.pi * v, 2 * math.pi * w
@@ -182,14 +185,14 @@ class Sample:
         return [list(row) for row in zip(*columns, strict=True)]
 
     def crop(self):
-        if self.spec.noise.crop is None:
+        if self.spec.scan.crop is None:
             return [0, 0]
-        room = [whole - part for whole, part in zip(self.spec.scan.dim, self.spec.noise.crop, strict=False)]
+        room = [whole - part for whole, part in zip(self.spec.scan.dim, self.spec.scan.crop, strict=False)]
         return [int(u * (r + 1)) for u, r in zip(self.units("crop", "sample", None), room, strict=True)]
 
 
 def hamilton(p, q):
-    """The product of two quaternions."""
+    """Return the product of two quaternions."""
     a, b, c, d = p
     e, f, g, h = q
     return (
@@ -201,7 +204,7 @@ def hamilton(p, q):
 
 
 def picked(n, weights, u):
-    """Which of n values: the first at which the summed shares pass u."""
+    """Return the index of the first of n values at which the cumulated weights pass u."""
     weights = weights or [1.0] * n
     passed = 0.0
     for i, weight in enumerate(weights):

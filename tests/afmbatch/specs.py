@@ -1,4 +1,4 @@
-"""Strategies: specs of every option of what is drawn, swept and passed through, and recipes of them; small ones."""
+"""Strategies for small specs with every option of randomised and swept quantities and of epochs, and their recipes."""
 
 from hypothesis import strategies as st
 
@@ -6,14 +6,19 @@ from afmbatch.sampling.recipe import Recipe
 from afmbatch.spec.job import JobSpec
 
 TURNS = [[[0, -1, 0], [1, 0, 0], [0, 0, 1]], [[0, 0, 1], [0, -1, 0], [1, 0, 0]]]
-EVERYONE = st.sampled_from(["batch", "sample", "tip"])
+ALL_SCOPES = st.sampled_from(["batch", "sample", "tip"])
 NO_TIP = st.sampled_from(["batch", "sample"])
-IN_PLACE = ("tip", "df_steps", "lateral_stiffness", "radial_stiffness")  # of what is swept: not drawn as well
+REPLACED = ("tip", "df_steps", "lateral_stiffness", "radial_stiffness")  # may be swept or randomised, not both
 
 
 def spec(**changes):
-    """The common job on ds-0 with these changes."""
+    """Return the common job on ds-0 with these changes."""
     return JobSpec.model_validate({"dataset": "ds-0"} | changes)
+
+
+def recipe_of(spec: JobSpec, structures: int) -> Recipe:
+    """Return the recipe of a job on a dataset of so many structures, of four atoms each."""
+    return Recipe.of(spec, structures, 4 * structures)
 
 
 def between(low, high):
@@ -21,7 +26,7 @@ def between(low, high):
 
 
 def choices(values, scopes):
-    """One of some of these values, with weights or without."""
+    """Choices between some of these values, with weights or without."""
 
     def weighted(some):
         weights = st.lists(st.sampled_from([0.0, 0.5, 3.0]), min_size=len(some), max_size=len(some)).filter(any)
@@ -33,7 +38,7 @@ def choices(values, scopes):
     return st.lists(values, min_size=1, max_size=4).flatmap(weighted)
 
 
-def numbers(low, high, scopes=EVERYONE):
+def numbers(low, high, scopes=ALL_SCOPES):
     """Distributions of numbers from low to high."""
     ends = st.tuples(between(low, high), between(low, high)).map(sorted)
     uniform = st.tuples(ends, scopes).map(
@@ -45,8 +50,8 @@ def numbers(low, high, scopes=EVERYONE):
     return uniform | normal | choices(between(low, high), scopes)
 
 
-def vectors(reach, scopes=EVERYONE):
-    """Distributions of pairs no component of which is longer than this."""
+def vectors(reach, scopes=ALL_SCOPES):
+    """Distributions of pairs whose components are at most `reach`."""
     disk = st.tuples(between(0, reach), scopes).map(lambda t: {"kind": "disk", "radius": t[0], "scope": t[1]})
     pairs = choices(st.tuples(between(-reach, reach), between(-reach, reach)), scopes)
     components = numbers(-reach, reach, scopes).filter(lambda d: d["kind"] != "choice")
@@ -54,9 +59,9 @@ def vectors(reach, scopes=EVERYONE):
 
 
 df_steps = st.integers(1, 15)
-integers = st.tuples(df_steps, df_steps, EVERYONE).map(
+integers = st.tuples(df_steps, df_steps, ALL_SCOPES).map(
     lambda t: {"kind": "integers", "low": min(t[:2]), "high": max(t[:2]), "scope": t[2]}
-) | choices(df_steps, EVERYONE)
+) | choices(df_steps, ALL_SCOPES)
 tips = st.builds(
     lambda element, charges, tilt, r0, stiffness: {
         "element": element,
@@ -85,7 +90,7 @@ randomises = st.fixed_dictionaries(
         "sample_charges": numbers(-2.0, 2.0),
         "lj_radius": numbers(0.8, 1.2),
         "lj_epsilon": numbers(0.5, 2.0),
-        "tip": choices(tips, EVERYONE),
+        "tip": choices(tips, ALL_SCOPES),
         "offset": vectors(1.0, NO_TIP),
         "in_plane_rotation": numbers(-180.0, 360.0, NO_TIP),
         "mirror": st.fixed_dictionaries({"kind": st.just("chance"), "probability": between(0, 1), "scope": NO_TIP}),
@@ -114,22 +119,22 @@ rotations = st.sampled_from(
 
 @st.composite
 def sweeps(draw, randomise=()):
-    """Up to two axes of one to three values, none that is drawn in place of the given."""
-    free = sorted(_axes.keys() - {name for name in IN_PLACE if name in randomise})
+    """Sweeps of up to two axes of one to three values, without quantities that a randomised value replaces."""
+    free = sorted(_axes.keys() - {name for name in REPLACED if name in randomise})
     axes = draw(st.lists(st.sampled_from(free), max_size=2, unique=True))
     return {name: draw(st.lists(_axes[name], min_size=1, max_size=3)) for name in axes}
 
 
 @st.composite
 def specs(draw):
-    """Whatever a spec may say of what is drawn, swept and passed through."""
+    """Specs with any randomised and swept quantities and any number of epochs."""
     randomise = draw(randomises)
     return spec(
         tips=draw(st.lists(tips, min_size=1, max_size=3)),
         rotations=draw(rotations),
         randomise=randomise,
         sweep=draw(sweeps(randomise)),
-        noise=draw(st.sampled_from([{}, {"crop": [100, 128]}])),
+        scan=draw(st.sampled_from([{}, {"crop": [100, 128]}])),
         epochs=draw(st.integers(1, 2)),
         shuffle=draw(st.booleans()),
         seed=draw(st.integers(0, 2**53 - 1)),
@@ -144,18 +149,18 @@ extensions = st.lists(
 
 
 def extended(recipe: Recipe, by) -> Recipe:
-    """A recipe with these extensions, one after the other."""
+    """Return a recipe with these extensions, one after the other."""
     for i, (what, n) in enumerate(by):
-        recipe = recipe.with_epochs(n) if what == "epochs" else recipe.with_molecules(f"ds-{i + 1}", n)
+        recipe = recipe.with_epochs(n) if what == "epochs" else recipe.with_molecules(f"ds-{i + 1}", n, 4 * n)
     return recipe
 
 
-recipes = st.builds(lambda spec, n, by: extended(Recipe.of(spec, n), by), specs(), st.integers(1, 3), extensions)
+recipes = st.builds(lambda spec, n, by: extended(recipe_of(spec, n), by), specs(), st.integers(1, 3), extensions)
 
-# Of what is drawn nothing: for what is said of numbers, batches and shards alone.
+# Recipes without randomised quantities, for tests of numbers, batches and shards.
 plain_recipes = st.builds(
     lambda structures, rotation, sweep, by, **rest: extended(
-        Recipe.of(spec(rotations=rotation, sweep=sweep, **rest), structures), by
+        recipe_of(spec(rotations=rotation, sweep=sweep, **rest), structures), by
     ),
     structures=st.integers(1, 40),
     rotation=rotations,

@@ -5,7 +5,7 @@ from afmbatch.settings import read_settings
 from afmbatch.storage.object_store import ObjectStore
 
 
-def test_a_setting_that_makes_no_sense_is_named(monkeypatch):
+def test_an_invalid_setting_is_named(monkeypatch):
     monkeypatch.setenv("AFMBATCH_PORT", "abc")
     monkeypatch.setenv("AFMBATCH_SHARD_TRIES", "0")
     with pytest.raises(CannotStart, match=r"AFMBATCH_PORT=abc: .*integer.*; AFMBATCH_SHARD_TRIES=0: .*greater than 0"):

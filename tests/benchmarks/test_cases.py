@@ -1,4 +1,4 @@
-"""What the benchmark gives to both engines is the same, and is what it says."""
+"""The cases of the benchmark: both engines get the same samples, of the molecules that the names say."""
 
 import numpy as np
 import pytest
@@ -11,21 +11,22 @@ def case(request: pytest.FixtureRequest) -> Case:
     return request.param
 
 
-def test_samples_are_the_batch_cut_up(case):
+def test_samples_are_those_of_the_batch(case):
     bound = case.batch(5, 1)
-    cut = samples(bound)
-    assert np.array_equal(np.concatenate([s.xyz for s in cut]), bound.atoms.xyz)
-    assert np.array_equal(np.concatenate([s.charge for s in cut]), bound.atoms.charge)
-    assert np.array_equal(np.concatenate([s.number for s in cut]), bound.number)
-    assert np.array_equal(np.concatenate([s.window for s in cut]), bound.images.window)
-    assert np.array_equal(np.concatenate([s.tilt for s in cut]), bound.images.tilt)
-    assert np.allclose(bound.window[:, -1], case.spec.scan.window)  # molecules are where the last tip wants them
+    parts = samples(bound)
+    assert np.array_equal(np.concatenate([s.xyz for s in parts]), bound.atoms.xyz)
+    assert np.array_equal(np.concatenate([s.charge for s in parts]), bound.atoms.charge)
+    assert np.array_equal(np.concatenate([s.number for s in parts]), bound.number)
+    assert np.array_equal(np.concatenate([s.window for s in parts]), bound.images.window)
+    assert np.array_equal(np.concatenate([s.tilt for s in parts]), bound.images.tilt)
+    assert np.allclose(bound.window[:, -1], case.spec.scan.window)  # molecules are placed for the last tip
 
 
 def test_a_sample_is_the_same_in_batches_of_any_size(case):
-    for alone, together in zip([samples(case.batch(1, i))[0] for i in range(4)], samples(case.batch(4)), strict=True):
-        assert np.array_equal(alone.xyz, together.xyz)
-        assert np.array_equal(alone.tilt, together.tilt)
+    single = [samples(case.batch(1, i))[0] for i in range(4)]
+    for alone, in_batch in zip(single, samples(case.batch(4)), strict=True):
+        assert np.array_equal(alone.xyz, in_batch.xyz)
+        assert np.array_equal(alone.tilt, in_batch.tilt)
 
 
 def test_molecules(case):

@@ -1,26 +1,26 @@
-"""A rank of a training run, in a process of its own: `python -m tests.client.reader URL JOB RANK WORLD_SIZE START`.
+"""Runs one rank of a training run in a process: `python -m tests.client.reader URL JOB RANK WORLD_SIZE START`.
 
-Says the number of each batch that it has consumed, a line each. `… URL JOB fork|spawn` instead starts two ranks from a
-process that is itself in the middle of a job, and says what each of them had.
+It prints the number of each batch that it reads, one a line. `… URL JOB fork|spawn` instead starts two ranks from a
+process that is itself reading the job, and prints the numbers that each of the three read.
 """
 
 import json
 import multiprocessing
 import sys
 
-from afmbatch_client import Client, Shares
+from afmbatch_client import Client, RankBatches
 
 from .conftest import number_of
 
 
 def read(url, job_id, rank, world_size, start):
     with Client(url) as client:
-        for batch in Shares(client.job(job_id), rank, world_size, start=start):
+        for batch in RankBatches(client.job(job_id), rank, world_size, start=start):
             print(number_of(batch), flush=True)  # noqa: T201
 
 
-def take(shares, results):
-    results.put((shares.rank, [number_of(batch) for batch in shares]))
+def take(batches, results):
+    results.put((batches.rank, [number_of(batch) for batch in batches]))
 
 
 def start(url, job_id, method):
@@ -30,7 +30,7 @@ def start(url, job_id, method):
         job = client.job(job_id)
         batches = job.batches()
         first = next(batches).number
-        ranks = [context.Process(target=take, args=(Shares(job, rank, 2), results)) for rank in range(2)]
+        ranks = [context.Process(target=take, args=(RankBatches(job, rank, 2), results)) for rank in range(2)]
         for process in ranks:
             process.start()
         had = dict(results.get() for _ in ranks)

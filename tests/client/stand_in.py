@@ -1,4 +1,4 @@
-"""A service of one job that misbehaves on request; it answers as service.routes does, as far as the client looks."""
+"""A service with one job that fails on request. It answers as service.routes does, as far as the client looks."""
 
 import hashlib
 import io
@@ -15,7 +15,7 @@ JOB = "job-0000000000000001"
 
 
 def npz_of(number, megabytes=0.1):
-    """Bytes of a batch that knows its number; odd ones are not aligned in the file."""
+    """Return the file of a batch whose arrays hold its number. In files of odd numbers the arrays are not aligned."""
     f = io.BytesIO()
     afm = np.full((int(megabytes * 250_000),), number, np.float32)
     np.savez(f, afm=afm, structure=np.array([number, number]), desc_names=np.array(["bonds", "é"]))
@@ -23,29 +23,33 @@ def npz_of(number, megabytes=0.1):
 
 
 class StandIn:
-    """`files`: the batches that are there. `faults`: what happens to the next downloads, one each; None: nothing."""
+    """The service: `files` are the batches that are made, `failures` what happens to the next downloads, one each.
+
+    A failure is an HTTP status, a number of bytes after which the connection breaks, "wrong" (a byte differs),
+    "expired" (of a link) or None.
+    """
 
     def __init__(self, total, delivery=None):
         self.total = total
         self.delivery = delivery
         self.files = {}
-        self.faults = []
+        self.failures = []
         self.requests = []  # (method, path with query, headers)
         self.state = "running"
-        self.waits = False  # whether it knows ?wait=
-        self.events = None  # each a text; None: it has no such route
-        self.links = False  # whether it answers with links
+        self.waits = True  # honour ?wait=, as a service does that is not shutting down
+        self.events = []  # the text that each connection to /events gets
+        self.links = False  # answer downloads with links
         self.acknowledged = set()
         self.changed = threading.Condition()
 
     def put(self, *numbers, megabytes=0.1):
-        """Batches that are made."""
+        """Make these batches."""
         with self.changed:
             self.files |= {n: npz_of(n, megabytes) for n in numbers}
             self.changed.notify_all()
 
     def downloads(self):
-        """Headers of each download that was asked for."""
+        """Return the headers of each download that was requested."""
         return [headers for _, path, headers in self.requests if re.search(r"/batches/\d", path)]
 
     @property
@@ -61,23 +65,23 @@ class StandIn:
             "samples_per_second": 7.0,
         }
 
-    def room(self):
-        """Of a stream: which batch is the first that the buffer has no room for."""
+    def buffer_end(self):
+        """Return the number of the first batch that the buffer of a stream has no room for."""
         first = next(n for n in range(10**9) if n not in self.acknowledged)
         return first + self.delivery["buffer_batches"]
 
-    def there(self, number):
-        """Whether a batch can be had, or could before it was dropped."""
+    def is_made(self, number):
+        """Return whether a batch is made, including those that a stream has dropped."""
         if self.delivery is None:
             return number in self.files
-        return number in self.acknowledged or number < self.room()
+        return number in self.acknowledged or number < self.buffer_end()
 
     @contextmanager
     def serving(self):
-        """Its address."""
+        """Yield the address."""
 
         class Handler(_Handler):
-            house = self
+            stand_in = self
 
         with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
             server.daemon_threads = True
@@ -92,19 +96,19 @@ class StandIn:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    house: StandIn
+    stand_in: StandIn
 
     def log_message(self, *_):
         pass
 
     def do_GET(self):
-        self.house.requests.append(("GET", self.path, dict(self.headers)))
+        self.stand_in.requests.append(("GET", self.path, dict(self.headers)))
         url = urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
         match url.path.removeprefix(f"/v1/jobs/{JOB}").split("/"):
             case [""]:
-                self.json(200, self.house.status)
-            case ["", "events"] if self.house.events is not None:
+                self.json(200, self.stand_in.status)
+            case ["", "events"]:
                 self.send_events()
             case ["", "batches", number]:
                 self.send_batch(int(number), float(query.get("wait", 0)))
@@ -114,54 +118,52 @@ class _Handler(BaseHTTPRequestHandler):
                 self.problem(404, "not-found", "no such address")
 
     def do_POST(self):
-        house = self.house
+        stand_in = self.stand_in
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        house.requests.append(("POST", self.path, body))
-        with house.changed:
+        stand_in.requests.append(("POST", self.path, body))
+        with stand_in.changed:
             if self.path.endswith("/acknowledge"):
-                house.acknowledged |= set(body["batches"])
+                stand_in.acknowledged |= set(body["batches"])
             if self.path.endswith("/rewind"):
-                house.acknowledged -= {n for n in house.acknowledged if n >= body["batch"]}
-            house.changed.notify_all()
+                stand_in.acknowledged -= {n for n in stand_in.acknowledged if n >= body["batch"]}
+            stand_in.changed.notify_all()
         self.json(200, {})
 
     def send_batch(self, number, wait):
-        house = self.house
-        with house.changed:
-            if house.waits:
-                house.changed.wait_for(lambda: house.there(number), wait)
-            there = house.there(number)
-            if there and number not in house.files:
-                house.files[number] = npz_of(number)
-            gone = house.delivery is not None and number in house.acknowledged
-        fault = house.faults.pop(0) if house.faults else None
-        if fault == 503:
+        stand_in = self.stand_in
+        with stand_in.changed:
+            made = stand_in.changed.wait_for(lambda: stand_in.is_made(number), wait if stand_in.waits else 0)
+            if made and number not in stand_in.files:
+                stand_in.files[number] = npz_of(number)
+            gone = stand_in.delivery is not None and number in stand_in.acknowledged
+        failure = stand_in.failures.pop(0) if stand_in.failures else None
+        if failure == 503:
             return self.problem(503, "unavailable", "Redis does not answer", {"Retry-After": "0"})
-        if fault == 502:
+        if failure == 502:
             return self.answer(502, b"<html>nginx</html>", {"Content-Type": "text/html"})
         if gone:
             return self.problem(410, "gone", "it was dropped")
-        if not there:
-            return self.problem(404, "not-yet", "it is still to come", {"Retry-After": "0" if house.waits else "1"})
-        if house.links:
-            tag = f'"{hashlib.sha256(house.files[number]).hexdigest()}"'
-            expires = "past" if fault == "expired" else f"cut{fault}" if fault else "never"
+        if not made:
+            return self.problem(404, "not-yet", "it is still to come", {"Retry-After": "1"})
+        if stand_in.links:
+            tag = f'"{hashlib.sha256(stand_in.files[number]).hexdigest()}"'
+            expires = "past" if failure == "expired" else f"cut{failure}" if failure else "never"
             return self.answer(307, b"", {"Location": f"../link/{number}?expires={expires}", "ETag": tag})
-        self.send_file(house.files[number], fault)
+        self.send_file(stand_in.files[number], failure)
         return None
 
     def send_link(self, number, expires):
-        """A server of files with other tags, whose links expire."""
+        """Answer as an object store, whose ETags are others and whose links expire."""
         if expires == "past":
             return self.answer(403, b"<Error><Code>AccessDenied</Code></Error>", {"Content-Type": "application/xml"})
         cut = int(expires.removeprefix("cut")) if expires.startswith("cut") else None
-        self.send_file(self.house.files[number], cut, tag='"an-md5"')
+        self.send_file(self.stand_in.files[number], cut, tag='"an-md5"')
         return None
 
-    def send_file(self, data, fault, tag=None):
+    def send_file(self, data, failure, tag=None):
         """Answer as service.transport.downloads does.
 
-        fault: after so many bytes the connection breaks, or 'wrong', a byte is another.
+        failure: the number of bytes after which the connection breaks, or "wrong": a byte differs.
         """
         tag = tag or f'"{hashlib.sha256(data).hexdigest()}"'
         headers = {"ETag": tag, "Accept-Ranges": "bytes"}
@@ -174,17 +176,17 @@ class _Handler(BaseHTTPRequestHandler):
             status, first = 206, int(part[1])
             headers["Content-Range"] = f"bytes {first}-{len(data) - 1}/{len(data)}"
         body = data[first:]
-        if fault == "wrong":
+        if failure == "wrong":
             return self.answer(status, body[:-1] + bytes([body[-1] ^ 1]), headers)
-        if fault is None:
+        if failure is None:
             return self.answer(status, body, headers)
-        self.answer(status, body[:fault], headers, announced=len(body))
+        self.answer(status, body[:failure], headers, announced=len(body))
         self.close_connection = True
         return None
 
     def send_events(self):
-        """Each connection gets one of the texts."""
-        body = self.house.events.pop(0).encode()
+        """Send one of the texts."""
+        body = self.stand_in.events.pop(0).encode()
         self.answer(200, body, {"Content-Type": "text/event-stream"})
 
     def problem(self, status, slug, detail, headers=()):

@@ -1,18 +1,18 @@
-"""A batch in hand: names as attributes, meta as a document, pickled and back."""
+"""Batch: arrays as attributes, meta as a document, pickling."""
 
 import pickle
 
 import numpy as np
 import pytest
 
-from afmbatch.storage.batch_file import pieces
+from afmbatch.storage.batch_file import npz_chunks
 from afmbatch_client import Batch
 
 
 @pytest.fixture
 def batch():
     arrays = {"afm": np.ones((2, 1, 3), np.float32), "meta": np.array('{"format": 1}')}
-    return Batch(7, "0" * 64, np.frombuffer(bytearray(b"".join(pieces(arrays))), np.uint8))
+    return Batch(7, "0" * 64, np.frombuffer(bytearray(b"".join(npz_chunks(arrays))), np.uint8))
 
 
 def test_arrays_by_name(batch):

@@ -1,4 +1,4 @@
-"""Batches of the real service, one after the other as they are made."""
+"""Batches of the real service, read in order as they are made."""
 
 import os
 import threading
@@ -15,7 +15,7 @@ from .stand_in import JOB, npz_of
 
 @pytest.fixture
 def job(client, house):
-    """Of four batches; `make(n, …)` makes some."""
+    """A job of four batches; `job.make(n, …)` makes some of them."""
     job = client.job(house.job())
 
     def make(*numbers):
@@ -50,8 +50,8 @@ def test_from_one_on_and_every_second(job):
     assert list(job.batches(start=4)) == []
 
 
-def test_by_no_thread_at_all(job):
-    with pytest.raises(ValueError, match="0 threads"):
+def test_prefetching_nothing_is_refused(job):
+    with pytest.raises(ValueError, match="not 0"):
         next(job.batches(prefetch=0))
 
 
@@ -95,17 +95,19 @@ def test_a_job_that_is_cancelled_meanwhile(job):
         next(batches)
 
 
-def test_who_takes_no_more_leaves_no_threads_behind(job):
+def test_closing_the_iterator_ends_its_threads(job):
     before = {*threading.enumerate()}
     job.make(0)
     batches = job.batches(prefetch=3)
     next(batches)
     batches.close()
-    job.make(1, 2, 3)  # which ends what the service waits for
-    until(lambda: not [t for t in {*threading.enumerate()} - before if "(_run)" in t.name])  # the service has its own
+    job.make(1, 2, 3)  # so that the service answers
+    until(
+        lambda: not [t for t in {*threading.enumerate()} - before if "(_run)" in t.name]
+    )  # the service has threads of its own
 
 
-def test_no_more_than_asked_for_are_fetched_ahead(stand_in):
+def test_no_more_than_prefetch_batches_are_fetched_ahead(stand_in):
     stand_in.put(*range(6))
     with stand_in.serving() as url, Client(url) as client:
         batches = client.job(JOB).batches(prefetch=2)
@@ -118,7 +120,7 @@ def numbers(stand_in):
     return [int(path.split("/")[-1].partition("?")[0]) for _, path, _ in stand_in.requests if "/batches/" in path]
 
 
-def test_a_forked_process_can_not_take_on(job, monkeypatch):
+def test_a_forked_process_can_not_continue_an_iteration(job, monkeypatch):
     job.make(0, 1)
     batches = job.batches()
     next(batches)

@@ -1,4 +1,4 @@
-"""The command line: the client's verbs, on the real service."""
+"""The command line of the client, on the real service."""
 
 import json
 
@@ -13,7 +13,7 @@ from .stand_in import npz_of
 
 @pytest.fixture
 def run(house):
-    """Runs a command; what it prints."""
+    """A function that runs a command and returns what it prints."""
 
     def run(*words, code=0, text=None):
         result = CliRunner().invoke(app, [*map(str, words)], input=text, env={"AFMBATCH_URL": str(house.http.base_url)})
@@ -40,12 +40,12 @@ def test_from_structures_to_files(run, house, tmp_path):
 
 
 def test_a_spec_from_standard_input_that_is_refused(run):
-    told = run("submit", "-", text='{"dataset": "ds-0", "sead": 1}', code=1)
-    assert "afmbatch-client: " in told
-    assert "sead is 1: unknown field; did you mean 'seed'?" in told
+    printed = run("submit", "-", text='{"dataset": "ds-0", "sead": 1}', code=1)
+    assert "afmbatch-client: " in printed
+    assert "sead is 1: unknown field; did you mean 'seed'?" in printed
 
 
-def test_a_spec_that_is_no_json(run):
+def test_a_spec_that_is_not_json(run):
     assert "afmbatch-client: Expecting" in run("submit", "-", text="{", code=1)
 
 

@@ -1,4 +1,4 @@
-"""The client's calls on the real service; and those it has not yet, by what is sent."""
+"""The client's calls: on the real service, and by the requests that they send."""
 
 import json
 
@@ -26,18 +26,26 @@ def test_from_structures_to_a_job(client, water):
     assert job.id in repr(job)
 
 
-def test_a_refused_spec_names_its_faults(client):
+def test_a_refused_spec_names_its_fields(client):
     with pytest.raises(ProblemError) as e:
         client.submit({"dataset": "ds-0", "sead": 1, "distance": "near"})
     assert e.value.status == 422
     assert e.value.problem["type"].endswith(":invalid-input")
-    assert {fault.field for fault in e.value.faults} == {"sead", "distance"}
+    assert {error.field for error in e.value.field_errors} == {"sead", "distance"}
     assert "did you mean 'seed'" in str(e.value)
 
 
 def test_what_does_not_exist(client):
     with pytest.raises(NotFound, match="job-0000000000000000"):
         client.job("job-0000000000000000")
+
+
+def test_a_preview_is_a_job(client, water):
+    report = client.preflight({"dataset": client.upload(water)["id"]}, preview=2)
+    assert report["accepted"]
+    preview = client.job(report["preview"]["job"])
+    assert preview.status()["counts"]["samples"] == 2
+    assert len(report["preview"]["samples"]) == 2
 
 
 def test_cancelled_and_deleted(client, house):
@@ -48,7 +56,7 @@ def test_cancelled_and_deleted(client, house):
         job.status()
 
 
-def test_a_proxys_answer_is_no_problem_document():
+def test_a_proxys_answer_is_not_a_problem_document():
     def proxy(request):
         return httpx.Response(403, html="<html>Forbidden</html>")
 
@@ -60,7 +68,7 @@ def test_a_proxys_answer_is_no_problem_document():
 
 def test_another_service_at_the_address():
     transport = httpx.MockTransport(lambda _: httpx.Response(200, html="<html>Welcome"))
-    with pytest.raises(ClientError, match="no afmbatch: <html>Welcome"):
+    with pytest.raises(ClientError, match="not an afmbatch service; it answered: <html>Welcome"):
         Client("http://there", transport=transport).presets()
 
 
@@ -114,7 +122,7 @@ def test_an_extension_is_sent_again_only_if_it_did_not_arrive(error, times):
 
 
 def sent_by(call):
-    """Method, address and document that a call sends."""
+    """Return method, address and document of the last request of a call."""
     sent = []
 
     def service(request):
@@ -146,7 +154,7 @@ def sent_by(call):
         (lambda c: c.job("job-1").rewind(5), ("POST", "http://there/afm/v1/jobs/job-1/rewind", {"batch": 5})),
     ],
 )
-def test_what_is_sent(call, sent):
+def test_requests(call, sent):
     assert sent_by(call) == sent
 
 
@@ -155,6 +163,6 @@ def test_an_extension_is_of_one_kind():
         sent_by(lambda c: c.job("job-1").extend())
 
 
-def test_an_address_that_is_none():
+def test_an_address_without_a_scheme_is_refused():
     with pytest.raises(ValueError, match="http://"):
         Client("127.0.0.1:8000")

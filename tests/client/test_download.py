@@ -1,11 +1,11 @@
-"""All batches as files: in parallel, continued, checked, put in place at once."""
+"""Downloads of all batches as files: parallel, continued, checked, renamed when complete."""
 
 import hashlib
 
 import pytest
 
 from afmbatch.ledger.records import BatchFailure
-from afmbatch_client import Client, Damaged, JobFailed
+from afmbatch_client import Client, CorruptData, JobFailed
 
 from .stand_in import JOB, npz_of
 
@@ -29,7 +29,7 @@ def test_all_of_them(job, made, tmp_path):
     assert [path.read_bytes() for path in paths] == [made.files[n] for n in range(6)]
 
 
-def test_what_is_there_and_right_is_not_sent_again(job, made, tmp_path):
+def test_correct_files_are_not_sent_again(job, made, tmp_path):
     job.download(tmp_path)
     (tmp_path / NAMES[3]).write_bytes(b"half")
     (tmp_path / NAMES[4]).unlink()
@@ -44,14 +44,14 @@ def test_what_is_there_and_right_is_not_sent_again(job, made, tmp_path):
     assert conditions[0] == hashlib.sha256(made.files[0]).hexdigest()
 
 
-def test_a_part_is_continued_by_the_next_run(made, tmp_path):
-    made.faults = [60_000] + [503] * 1000
-    with made.serving() as url, Client(url, patience=0.2) as client:
+def test_a_part_file_is_continued_by_the_next_run(made, tmp_path):
+    made.failures = [60_000] + [503] * 1000
+    with made.serving() as url, Client(url, retry_for=0.2) as client:
         with pytest.raises(Exception, match="Redis"):
             client.job(JOB).download(tmp_path, parallel=1)
         sha256 = hashlib.sha256(made.files[0]).hexdigest()
         assert names(tmp_path) == [f".{NAMES[0]}.{sha256}.part"]
-        made.faults = []
+        made.failures = []
         made.requests.clear()
         client.job(JOB).download(tmp_path, parallel=1)
         assert made.downloads()[0]["Range"].startswith("bytes=60000-")
@@ -59,7 +59,7 @@ def test_a_part_is_continued_by_the_next_run(made, tmp_path):
     assert (tmp_path / NAMES[0]).read_bytes() == made.files[0]
 
 
-def test_a_part_of_another_file_is_forgotten(job, made, tmp_path):
+def test_a_part_file_of_another_sha256_is_dropped(job, made, tmp_path):
     (tmp_path / f".{NAMES[0]}.{'0' * 64}.part").write_bytes(made.files[0][:100])
     (path, *_) = job.download(tmp_path)
     assert path.read_bytes() == made.files[0]
@@ -67,7 +67,7 @@ def test_a_part_of_another_file_is_forgotten(job, made, tmp_path):
 
 
 @pytest.mark.parametrize("length", [None, 10**6])
-def test_a_part_that_is_all_there_or_more(job, made, tmp_path, length):
+def test_a_part_file_that_is_complete_or_too_long(job, made, tmp_path, length):
     data = made.files[0]
     part = tmp_path / f".{NAMES[0]}.{hashlib.sha256(data).hexdigest()}.part"
     part.write_bytes(data if length is None else data.ljust(length))
@@ -75,14 +75,14 @@ def test_a_part_that_is_all_there_or_more(job, made, tmp_path, length):
     assert (tmp_path / NAMES[0]).read_bytes() == data
 
 
-def test_damaged_files_are_not_put_in_place(job, made, tmp_path):
-    made.faults = ["wrong"] * 100
-    with pytest.raises(Damaged):
+def test_corrupt_files_are_not_kept(job, made, tmp_path):
+    made.failures = ["wrong"] * 100
+    with pytest.raises(CorruptData):
         job.download(tmp_path)
     assert not (tmp_path / NAMES[0]).exists()
 
 
-def test_batches_that_failed_are_told_at_the_end(client, house, tmp_path):
+def test_failed_batches_are_reported_at_the_end(client, house, tmp_path):
     job = client.job(house.job())
     for n in (0, 2, 3):
         house.record(job.id, n, npz_of(n))

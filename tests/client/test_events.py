@@ -1,4 +1,4 @@
-"""Server-sent events, and a job waited for with and without them."""
+"""Server-sent events, and waiting for a job."""
 
 import itertools
 import json
@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from afmbatch_client import Event, JobFailed, NotFound
-from afmbatch_client import job as job_module
-from afmbatch_client.events import parsed
+from afmbatch_client.events import parse_events
 
 from .conftest import number_of
 from .stand_in import npz_of
@@ -24,7 +23,7 @@ EVENTS = [Event("batch", {"batch": 0}, "1"), Event("end", None, "2")]
 @given(st.lists(st.integers(0, len(TEXT)), max_size=6))
 def test_events_however_they_are_cut(cuts):
     edges = [0, *sorted(cuts), len(TEXT)]
-    assert list(parsed(TEXT[a:b] for a, b in itertools.pairwise(edges))) == EVENTS
+    assert list(parse_events(TEXT[a:b] for a, b in itertools.pairwise(edges))) == EVENTS
 
 
 def test_a_stream_that_breaks_goes_on_after_the_last_event(job, stand_in):
@@ -34,7 +33,9 @@ def test_a_stream_that_breaks_goes_on_after_the_last_event(job, stand_in):
     assert asked == [None, "1"]
 
 
-def test_a_service_without_events(job):
+def test_events_of_a_job_that_does_not_exist(client, house):
+    job = client.job(house.job())
+    job.delete()
     with pytest.raises(NotFound):
         next(job.events())
 
@@ -48,15 +49,7 @@ def test_waiting_by_events(job, stand_in):
     assert job.wait()["state"] == "done"
 
 
-def test_waiting_by_asking(job, stand_in, monkeypatch):
-    monkeypatch.setattr(job_module, "_POLL_SECONDS", 0.01)
-    statuses = job._statuses()
-    assert [next(statuses)["state"] for _ in range(3)] == ["running"] * 3
-    stand_in.state = "done"
-    assert [status["state"] for status in statuses] == ["done"]
-
-
-def test_waiting_for_the_service(client, house, capfd):
+def test_waiting_for_a_job_of_the_real_service(client, house, capfd):
     job = client.job(house.job())
     statuses = job._statuses()
     assert [next(statuses)["state"] for _ in range(2)] == ["queued", "queued"]
@@ -71,7 +64,7 @@ def test_waiting_for_the_service(client, house, capfd):
 
 
 def test_a_bar_on_a_terminal(job, stand_in, monkeypatch, capfd):
-    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # as rich wants it said
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # rich's way to say that the output is a terminal
     stand_in.state = "done"
     job.wait(progress=False)
     assert capfd.readouterr() == ("", "")

@@ -1,4 +1,4 @@
-"""The task is one that the service takes, and lasts as long as one likes."""
+"""The spec of the training example: valid, endless, and with the ranges of its descriptors."""
 
 import pytest
 
@@ -8,19 +8,19 @@ from afmbatch.structures.elements import elements
 from examples.task import HELD_OUT, RANGES, endless, molecules, spec
 
 
-def test_molecules_are_learned_from_or_held_out():
+def test_each_molecule_is_for_training_or_held_out():
     known, held_out = molecules()
-    assert [path.stem for path in held_out] == list(HELD_OUT)  # as `structure` counts them in a batch
+    assert [path.stem for path in held_out] == list(HELD_OUT)  # the order of the array `structure` of a batch
     assert len(known) == 22
     assert not {path.stem for path in known} & set(HELD_OUT)
 
 
 def test_a_stream_does_not_end():
     job = JobSpec.model_validate(endless(spec("ds-0", seed=1)))
-    assert Recipe.of(job, 22).endless
+    assert Recipe.of(job, 22, 400).endless
 
 
-def test_the_ranges_are_the_descriptors():
+def test_the_ranges_are_those_of_the_descriptors():
     by_kind = {d.kind: d for d in JobSpec.model_validate(spec("ds-0", seed=1)).descriptors}
     assert list(by_kind) == list(RANGES)
     assert RANGES["vdw_spheres"] == (by_kind["vdw_spheres"].zmin, 0)

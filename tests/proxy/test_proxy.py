@@ -1,4 +1,4 @@
-"""Behind nginx, which sends the files: everything is as without it."""
+"""A service behind nginx, which sends the files, answers as a service without a proxy."""
 
 import threading
 from dataclasses import replace
@@ -15,20 +15,20 @@ from tests.redis_server import until
 from tests.service.conftest import emptied, problem, redis_url, running  # noqa: F401 - a fixture
 from tests.service.test_batches import DATA, DIGEST, ETAG
 
-_ITS_OWN = ("date", "server", "connection", "last-modified", "x-accel-redirect")
+_HOP_HEADERS = ("date", "server", "connection", "last-modified", "x-accel-redirect")
 
 
 @pytest.fixture(scope="module")
 def direct(redis_url, tmp_path_factory):  # noqa: F811
-    """A service that has a proxy, asked without it."""
+    """A service that expects a proxy, without the proxy."""
     store = tmp_path_factory.mktemp("store")
-    with running(Settings(redis_url=redis_url, store_url=store.as_uri(), accel_prefix="/files/")) as house:
-        yield house
+    with running(Settings(redis_url=redis_url, store_url=store.as_uri(), accel_prefix="/files/")) as service:
+        yield service
 
 
 @pytest.fixture(scope="module")
 def proxied(direct, tmp_path_factory):
-    """The same through the proxy."""
+    """The same service, behind the proxy."""
     store = direct.store.path("")
     with (
         proxying(tmp_path_factory.mktemp("nginx"), str(direct.http.base_url).rstrip("/"), store) as url,
@@ -38,30 +38,30 @@ def proxied(direct, tmp_path_factory):
 
 
 @pytest.fixture
-def house(proxied):
+def service(proxied):
     return emptied(proxied)
 
 
 @pytest.fixture
-def path(house):
-    """Of a batch that is there."""
-    job = house.job()
-    house.record(job, 1, DATA)
+def path(service):
+    """Path of a recorded batch."""
+    job = service.job()
+    service.record(job, 1, DATA)
     return f"/v1/jobs/{job}/batches/1"
 
 
 def headers(answer):
-    return {name: value for name, value in answer.headers.multi_items() if name not in _ITS_OWN}
+    return {name: value for name, value in answer.headers.multi_items() if name not in _HOP_HEADERS}
 
 
-def test_the_service_only_says_which_file(direct, path):
+def test_the_service_names_the_file_only(direct, path):
     answer = direct.http.get(path)
     assert answer.content == b""
     assert answer.headers["x-accel-redirect"].startswith("/files/jobs/")
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "request_headers",
     [
         {},
         {"Range": "bytes=7-1000006"},
@@ -80,68 +80,68 @@ def test_the_service_only_says_which_file(direct, path):
     ],
     ids=str,
 )
-def test_it_answers_as_a_service_without_a_proxy(house, redis_url, path, asked):  # noqa: F811
-    with running(Settings(redis_url=redis_url, store_url=house.settings.store_url)) as plain:
-        expected = plain.http.get(path, headers=asked)
-    answer = house.http.get(path, headers=asked)
+def test_it_answers_as_a_service_without_a_proxy(service, redis_url, path, request_headers):  # noqa: F811
+    with running(Settings(redis_url=redis_url, store_url=service.settings.store_url)) as plain:
+        expected = plain.http.get(path, headers=request_headers)
+    answer = service.http.get(path, headers=request_headers)
     assert answer.status_code == expected.status_code
     assert answer.content == expected.content
     assert headers(answer) == headers(expected)
 
 
-def test_the_headers_of_a_batch(house, path):
-    answer = house.http.get(path)
+def test_the_headers_of_a_batch(service, path):
+    answer = service.http.get(path)
     assert answer.headers["etag"] == ETAG
     assert answer.headers["content-digest"] == answer.headers["repr-digest"] == DIGEST
     assert "x-accel-redirect" not in answer.headers
-    told = house.http.head(path)
-    assert (told.headers["etag"], told.headers["content-length"]) == (ETAG, str(len(DATA)))
+    head = service.http.head(path)
+    assert (head.headers["etag"], head.headers["content-length"]) == (ETAG, str(len(DATA)))
 
 
-def test_files_are_had_by_the_service_only(house, direct, path):
+def test_files_cannot_be_fetched_past_the_service(service, direct, path):
     address = direct.http.get(path).headers["x-accel-redirect"]
-    assert house.http.get(address).status_code == 404
+    assert service.http.get(address).status_code == 404
 
 
-def test_a_batch_whose_file_was_lost(house, path):
-    house.store.delete(batch_key(path.split("/")[3], 1, ETAG.strip('"')))
-    answer = house.http.get(path)
+def test_a_batch_whose_file_was_lost(service, path):
+    service.store.delete(batch_key(path.split("/")[3], 1, ETAG.strip('"')))
+    answer = service.http.get(path)
     assert answer.status_code == 410
     problem(answer)
 
 
-def test_uploads_and_refusals_pass(house):
-    job = house.job()
-    assert problem(house.http.get(f"/v1/jobs/{job}/batches/9"))["type"].endswith(":not-found")
+def test_uploads_and_problems_pass_the_proxy(service):
+    job = service.job()
+    assert problem(service.http.get(f"/v1/jobs/{job}/batches/9"))["type"].endswith(":not-found")
 
 
-def test_what_is_waited_for_passes_when_it_comes(house):
-    job = house.job()
+def test_an_awaited_batch_passes_when_it_is_made(service):
+    job = service.job()
     answers = []
     ask = threading.Thread(
-        target=lambda: answers.append(house.http.get(f"/v1/jobs/{job}/batches/2", params={"wait": 15}))
+        target=lambda: answers.append(service.http.get(f"/v1/jobs/{job}/batches/2", params={"wait": 15}))
     )
     ask.start()
-    until(lambda: house.bell.waiting)
-    house.record(job, 2, DATA)
+    until(lambda: service.notifier.subscriptions)
+    service.record(job, 2, DATA)
     ask.join()
     assert answers[0].content == DATA
 
 
-def test_events_pass_when_they_come(house):
-    job = house.job()
-    with house.http.stream("GET", f"/v1/jobs/{job}/events") as answer:
+def test_events_pass_when_they_happen(service):
+    job = service.job()
+    with service.http.stream("GET", f"/v1/jobs/{job}/events") as answer:
         lines = answer.iter_lines()
         assert next(lines) == "event: progress"
-        house.record(job, 2, DATA)
+        service.record(job, 2, DATA)
         assert next(line for line in lines if line == "event: batch")
-    until(lambda: house.bell.waiting == 0)
+    until(lambda: service.notifier.subscriptions == 0)
 
 
-def test_the_client(house, tmp_path):
-    job = house.job()
+def test_a_download_with_the_client(service, tmp_path):
+    job = service.job()
     for number in range(4):
-        house.record(job, number, npz_of(number))
-    with Client(str(house.http.base_url)) as client:
+        service.record(job, number, npz_of(number))
+    with Client(str(service.http.base_url)) as client:
         paths = client.job(job).download(tmp_path)
     assert [p.read_bytes() for p in paths] == [npz_of(number) for number in range(4)]

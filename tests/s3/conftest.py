@@ -1,4 +1,4 @@
-"""The service on a real S3-speaking server."""
+"""The service with a bucket of a real S3 server."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from .swift_server import Swift
 
 @pytest.fixture(scope="session")
 def store_url():
-    """Of a bucket; what says how to get there is in the environment, as in operation."""
+    """Address of a bucket. The server and its keys are in the environment, as in operation."""
     swift = Swift()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in swift.environment.items():
@@ -20,7 +20,7 @@ def store_url():
 
 
 @pytest.fixture
-def house(store_url, redis_url):  # noqa: F811
-    """With links that hold for a second."""
-    with running(Settings(redis_url=redis_url, store_url=store_url, link_seconds=1)) as house:
-        yield emptied(house)
+def service(store_url, redis_url):  # noqa: F811
+    """A service whose links expire after a second."""
+    with running(Settings(redis_url=redis_url, store_url=store_url, link_seconds=1)) as service:
+        yield emptied(service)

@@ -1,6 +1,6 @@
-"""One server of OpenStack Swift, for Debian's Python, which has it: proxy, account, container or object, and CONF.
+"""Runs one server of OpenStack Swift with Debian's Python. Arguments: proxy, account, container or object; CONF.
 
-As Debian's commands, except that swift.conf is beside CONF instead of in /etc.
+It does what Debian's commands do, except that it reads swift.conf beside CONF instead of in /etc.
 """
 
 import sys
@@ -11,6 +11,6 @@ from swift.common import utils
 part, conf = sys.argv[1:]
 utils.SWIFT_CONF_FILE = str(Path(conf).with_name("swift.conf"))
 
-from swift.common.wsgi import run_wsgi  # noqa: E402 - which reads it
+from swift.common.wsgi import run_wsgi  # noqa: E402 - reads the file when it is imported
 
 sys.exit(run_wsgi(conf, f"{part}-server"))

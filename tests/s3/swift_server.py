@@ -1,6 +1,6 @@
-"""A real S3-speaking server: OpenStack Swift with its s3api, of Debian's packages, in a directory of its own.
+"""A real S3 server: OpenStack Swift with its s3api, from Debian's packages, in a directory of its own.
 
-It checks signatures and when they expire, which servers made for tests don't.
+It checks signatures and their expiry, which servers made for tests do not.
 """
 
 import getpass
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from afmbatch.cli import child_process as tether
+from afmbatch.cli import child_process
 from tests.redis_server import until
 
 _PYTHON = "/usr/bin/python3"
@@ -69,7 +69,7 @@ _STORED = ("account", "container", "object")
 
 
 class Swift:
-    """With one bucket, `batches`; `environment`: how obstore finds it."""
+    """A running server with the bucket `batches`. `environment` holds the variables by which obstore finds it."""
 
     def __init__(self) -> None:
         self.here = Path(tempfile.mkdtemp(prefix="afm-swift-"))
@@ -91,12 +91,12 @@ class Swift:
                 command = ["swift-ring-builder", str(builder), *order.split()]
                 subprocess.run(command, check=True, capture_output=True)
         memcached = ["memcached", "-u", getpass.getuser(), "-l", "127.0.0.1", "-p", str(ports["cache"])]
-        self._processes = [tether.start(memcached)]
+        self._processes = [child_process.start(memcached)]
         for part in (*_STORED, "proxy"):
             conf = self.here / f"{part}.conf"
             conf.write_text((_PROXY if part == "proxy" else _STORAGE).format(part=part, port=ports[part], **words))
             script = Path(__file__).with_name("swift_part.py")
-            self._processes.append(tether.start([_PYTHON, "-I", str(script), part, str(conf)]))
+            self._processes.append(child_process.start([_PYTHON, "-I", str(script), part, str(conf)]))
         until(self._answers)
         user = {"X-Auth-User": "afm:batch", "X-Auth-Key": "secret"}
         entered = httpx.get(f"{self.url}/auth/v1.0", headers=user, trust_env=False).raise_for_status().headers
@@ -111,7 +111,7 @@ class Swift:
 
     def close(self) -> None:
         for process in reversed(self._processes):
-            tether.stop(process, grace_seconds=5)
+            child_process.stop(process, grace_seconds=5)
         shutil.rmtree(self.here)
 
 

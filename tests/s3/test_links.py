@@ -1,4 +1,4 @@
-"""Batches in a bucket: the service answers with links, which expire, and the client asks for new ones."""
+"""Batches in a bucket: the service answers with links that expire, and the client asks for new ones."""
 
 import hashlib
 import io
@@ -19,59 +19,59 @@ SHA256 = hashlib.sha256(DATA).hexdigest()
 
 
 @pytest.fixture
-def path(house):
-    """Of a batch that is there."""
-    job = house.job()
-    house.record(job, 1, DATA)
+def path(service):
+    """Path of a recorded batch."""
+    job = service.job()
+    service.record(job, 1, DATA)
     return f"/v1/jobs/{job}/batches/1"
 
 
-def test_the_answer_is_a_link(house, path):
-    answer = house.http.get(path, headers={"Range": "bytes=0-9"})
+def test_the_answer_is_a_link(service, path):
+    answer = service.http.get(path, headers={"Range": "bytes=0-9"})
     assert answer.status_code == 307
     assert answer.headers["etag"] == f'"{SHA256}"'
     assert answer.headers["cache-control"] == "no-store"
     assert answer.content == b""
-    followed = house.http.get(path, follow_redirects=True)
+    followed = service.http.get(path, follow_redirects=True)
     assert (followed.status_code, followed.content) == (200, DATA)
     with np.load(io.BytesIO(followed.content), allow_pickle=False) as f:
         assert f["structure"].tolist() == [7, 7]
-    part = house.http.get(path, headers={"Range": "bytes=7-5000006"}, follow_redirects=True)
+    part = service.http.get(path, headers={"Range": "bytes=7-5000006"}, follow_redirects=True)
     assert (part.status_code, part.content) == (206, DATA[7:5_000_007])
 
 
-def test_the_link_is_for_reading_this_object_only(house, path):
-    link = house.http.get(path).headers["location"]
+def test_the_link_is_for_reading_this_object_only(service, path):
+    link = service.http.get(path).headers["location"]
     assert httpx.put(link, content=b"x", trust_env=False).status_code == 403
     other = link.replace("batch-00000001", "batch-00000002")
     assert httpx.get(other, trust_env=False).status_code == 403
 
 
-def test_size_and_hash_are_told_here(house, path):
-    answer = house.http.head(path)
+def test_size_and_hash_are_answered_by_the_service(service, path):
+    answer = service.http.head(path)
     assert answer.status_code == 200
     assert answer.headers["content-length"] == str(len(DATA))
     assert answer.headers["etag"] == f'"{SHA256}"'
-    assert house.http.get(path, headers={"If-None-Match": f'"{SHA256}"'}).status_code == 304
+    assert service.http.get(path, headers={"If-None-Match": f'"{SHA256}"'}).status_code == 304
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_batch_whose_object_was_lost(house, path, method):
-    house.store.delete(batch_key(path.split("/")[3], 1, SHA256))
-    answer = house.http.request(method, path)
+def test_a_batch_whose_object_was_lost(service, path, method):
+    service.store.delete(batch_key(path.split("/")[3], 1, SHA256))
+    answer = service.http.request(method, path)
     assert answer.status_code == 410
     if method == "GET":
         problem(answer)
 
 
 def test_without_links_the_service_sends_it(store_url, redis_url, path):
-    with running(Settings(redis_url=redis_url, store_url=store_url, link_seconds=0)) as house:
-        assert house.http.get(path).content == DATA
-        assert house.http.get(path, headers={"Range": "bytes=7-5000006"}).content == DATA[7:5_000_007]
+    with running(Settings(redis_url=redis_url, store_url=store_url, link_seconds=0)) as service:
+        assert service.http.get(path).content == DATA
+        assert service.http.get(path, headers={"Range": "bytes=7-5000006"}).content == DATA[7:5_000_007]
 
 
-class Late(httpx.HTTPTransport):
-    """Follows the first link only when it has expired, and the second not to its end."""
+class LateTransport(httpx.HTTPTransport):
+    """Follows the first link after it has expired, and breaks off the second download."""
 
     def __init__(self):
         super().__init__()
@@ -87,12 +87,12 @@ class Late(httpx.HTTPTransport):
                 answer = super().handle_request(request)
         self.followed.append((answer.status_code, request.headers.get("range")))
         if len(self.followed) == 2:
-            answer.stream = Broken(answer.stream)
+            answer.stream = BrokenStream(answer.stream)
         return answer
 
 
-class Broken(httpx.SyncByteStream):
-    """Ends in the middle."""
+class BrokenStream(httpx.SyncByteStream):
+    """A body that breaks off in the middle."""
 
     def __init__(self, stream):
         self._stream = stream
@@ -109,9 +109,9 @@ class Broken(httpx.SyncByteStream):
         self._stream.close()
 
 
-def test_the_client_renews_a_link_that_has_expired_and_resumes(house, path):
-    transport = Late()
-    with Client(str(house.http.base_url), transport=transport, patience=20) as client:
+def test_the_client_renews_a_link_that_has_expired_and_resumes(service, path):
+    transport = LateTransport()
+    with Client(str(service.http.base_url), transport=transport, retry_for=20) as client:
         batch = client.job(path.split("/")[3]).batch(1)
     assert batch.sha256 == SHA256
     assert (batch.afm == 7).all()
@@ -121,12 +121,12 @@ def test_the_client_renews_a_link_that_has_expired_and_resumes(house, path):
     assert int(resumed.removeprefix("bytes=").removesuffix("-")) > len(DATA) // 2
 
 
-def test_all_of_a_job(house, tmp_path):
-    job = house.job()
+def test_a_whole_job(service, tmp_path):
+    job = service.job()
     for number in range(4):
-        house.record(job, number, npz_of(number))
-    with Client(str(house.http.base_url)) as client:
+        service.record(job, number, npz_of(number))
+    with Client(str(service.http.base_url)) as client:
         paths = client.job(job).download(tmp_path)
         assert [p.read_bytes() for p in paths] == [npz_of(number) for number in range(4)]
-    house.http.delete(f"/v1/jobs/{job}")
-    until(lambda: house.store.keys(f"jobs/{job}/") == [])
+    service.http.delete(f"/v1/jobs/{job}")
+    until(lambda: service.store.keys(f"jobs/{job}/") == [])

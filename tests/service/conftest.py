@@ -1,4 +1,4 @@
-"""The service on a real Redis and a real store, over real HTTP; no worker: tests record batches themselves."""
+"""A service on a real Redis and a real store, over real HTTP. There is no worker: tests record batches themselves."""
 
 import hashlib
 import socket
@@ -22,16 +22,16 @@ from afmbatch.settings import Settings
 from afmbatch.storage.object_store import ObjectStore
 from service.app import create_app
 from service.main import Server
-from service.transport.job_notifier import JobNotifier
-from service.transport.sendfile import ZeroCopyProtocol
+from service.services.job_notifier import JobNotifier
+from service.transport.sendfile import SendfileProtocol
 
 WATER = "3\nwater\nO 0.0 0.0 0.0 -0.8\nH 0.96 0.0 0.0 0.4\nH -0.24 0.93 0.0 0.4\n"
 BARE_WATER = "3\nwater\nO 0.0 0.0 0.0\nH 0.96 0.0 0.0\nH -0.24 0.93 0.0\n"
 
 
 @dataclass(frozen=True)
-class House:
-    """A running service, and what stands behind it."""
+class RunningService:
+    """A running service with its connections."""
 
     settings: Settings
     redis: Redis
@@ -39,23 +39,23 @@ class House:
     store: ObjectStore
     queue: Queue
     http: httpx.Client
-    bell: JobNotifier
+    notifier: JobNotifier
 
     def dataset(self, text=WATER, name="water.xyz"):
-        """Id of a dataset of one file."""
+        """Upload one file and return the id of its dataset."""
         answer = self.http.post("/v1/datasets", files=[("files", (name, text))])
         assert answer.is_success, answer.text
         return answer.json()["id"]
 
     def job(self, **spec):
-        """Id of a new job, by default of four batches."""
+        """Post a job, by default of four batches, and return its id."""
         spec = {"dataset": self.dataset(), "samples": 8, "batch_size": 2} | spec
         answer = self.http.post("/v1/jobs", json=spec)
         assert answer.status_code == 201, answer.text
         return answer.json()["id"]
 
     def record(self, job, number, data, **flags):
-        """Do a worker's work: keep a batch and record it."""
+        """Store and record a batch, as a worker does."""
         content = self.store.put_batch(job, number, [data])
         record = BatchRecord(
             batch=number,
@@ -72,7 +72,7 @@ class House:
         return ShardScheduler(self.queue, self.ledger, self.settings)
 
     def finish(self, job):
-        """Do all that is left of a job."""
+        """Record all missing batches of a job and return its status."""
         plan = Plan(self.ledger.jobs.get(job))
         self.ledger.jobs.mark_started(job)
         for number in self.ledger.batches.missing(job, range(plan.batches)):
@@ -80,43 +80,43 @@ class House:
         return self.status(job)
 
     def status(self, job):
-        """What the service says of a job."""
+        """Return the status of a job as the service answers it."""
         return self.http.get(f"/v1/jobs/{job}").json()
 
     def queued(self):
-        """The tasks in the queue, the next one first."""
+        """Return the ids of the queued tasks, the next one first."""
         return [task.decode() for task in self.redis.lrange(self.queue.key, 0, -1)]
 
     def everything(self):
-        """All that Redis (ledger and queue) and the store hold."""
+        """Return everything that Redis and the store hold, by key."""
         keys = {key: self.redis.dump(key) for key in self.redis.scan_iter()}
         return keys | {key: hashlib.sha256(self.store.get(key)).hexdigest() for key in self.store.keys("")}
 
 
-class Listening(Server):
-    """Says when it listens."""
+class ObservableServer(Server):
+    """A server with an event that is set when it listens."""
 
-    def __init__(self, config, bell):
-        super().__init__(config, bell)
-        self.up = threading.Event()
+    def __init__(self, config, notifier):
+        super().__init__(config, notifier)
+        self.is_listening = threading.Event()
 
     async def startup(self, sockets=None):
         await super().startup(sockets)
-        self.up.set()
+        self.is_listening.set()
 
 
 @contextmanager
 def serving(app) -> Iterator[str]:
-    """The address of an application that runs on a free port."""
+    """Run an application on a free port and yield its address."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as service.main does
         config = uvicorn.Config(
-            app, log_level="critical", timeout_graceful_shutdown=2, http=ZeroCopyProtocol, loop="asyncio"
+            app, log_level="critical", timeout_graceful_shutdown=2, http=SendfileProtocol, loop="asyncio"
         )
-        server = Listening(config, app.state.bell)
+        server = ObservableServer(config, app.state.notifier)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
-        assert server.up.wait(20)
+        assert server.is_listening.wait(20)
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
@@ -125,8 +125,8 @@ def serving(app) -> Iterator[str]:
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[House]:
-    """A service with these settings."""
+def running(settings: Settings) -> Iterator[RunningService]:
+    """Run a service with these settings."""
     ledger = Ledger.on(Redis.from_url(settings.redis_url, decode_responses=True))
     store, queue = ObjectStore(settings.store_url), open_queue(settings)
     app = create_app(settings, ledger, store, queue)
@@ -134,14 +134,16 @@ def running(settings: Settings) -> Iterator[House]:
         serving(app) as url,
         httpx.Client(base_url=url, trust_env=False, timeout=20) as http,
     ):
-        yield House(settings, Redis.from_url(settings.redis_url), ledger, store, queue, http, app.state.bell)
+        yield RunningService(
+            settings, Redis.from_url(settings.redis_url), ledger, store, queue, http, app.state.notifier
+        )
 
 
-def emptied(house: House) -> House:
-    """The house with an empty Redis and an empty store."""
-    house.redis.flushall()
-    house.store.delete_prefix("")
-    return house
+def emptied(service: RunningService) -> RunningService:
+    """Empty the Redis and the store of a service and return it."""
+    service.redis.flushall()
+    service.store.delete_prefix("")
+    return service
 
 
 @pytest.fixture(scope="session")
@@ -150,20 +152,20 @@ def redis_url(redis_server) -> str:
 
 
 @pytest.fixture(scope="session")
-def session_house(redis_url, tmp_path_factory) -> Iterator[House]:
+def session_service(redis_url, tmp_path_factory) -> Iterator[RunningService]:
     folder = tmp_path_factory.mktemp("store")
-    with running(Settings(redis_url=redis_url, store_url=folder.as_uri())) as house:
-        yield house
+    with running(Settings(redis_url=redis_url, store_url=folder.as_uri())) as service:
+        yield service
 
 
 @pytest.fixture
-def house(session_house) -> House:
-    """The service with nothing in it."""
-    return emptied(session_house)
+def service(session_service) -> RunningService:
+    """The service, with an empty Redis and an empty store."""
+    return emptied(session_service)
 
 
 @pytest.fixture(scope="session")
-def session_limited(redis_url, tmp_path_factory) -> Iterator[House]:
+def session_limited(redis_url, tmp_path_factory) -> Iterator[RunningService]:
     settings = Settings(
         redis_url=redis_url,
         store_url=tmp_path_factory.mktemp("limited").as_uri(),
@@ -173,32 +175,32 @@ def session_limited(redis_url, tmp_path_factory) -> Iterator[House]:
         max_samples=1000,
         max_batch_bytes=100_000_000,
     )
-    with running(settings) as house:
-        yield house
+    with running(settings) as service:
+        yield service
 
 
 @pytest.fixture
-def limited(session_limited) -> House:
-    """A service with small limits and nothing in it."""
+def limited(session_limited) -> RunningService:
+    """A service with small limits, an empty Redis and an empty store."""
     return emptied(session_limited)
 
 
 @contextmanager
-def unchanged(house: House) -> Iterator[None]:
-    """Nothing is stored, recorded or queued in here."""
-    before = house.everything()
+def unchanged(service: RunningService) -> Iterator[None]:
+    """Assert that nothing is stored, recorded or queued within this context."""
+    before = service.everything()
     yield
-    assert house.everything() == before
+    assert service.everything() == before
 
 
-def faults(answer: httpx.Response) -> dict[str, dict[str, str]]:
-    """What a problem document finds wrong, by field."""
+def errors_by_field(answer: httpx.Response) -> dict[str, dict[str, str]]:
+    """Return the errors in a problem document by field."""
     problem(answer)
     return {e["field"]: e for e in answer.json()["errors"]}
 
 
 def problem(answer: httpx.Response) -> dict:
-    """A problem document, checked for its form."""
+    """Return a problem document after checking that it is complete."""
     assert answer.headers["content-type"] == "application/problem+json"
     found = answer.json()
     assert found["status"] == answer.status_code

@@ -1,4 +1,4 @@
-"""Datasets over HTTP: upload, list, delete; and uploads over the limit."""
+"""Datasets over HTTP: uploaded, listed and deleted; and uploads that exceed a limit."""
 
 import gzip
 import http.client
@@ -7,11 +7,11 @@ import tarfile
 
 import pytest
 
-from .conftest import BARE_WATER, WATER, faults, problem, unchanged
+from .conftest import BARE_WATER, WATER, errors_by_field, problem, unchanged
 
 
-def test_an_upload_makes_a_dataset_whose_id_follows_from_its_content(house):
-    first = house.http.post("/v1/datasets", files=[("files", ("water.xyz", WATER))])
+def test_an_upload_makes_a_dataset_whose_id_follows_from_its_content(service):
+    first = service.http.post("/v1/datasets", files=[("files", ("water.xyz", WATER))])
     assert first.status_code == 201
     record = first.json()
     assert record | {"id": "", "created_at": 0} == {
@@ -22,23 +22,23 @@ def test_an_upload_makes_a_dataset_whose_id_follows_from_its_content(house):
         "kinds": [{"elements": [1, 8], "charged": True, "lattice": False, "structures": 1, "examples": ["water.xyz"]}],
         "created_at": 0,
     }
-    assert house.http.get(first.headers["location"]).json() == record
-    with unchanged(house):
-        again = house.http.post("/v1/datasets", files=[("files", ("water.xyz", WATER))])
+    assert service.http.get(first.headers["location"]).json() == record
+    with unchanged(service):
+        again = service.http.post("/v1/datasets", files=[("files", ("water.xyz", WATER))])
     assert again.status_code == 200
     assert again.json() == record
     assert again.headers["location"] == first.headers["location"]
 
 
-def test_many_files_in_one_upload(house):
+def test_many_files_in_one_upload(service):
     files = [("files", (f"{n}.xyz", WATER.replace("0.96", f"0.9{n}"))) for n in range(1, 6)]
-    assert house.http.post("/v1/datasets", files=files).json()["structures"] == 5
+    assert service.http.post("/v1/datasets", files=files).json()["structures"] == 5
 
 
-@pytest.mark.parametrize("structures", [1, 20_000])  # from a megabyte on, what was received is kept in a file
-def test_a_compressed_upload(house, structures):
+@pytest.mark.parametrize("structures", [1, 20_000])  # uploads of more than a megabyte are kept in a file
+def test_a_compressed_upload(service, structures):
     packed = gzip.compress(tarred("water.xyz", WATER * structures), compresslevel=0)
-    answer = house.http.post("/v1/datasets", files=[("files", ("molecules.tar.gz", packed))])
+    answer = service.http.post("/v1/datasets", files=[("files", ("molecules.tar.gz", packed))])
     assert answer.status_code == 201, answer.text
     assert answer.json()["structures"] == structures
 
@@ -52,61 +52,61 @@ def tarred(name, text):
     return f.getvalue()
 
 
-def test_datasets_are_listed_in_pages(house):
-    ids = {house.dataset(WATER.replace("0.96", f"0.9{n}")) for n in range(1, 4)}
-    pages = [house.http.get("/v1/datasets", params={"start": n, "limit": 2}).json() for n in (0, 2)]
+def test_datasets_are_listed_in_pages(service):
+    ids = {service.dataset(WATER.replace("0.96", f"0.9{n}")) for n in range(1, 4)}
+    pages = [service.http.get("/v1/datasets", params={"start": n, "limit": 2}).json() for n in (0, 2)]
     assert [len(p["datasets"]) for p in pages] == [2, 1]
     assert {d["id"] for p in pages for d in p["datasets"]} == ids
     assert {p["total"] for p in pages} == {3}
     assert not any("kinds" in d for p in pages for d in p["datasets"])
 
 
-def test_a_dataset_in_use_is_not_deleted(house):
-    job = house.job()
-    dataset = house.http.get(f"/v1/jobs/{job}").json()["spec"]["dataset"]
-    with unchanged(house):
-        refused = house.http.delete(f"/v1/datasets/{dataset}")
+def test_a_dataset_in_use_is_not_deleted(service):
+    job = service.job()
+    dataset = service.http.get(f"/v1/jobs/{job}").json()["spec"]["dataset"]
+    with unchanged(service):
+        refused = service.http.delete(f"/v1/datasets/{dataset}")
     assert refused.status_code == 409
     assert job in problem(refused)["detail"]
-    house.http.post(f"/v1/jobs/{job}/cancel")
-    assert house.http.delete(f"/v1/datasets/{dataset}").status_code == 204
-    assert house.http.get(f"/v1/datasets/{dataset}").status_code == 404
-    assert house.store.keys("datasets/") == []
+    service.http.post(f"/v1/jobs/{job}/cancel")
+    assert service.http.delete(f"/v1/datasets/{dataset}").status_code == 204
+    assert service.http.get(f"/v1/datasets/{dataset}").status_code == 404
+    assert service.store.keys("datasets/") == []
 
 
-def test_an_upload_repairs_a_dataset_whose_file_was_lost(house):
-    dataset = house.dataset()
-    kept = house.everything()
-    house.store.delete(f"datasets/{dataset}.npz")
-    assert house.dataset() == dataset
-    assert house.everything() == kept
+def test_an_upload_repairs_a_dataset_whose_file_was_lost(service):
+    dataset = service.dataset()
+    kept = service.everything()
+    service.store.delete(f"datasets/{dataset}.npz")
+    assert service.dataset() == dataset
+    assert service.everything() == kept
 
 
 @pytest.mark.parametrize("dataset", ["ds-0", "ds-" + "f" * 60])
-def test_no_such_dataset(house, dataset):
-    assert house.http.get(f"/v1/datasets/{dataset}").status_code == 404
-    assert house.http.delete(f"/v1/datasets/{dataset}").status_code == 404
+def test_a_dataset_that_does_not_exist(service, dataset):
+    assert service.http.get(f"/v1/datasets/{dataset}").status_code == 404
+    assert service.http.delete(f"/v1/datasets/{dataset}").status_code == 404
 
 
 @pytest.mark.parametrize("dataset", ["x", "job-0", "ds-%3Adone", "ds-%FF", "ds-0%0A"])
-def test_an_id_that_can_not_be_one(house, dataset):
-    answer = house.http.get(f"/v1/datasets/{dataset}")
+def test_an_invalid_id(service, dataset):
+    answer = service.http.get(f"/v1/datasets/{dataset}")
     assert answer.status_code == 422
-    assert faults(answer)["dataset_id"]["accepted"]
+    assert errors_by_field(answer)["dataset_id"]["accepted"]
 
 
-def test_a_form_without_files(house):
+def test_a_form_without_files(service):
     boundary = {"content-type": "multipart/form-data; boundary=b"}
-    with unchanged(house):
+    with unchanged(service):
         for sent in (
             {"files": [("file", ("water.xyz", WATER))]},
             {"files": [("files", ("water.xyz", WATER)), ("note", (None, "hello"))]},
             {"files": [("files", (None, WATER))]},
             {"content": b"--b--\r\n", "headers": boundary},
         ):
-            answer = house.http.post("/v1/datasets", **sent)
+            answer = service.http.post("/v1/datasets", **sent)
             assert answer.status_code == 422, sent
-            assert faults(answer)
+            assert errors_by_field(answer)
 
 
 @pytest.mark.parametrize(
@@ -118,15 +118,15 @@ def test_a_form_without_files(house):
         (b"--b\r\n" + b"x" * 5000, "multipart/form-data; boundary=b"),
     ],
 )
-def test_a_body_that_is_no_form(house, content, content_type):
-    with unchanged(house):
-        answer = house.http.post("/v1/datasets", content=content, headers={"content-type": content_type})
+def test_a_body_that_is_not_a_form(service, content, content_type):
+    with unchanged(service):
+        answer = service.http.post("/v1/datasets", content=content, headers={"content-type": content_type})
     assert answer.status_code == 400
     problem(answer)
 
 
-def test_a_body_of_another_type(house):
-    answer = house.http.post("/v1/datasets", content=WATER, headers={"content-type": "chemical/x-xyz"})
+def test_a_body_of_another_type(service):
+    answer = service.http.post("/v1/datasets", content=WATER, headers={"content-type": "chemical/x-xyz"})
     assert answer.status_code == 415
     assert "multipart/form-data" in problem(answer)["detail"]
 
@@ -135,10 +135,10 @@ def test_an_upload_over_the_limit(limited):
     with unchanged(limited):
         answer = limited.http.post("/v1/datasets", files=[("files", ("water.xyz", WATER + " " * 20_000))])
     assert answer.status_code == 413
-    assert faults(answer)["body"]["accepted"] == "at most 20000 bytes"
+    assert errors_by_field(answer)["body"]["accepted"] == "at most 20000 bytes"
 
 
-def test_an_upload_over_the_limit_that_does_not_say_so(limited):
+def test_an_upload_over_the_limit_of_unknown_length(limited):
     def body():
         yield b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.xyz"\r\n\r\n' + WATER.encode()
         for _ in range(100):
@@ -170,9 +170,9 @@ def test_more_files_than_allowed(limited):
         assert limited.http.post("/v1/datasets", files=files).status_code in (400, 413)
 
 
-def test_structures_are_counted_by_kind(house):
+def test_structures_are_counted_by_kind(service):
     oxygen = "1\noxygen\nO 0.0 0.0 0.0\n"
-    answer = house.http.post(
+    answer = service.http.post(
         "/v1/datasets", files=[("files", ("some.xyz", BARE_WATER + WATER + oxygen + BARE_WATER * 4))]
     )
     alike = {"lattice": False}

@@ -1,17 +1,17 @@
-"""Which bytes a request asks for, by RFC 9110 alone."""
+"""The bytes that a request asks for, by RFC 9110."""
 
 import pytest
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 
-from service.transport.downloads import fresh, selected
+from service.transport.downloads import is_wanted, requested_range
+from service.transport.http_errors import PreconditionFailed, RangeNotSatisfiable
 
 ETAG = '"abc"'
 ALL = range(100)
 
 
 @pytest.mark.parametrize(
-    ("asked", "part"),
+    ("header", "expected"),
     [
         ("bytes=0-9", range(10)),
         ("bytes=10-", range(10, 100)),
@@ -22,7 +22,7 @@ ALL = range(100)
         ("bytes=-1000", ALL),
         ("bytes=0-", ALL),
         ("Bytes= 1-2 ", range(1, 3)),
-        # malformed, of another unit, or several: as if it had not been sent
+        # ignored: malformed ranges, ranges of another unit, several ranges
         ("bytes=9-0", None),
         ("bytes=-", None),
         ("bytes=", None),
@@ -38,34 +38,34 @@ ALL = range(100)
         ("", None),
     ],
 )
-def test_one_range(asked, part):
-    assert selected(Headers({"range": asked}), ETAG, 100) == part
+def test_a_single_range(header, expected):
+    assert requested_range(Headers({"range": header}), ETAG, 100) == expected
 
 
-@pytest.mark.parametrize("asked", ["bytes=100-", "bytes=100-200", "bytes=-0", f"bytes={10**17}-"])
-def test_a_range_outside_the_file(asked):
-    with pytest.raises(HTTPException) as e:
-        selected(Headers({"range": asked}), ETAG, 100)
-    assert e.value.status_code == 416
+@pytest.mark.parametrize("header", ["bytes=100-", "bytes=100-200", "bytes=-0", f"bytes={10**17}-"])
+def test_a_range_outside_the_file(header):
+    with pytest.raises(RangeNotSatisfiable) as e:
+        requested_range(Headers({"range": header}), ETAG, 100)
+    assert e.value.status == 416
     assert e.value.headers == {"Content-Range": "bytes */100"}
 
 
 @pytest.mark.parametrize(
-    ("if_range", "part"),
+    ("if_range", "expected"),
     [
         (ETAG, range(10)),
         ('"other"', None),
-        ('W/"abc"', None),  # weak tags don't promise the same bytes
+        ('W/"abc"', None),  # a weak ETag does not promise the same bytes
         ("Wed, 21 Oct 2026 07:28:00 GMT", None),
         ("", None),
     ],
 )
-def test_a_range_only_of_the_same_file(if_range, part):
-    assert selected(Headers({"range": "bytes=0-9", "if-range": if_range}), ETAG, 100) == part
+def test_a_range_only_of_the_same_file(if_range, expected):
+    assert requested_range(Headers({"range": "bytes=0-9", "if-range": if_range}), ETAG, 100) == expected
 
 
 def test_a_range_outside_another_file_is_no_error():
-    assert selected(Headers({"range": "bytes=500-", "if-range": '"other"'}), ETAG, 100) is None
+    assert requested_range(Headers({"range": "bytes=500-", "if-range": '"other"'}), ETAG, 100) is None
 
 
 @pytest.mark.parametrize(
@@ -84,11 +84,11 @@ def test_a_range_outside_another_file_is_no_error():
     ],
 )
 def test_whether_the_file_is_sent(headers, send):
-    assert fresh(Headers(headers), ETAG) is send
+    assert is_wanted(Headers(headers), ETAG) is send
 
 
 @pytest.mark.parametrize("tags", ['"x"', f"W/{ETAG}", "abc", ""])
 def test_a_condition_that_does_not_hold(tags):
-    with pytest.raises(HTTPException) as e:
-        fresh(Headers({"if-match": tags}), ETAG)
-    assert e.value.status_code == 412
+    with pytest.raises(PreconditionFailed) as e:
+        is_wanted(Headers({"if-match": tags}), ETAG)
+    assert e.value.status == 412

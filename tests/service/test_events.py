@@ -1,4 +1,4 @@
-"""A job's events: what is told, in which order, and what a client that comes back has missed."""
+"""Events of a job: their content and order, and the events that a returning client has missed."""
 
 import contextlib
 import itertools
@@ -11,147 +11,146 @@ from afmbatch.ledger.records import BatchFailure
 from afmbatch.settings import Settings
 from tests.redis_server import RedisServer, until
 
-from .conftest import emptied, faults, problem, running
+from .conftest import emptied, errors_by_field, problem, running
 
 
 @contextlib.contextmanager
-def following(house, job, last=None):
-    """The events, (kind, id, data) each."""
+def following(service, job, last=None):
+    """Follow a job; yield an iterator of its events, each as (kind, id, data)."""
     headers = {} if last is None else {"Last-Event-ID": str(last)}
-    with house.http.stream("GET", f"/v1/jobs/{job}/events", headers=headers, timeout=30) as answer:
+    with service.http.stream("GET", f"/v1/jobs/{job}/events", headers=headers, timeout=30) as answer:
         assert answer.status_code == 200, answer.read()
         assert answer.headers["content-type"].startswith("text/event-stream")
-        assert answer.headers["cache-control"] == "no-store"
+        assert "no-store" in answer.headers["cache-control"].split(", ")
         yield parsed(answer.iter_lines())
 
 
 def parsed(lines):
     for line in lines:
         if line.startswith("event: "):
-            number, data = next(lines), next(lines)
+            data, number = next(lines), next(lines)
             assert next(lines) == ""
             yield line[7:], int(number.removeprefix("id: ")), json.loads(data.removeprefix("data: "))
         else:
-            assert line in ("", ":")
+            assert line in ("", ": ping")
 
 
 def numbers(events):
     return [data["batch"] for kind, _, data in events if kind == "batch"]
 
 
-def test_a_job_from_beginning_to_end(house):
-    job = house.job()
-    with following(house, job) as events:
+def test_a_job_from_beginning_to_end(service):
+    job = service.job()
+    with following(service, job) as events:
         kind, _, status = next(events)
         assert (kind, status["state"]) == ("progress", "queued")
-        assert status == house.status(job)
-        house.ledger.jobs.mark_started(job)
+        assert status == service.status(job)
+        service.ledger.jobs.mark_started(job)
         for k, number in enumerate((2, 0, 3, 1), 1):
-            house.record(job, number, b"x" * number)
-            kind, place, record = next(e for e in events if e[0] == "batch")
-            assert (place, record["batch"], record["bytes"]) == (k, number, number)
-        *between, (kind, place, status) = events
+            service.record(job, number, b"x" * number)
+            kind, position, record = next(e for e in events if e[0] == "batch")
+            assert (position, record["batch"], record["bytes"]) == (k, number, number)
+        *between, (kind, position, status) = events
         assert {e[0] for e in between} <= {"progress"}
-        assert (kind, place) == ("end", 4)
-        assert status == house.status(job)
+        assert (kind, position) == ("end", 4)
+        assert status == service.status(job)
 
 
-def test_a_job_that_has_ended(house):
-    job = house.job()
-    house.finish(job)
-    with following(house, job) as events:
+def test_a_job_that_has_ended(service):
+    job = service.job()
+    service.finish(job)
+    with following(service, job) as events:
         kinds = [kind for kind, *_ in events]
     assert kinds == ["batch"] * 4 + ["progress", "end"]
 
 
-def test_who_comes_back_gets_what_he_missed(house):
-    job = house.job()
-    house.record(job, 3, b"x")
-    house.record(job, 1, b"x")
-    with following(house, job) as events:
+def test_a_returning_client_gets_the_events_it_missed(service):
+    job = service.job()
+    service.record(job, 3, b"x")
+    service.record(job, 1, b"x")
+    with following(service, job) as events:
         assert numbers(itertools.islice(events, 2)) == [3, 1]
         progress = next(events)
-        assert progress[:2] == ("progress", 2)  # whoever has it has the batches before
-    house.record(job, 2, b"x")
-    house.record(job, 0, b"x")
-    with following(house, job, last=2) as events:
+        assert progress[:2] == ("progress", 2)  # a client that has this event has the batches before it
+    service.record(job, 2, b"x")
+    service.record(job, 0, b"x")
+    with following(service, job, last=2) as events:
         assert numbers(events) == [2, 0]
-    with following(house, job, last=4) as events:
+    with following(service, job, last=4) as events:
         assert numbers(events) == []
 
 
-def test_more_than_a_page(house):
-    job = house.job(samples=600, batch_size=1, epochs=20)
-    house.finish(job)
-    with following(house, job) as events:
-        told = list(events)
-    assert numbers(told) == list(range(600))
-    assert [place for kind, place, _ in told if kind == "batch"] == list(range(1, 601))
+def test_more_batches_than_a_page(service):
+    job = service.job(samples=600, batch_size=1, epochs=20)
+    service.finish(job)
+    with following(service, job) as events:
+        received = list(events)
+    assert numbers(received) == list(range(600))
+    assert [position for kind, position, _ in received if kind == "batch"] == list(range(1, 601))
 
 
 @pytest.mark.parametrize("how", ["cancel", "fail"])
-def test_a_job_that_ends_otherwise(house, how):
-    job = house.job()
-    with following(house, job) as events:
+def test_a_job_that_ends_otherwise(service, how):
+    job = service.job()
+    with following(service, job) as events:
         next(events)
         if how == "cancel":
-            house.http.post(f"/v1/jobs/{job}/cancel")
+            service.http.post(f"/v1/jobs/{job}/cancel")
         for number in range(4 if how == "fail" else 0):
-            house.ledger.batches.record_failure(job, BatchFailure(batch=number, error="two atoms in one place"))
+            service.ledger.batches.record_failure(job, BatchFailure(batch=number, error="two atoms in one position"))
         *_, (kind, _, status) = events
     assert kind == "end"
     assert status["state"] == {"cancel": "cancelled", "fail": "failed"}[how]
 
 
-def test_a_job_that_is_deleted_meanwhile(house):
-    """The stream ends without an end; who asks again hears why."""
-    job = house.job()
-    with following(house, job) as events:
+def test_a_job_that_is_deleted_while_it_is_followed(service):
+    """The stream ends without an `end` event; the next request is answered with the reason."""
+    job = service.job()
+    with following(service, job) as events:
         next(events)
-        house.http.delete(f"/v1/jobs/{job}")
+        service.http.delete(f"/v1/jobs/{job}")
         assert "end" not in [kind for kind, *_ in events]
-    assert problem(house.http.get(f"/v1/jobs/{job}/events"))["type"].endswith(":not-found")
+    assert problem(service.http.get(f"/v1/jobs/{job}/events"))["type"].endswith(":not-found")
 
 
-def test_progress_is_told_twice_a_second_at_most(house, monkeypatch):
-    monkeypatch.setattr("service.transport.event_stream.PROGRESS_SECONDS", 60)
-    job = house.job()
-    with following(house, job) as events:
+def test_progress_is_sent_at_most_twice_a_second(service, monkeypatch):
+    monkeypatch.setattr("service.services.events.PROGRESS_SECONDS", 60)
+    job = service.job()
+    with following(service, job) as events:
         next(events)
         for number in range(3):
-            house.record(job, number, b"x")
+            service.record(job, number, b"x")
             kind, *_ = next(events)
             assert kind == "batch"
 
 
-def test_silence_is_filled(house, monkeypatch):
-    monkeypatch.setattr("service.transport.event_stream._KEEP_ALIVE_SECONDS", 0)
-    monkeypatch.setattr("service.transport.event_stream.FALLBACK_SECONDS", 0.1)
-    with house.http.stream("GET", f"/v1/jobs/{house.job()}/events") as answer:
-        assert next(line for line in answer.iter_lines() if line.startswith(":")) == ":"
+def test_an_idle_stream_is_kept_alive(service, monkeypatch):
+    monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.1)
+    with service.http.stream("GET", f"/v1/jobs/{service.job()}/events") as answer:
+        assert next(line for line in answer.iter_lines() if line.startswith(":")) == ": ping"
 
 
-def test_a_client_that_goes_away_leaves_nothing(house):
-    job = house.job()
+def test_a_client_that_disconnects_leaves_no_subscription(service):
+    job = service.job()
     for _ in range(3):
-        with following(house, job) as events:
+        with following(service, job) as events:
             next(events)
-            until(lambda: house.bell.waiting)
-        until(lambda: house.bell.waiting == 0)
+            until(lambda: service.notifier.subscriptions)
+        until(lambda: service.notifier.subscriptions == 0)
 
 
 @pytest.mark.parametrize("last", ["-1", "x", str(2**53)])
-def test_an_id_that_was_never_one(house, last):
-    answer = house.http.get(f"/v1/jobs/{house.job()}/events", headers={"Last-Event-ID": last})
+def test_an_invalid_last_event_id(service, last):
+    answer = service.http.get(f"/v1/jobs/{service.job()}/events", headers={"Last-Event-ID": last})
     assert answer.status_code == 422
-    assert faults(answer)["Last-Event-ID"]["accepted"] == f"an integer from 0 to {2**53 - 1}"
+    assert errors_by_field(answer)["Last-Event-ID"]["accepted"] == f"an integer from 0 to {2**53 - 1}"
 
 
-def test_a_redis_that_goes_away(tmp_path):
+def test_a_redis_that_stops(tmp_path):
     server = RedisServer()
     try:
         settings = Settings(redis_url=server.url, store_url=tmp_path.as_uri())
-        with running(settings) as house, following(house, emptied(house).job()) as events:
+        with running(settings) as service, following(service, emptied(service).job()) as events:
             next(events)
             server.stop()
             assert list(events) == []
@@ -161,8 +160,8 @@ def test_a_redis_that_goes_away(tmp_path):
 
 def test_a_service_that_is_stopped(redis_url, tmp_path):
     with httpx.Client(trust_env=False) as http:
-        with running(Settings(redis_url=redis_url, store_url=tmp_path.as_uri())) as house:
-            url = house.http.base_url.join(f"/v1/jobs/{emptied(house).job()}/events")
+        with running(Settings(redis_url=redis_url, store_url=tmp_path.as_uri())) as service:
+            url = service.http.base_url.join(f"/v1/jobs/{emptied(service).job()}/events")
             lines = http.send(http.build_request("GET", url), stream=True).iter_lines()
             assert next(lines) == "event: progress"
         assert [line for line in lines if line.startswith("event")] == []

@@ -1,4 +1,4 @@
-"""A job that is done is extended: what exists keeps its numbers and its files, only what is new is queued."""
+"""A job that is done is extended: its batches keep their numbers and files, only new batches are queued."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,164 +9,165 @@ from afmbatch.ledger.records import BatchFailure
 from afmbatch.sampling.plan import Plan
 from afmbatch.storage.object_store import batch_key
 
-from .conftest import BARE_WATER, WATER, faults, problem, unchanged
+from .conftest import BARE_WATER, WATER, errors_by_field, problem, unchanged
 
 EPOCHS = {"kind": "epochs", "epochs": 2}
 OTHER = WATER.replace("0.96", "0.97")
 
 
-def extend(house, job, **body):
-    return house.http.post(f"/v1/jobs/{job}/extend", json=body)
+def extend(service, job, **body):
+    return service.http.post(f"/v1/jobs/{job}/extend", json=body)
 
 
 @pytest.fixture
-def done(house):
-    """A job of fifteen batches that is done."""
-    job = house.job(samples=None)
-    house.finish(job)
-    house.redis.delete(house.queue.key)  # as if a worker had taken the task
+def done(service):
+    """Id of a job of fifteen batches that is done."""
+    job = service.job(samples=None)
+    service.finish(job)
+    service.redis.delete(service.queue.key)  # as if a worker had taken the task
     return job
 
 
-def test_by_epochs(house, done):
-    before = Plan(house.ledger.jobs.get(done))
-    files = {b.batch: b.sha256 for b in house.ledger.batches.page(done, range(before.batches))[1]}
-    answer = extend(house, done, **EPOCHS)
+def test_extending_by_epochs(service, done):
+    before = Plan(service.ledger.jobs.get(done))
+    files = {b.batch: b.sha256 for b in service.ledger.batches.page(done, range(before.batches))[1]}
+    answer = extend(service, done, **EPOCHS)
     assert answer.status_code == 200
     status = answer.json()
     assert (status["id"], status["state"], status["finished_at"]) == (done, "running", None)
     assert (status["counts"]["batches"], status["counts"]["batches_done"]) == (45, 15)
     assert (status["counts"]["samples"], status["counts"]["samples_done"]) == (90, 30)
-    assert status == house.status(done)
-    after = Plan(house.ledger.jobs.get(done))
-    assert house.queued() == [f"{done}-{shard}" for shard in range(before.shards, after.shards)]
+    assert status == service.status(done)
+    after = Plan(service.ledger.jobs.get(done))
+    assert service.queued() == [f"{done}-{shard}" for shard in range(before.shards, after.shards)]
     for batch, sha256 in files.items():
         assert np.array_equal(after.numbers(batch), before.numbers(batch))
-        assert house.store.get(batch_key(done, batch, sha256)) == f"{done} {batch}".encode()
-    assert house.finish(done)["state"] == "done"
+        assert service.store.get(batch_key(done, batch, sha256)) == f"{done} {batch}".encode()
+    assert service.finish(done)["state"] == "done"
 
 
-def test_by_molecules(house, done):
-    other = house.dataset(OTHER + OTHER.replace("0.97", "0.98"), "other.xyz")
-    status = extend(house, done, kind="molecules", dataset=other).json()
+def test_extending_by_molecules(service, done):
+    other = service.dataset(OTHER + OTHER.replace("0.97", "0.98"), "other.xyz")
+    status = extend(service, done, kind="molecules", dataset=other).json()
     assert status["sources"][1] == {"dataset": other, "structures": 2}
     assert status["counts"]["samples"] == 90
-    draws = Plan(house.ledger.jobs.get(done)).draw(np.arange(90))
+    draws = Plan(service.ledger.jobs.get(done)).draw(np.arange(90))
     assert draws.structure.tolist() == [0] * 30 + [1] * 30 + [2] * 30
-    house.finish(done)
-    assert extend(house, done, **EPOCHS).json()["counts"]["samples"] == 270
+    service.finish(done)
+    assert extend(service, done, **EPOCHS).json()["counts"]["samples"] == 270
 
 
-def test_its_former_recipe_finds_it_and_its_new_one_is_its_own(house, done):
-    former = house.status(done)
-    recipe = extend(house, done, **EPOCHS).json()["recipe"]
+def test_both_its_former_and_its_new_recipe_find_it(service, done):
+    former = service.status(done)
+    recipe = extend(service, done, **EPOCHS).json()["recipe"]
     assert recipe != former["recipe"]
-    assert recipe == house.ledger.jobs.get(done).recipe_id
-    again = house.http.post("/v1/jobs", json=former["spec"])
+    assert recipe == service.ledger.jobs.get(done).recipe_id
+    again = service.http.post("/v1/jobs", json=former["spec"])
     assert (again.status_code, again.json()["id"]) == (200, done)
-    house.http.delete(f"/v1/jobs/{done}")
-    assert house.redis.keys("afmbatch:recipe:*") == []
+    service.http.delete(f"/v1/jobs/{done}")
+    assert service.redis.keys("afmbatch:recipe:*") == []
 
 
-def test_a_rate_counts_from_where_it_went_on(house, done):
-    status = extend(house, done, **EPOCHS).json()
+def test_the_rate_counts_from_the_extension(service, done):
+    status = extend(service, done, **EPOCHS).json()
     assert (status["samples_per_second"], status["eta_seconds"]) == (None, None)
-    house.ledger.jobs.mark_started(done)
-    house.record(done, 15, b"npz")
-    assert house.status(done)["samples_per_second"] > 0
-    assert house.status(done)["started_at"] == status["started_at"]
+    service.ledger.jobs.mark_started(done)
+    service.record(done, 15, b"npz")
+    assert service.status(done)["samples_per_second"] > 0
+    assert service.status(done)["started_at"] == status["started_at"]
 
 
-def test_a_job_cancelled_over_its_last_batch(house):
-    job = house.job(samples=2)
-    house.ledger.jobs.cancel(job)
-    house.record(job, 0, b"npz")
-    assert house.status(job)["state"] == "done"
-    assert extend(house, job, **EPOCHS).json()["state"] in ("queued", "running")
+def test_a_job_cancelled_during_its_last_batch(service):
+    job = service.job(samples=2)
+    service.ledger.jobs.cancel(job)
+    service.record(job, 0, b"npz")
+    assert service.status(job)["state"] == "done"
+    assert extend(service, job, **EPOCHS).json()["state"] in ("queued", "running")
 
 
-def test_simultaneous_extensions(house, done):
-    """One is taken; the others are told so, for the job is not done any more."""
+def test_simultaneous_extensions(service, done):
+    """A single extension is accepted; the others are refused, because the job is not done any more."""
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda n: extend(house, done, kind="epochs", epochs=n), range(1, 9)))
+        answers = list(threads.map(lambda n: extend(service, done, kind="epochs", epochs=n), range(1, 9)))
     (taken,) = (answer.json() for answer in answers if answer.status_code == 200)
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7
-    assert house.status(done)["counts"]["samples"] == taken["counts"]["samples"]
-    assert len(house.queued()) == 1
+    assert service.status(done)["counts"]["samples"] == taken["counts"]["samples"]
+    assert len(service.queued()) == 1
 
 
-def test_a_batch_recorded_in_between_is_not_lost(house, done, monkeypatch):
-    extend_job = house.ledger.jobs.extend
+def test_a_batch_recorded_during_an_extension_is_not_lost(service, done, monkeypatch):
+    extend_job = service.ledger.jobs.extend
 
     def slow(record, pipe):
-        house.redis.hset(f"afmbatch:job:{done}", "last", "1.0")
-        monkeypatch.setattr(house.ledger.jobs, "extend", extend_job)
+        service.redis.hset(f"afmbatch:job:{done}", "last", "1.0")
+        monkeypatch.setattr(service.ledger.jobs, "extend", extend_job)
         extend_job(record, pipe)
 
-    monkeypatch.setattr(house.ledger.jobs, "extend", slow)
-    assert extend(house, done, **EPOCHS).json()["counts"]["samples"] == 90
-    assert len(house.queued()) == 1
+    monkeypatch.setattr(service.ledger.jobs, "extend", slow)
+    assert extend(service, done, **EPOCHS).json()["counts"]["samples"] == 90
+    assert len(service.queued()) == 1
 
 
-def test_only_a_job_that_is_done(house):
-    queued, running, cancelled, failed = (house.job(seed=n) for n in range(4))
-    house.ledger.jobs.mark_started(running)
-    house.http.post(f"/v1/jobs/{cancelled}/cancel")
+def test_only_a_job_that_is_done_is_extended(service):
+    queued, running, cancelled, failed = (service.job(seed=n) for n in range(4))
+    service.ledger.jobs.mark_started(running)
+    service.http.post(f"/v1/jobs/{cancelled}/cancel")
     for batch in range(4):
-        house.ledger.batches.record_failure(failed, BatchFailure(batch=batch, error="hung"))
+        service.ledger.batches.record_failure(failed, BatchFailure(batch=batch, error="hung"))
     for job, state in ((queued, "queued"), (running, "running"), (cancelled, "cancelled"), (failed, "failed")):
-        with unchanged(house):
-            answer = extend(house, job, **EPOCHS)
+        with unchanged(service):
+            answer = extend(service, job, **EPOCHS)
         assert answer.status_code == 409
         assert state in problem(answer)["detail"]
 
 
-def test_not_a_job_of_chosen_samples(house, done):
-    house.http.get(f"/v1/jobs/{done}/samples/3")
-    (child,) = house.ledger.jobs.children(done)
-    house.finish(child)
-    assert "some samples" in problem(extend(house, child, **EPOCHS))["detail"]
+def test_a_job_of_chosen_samples_is_not_extended(service, done):
+    service.http.get(f"/v1/jobs/{done}/samples/3")
+    (child,) = service.ledger.jobs.children(done)
+    service.finish(child)
+    assert "some samples" in problem(extend(service, child, **EPOCHS))["detail"]
 
 
-def test_what_it_is_extended_by_is_checked_like_a_new_job(house, done):
-    bare = house.dataset(BARE_WATER, "bare.xyz")
-    with unchanged(house):
-        assert "bare.xyz" in faults(extend(house, done, kind="molecules", dataset=bare))["dataset"]["reason"]
-        assert faults(extend(house, done, kind="molecules", dataset="ds-0"))["dataset"]
-        assert faults(extend(house, done, kind="molecules"))["dataset"]["reason"] == "it is required"
-        assert faults(extend(house, done, kind="epochs", epochs=0))["epochs"]
-        assert faults(extend(house, done, kind="all"))["kind"]["accepted"] == "one of 'epochs', 'molecules'"
-        assert faults(extend(house, done, kind="epochs", epochs=1, more=1))["more"]
+def test_an_extension_is_checked_like_a_new_job(service, done):
+    bare = service.dataset(BARE_WATER, "bare.xyz")
+    with unchanged(service):
+        assert "bare.xyz" in errors_by_field(extend(service, done, kind="molecules", dataset=bare))["dataset"]["reason"]
+        assert errors_by_field(extend(service, done, kind="molecules", dataset="ds-0"))["dataset"]
+        assert errors_by_field(extend(service, done, kind="molecules"))["dataset"]["reason"] == "it is required"
+        assert errors_by_field(extend(service, done, kind="epochs", epochs=0))["epochs"]
+        assert errors_by_field(extend(service, done, kind="all"))["kind"]["accepted"] == "one of 'epochs', 'molecules'"
+        assert errors_by_field(extend(service, done, kind="epochs", epochs=1, more=1))["more"]
 
 
-def test_limits_hold_for_the_whole(limited):
+def test_limits_hold_for_the_whole_job(limited):
     job = limited.job(samples=None)
     limited.finish(job)
     many = limited.dataset("".join(WATER.replace("0.96", f"0.9{n:02}") for n in range(40)), "many.xyz")
     with unchanged(limited):
-        fault = faults(extend(limited, job, kind="epochs", epochs=33))["epochs"]
-    assert fault["accepted"] == "at most 32 epochs"
+        error = errors_by_field(extend(limited, job, kind="epochs", epochs=33))["epochs"]
+    assert error["accepted"] == "at most 32 epochs"
     assert (
-        faults(extend(limited, job, kind="molecules", dataset=many))["dataset"]["accepted"] == "at most 32 structures"
+        errors_by_field(extend(limited, job, kind="molecules", dataset=many))["dataset"]["accepted"]
+        == "at most 32 structures"
     )
     assert extend(limited, job, kind="epochs", epochs=32).json()["counts"]["samples"] == 990
 
 
-def test_a_dataset_that_was_deleted(house, done):
-    dataset = house.dataset()
-    house.http.delete(f"/v1/datasets/{dataset}")
-    answer = extend(house, done, **EPOCHS)
+def test_a_dataset_that_was_deleted(service, done):
+    dataset = service.dataset()
+    service.http.delete(f"/v1/datasets/{dataset}")
+    answer = extend(service, done, **EPOCHS)
     assert answer.status_code == 409
     assert dataset in problem(answer)["detail"]
 
 
-def test_a_dataset_it_was_extended_by_is_in_use(house, done):
-    other = house.dataset(OTHER, "other.xyz")
-    extend(house, done, kind="molecules", dataset=other)
-    refused = house.http.delete(f"/v1/datasets/{other}")
+def test_a_dataset_it_was_extended_by_is_in_use(service, done):
+    other = service.dataset(OTHER, "other.xyz")
+    extend(service, done, kind="molecules", dataset=other)
+    refused = service.http.delete(f"/v1/datasets/{other}")
     assert refused.status_code == 409
     assert done in problem(refused)["detail"]
 
 
-def test_no_such_job(house):
-    assert extend(house, "job-0000000000000000", **EPOCHS).status_code == 404
+def test_a_job_that_does_not_exist(service):
+    assert extend(service, "job-0000000000000000", **EPOCHS).status_code == 404

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what a client generator reads, and whether the service does what it says."""
+"""The OpenAPI document: it is complete, and the service does what it says."""
 
 import pytest
 import schemathesis
@@ -7,50 +7,50 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.generation import GenerationMode
 
 from afmbatch.settings import Settings
-from afmbatch.storage.batch_file import pieces
+from afmbatch.storage.batch_file import npz_chunks
 from service.app import create_app
 
-from .test_forms import ARRAYS
+from .test_formats import ARRAYS
 
 CONFIG = SchemathesisConfig.from_dict(
     {
         "seed": 1,
         "generation": {"deterministic": True, "database": "none"},
-        # A generated file is no molecule and a generated id no dataset: 422 is right for data that follows the schema.
-        # Its body is that of POST /v1/jobs, five thousand documents near its edges, which are enough once.
+        # A generated file has no molecule and a generated id no dataset: 422 is right for data that follows the schema.
+        # The body of a preflight is that of POST /v1/jobs, whose five thousand documents are tried only once.
         "operations": [{"include-path": "/v1/preflight", "phases": {"coverage": {"enabled": False}}}],
         "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "3xx", "404", "409", "422"]}},
     }
 )
-# Nothing is connected to make the document; the requests go to the running service.
+# The document is made by an application without connections; the requests go to the running service.
 schema = schemathesis.openapi.from_dict(create_app(Settings(), None, None, None).openapi(), config=CONFIG)
 
 
 @pytest.fixture
-def made(house):
-    """A dataset, and a job of it with its first two batches."""
-    job = house.job()
+def made(service):
+    """The ids of a dataset and of a job of it with two recorded batches."""
+    job = service.job()
     for number in range(2):
-        house.record(job, number, b"".join(pieces(ARRAYS | {"afm": ARRAYS["afm"][:, :, :4, :4]})))
-    return {"job_id": job, "dataset_id": house.dataset()}
+        service.record(job, number, b"".join(npz_chunks(ARRAYS | {"afm": ARRAYS["afm"][:, :, :4, :4]})))
+    return {"job_id": job, "dataset_id": service.dataset()}
 
 
 @schema.parametrize()
 @settings(suppress_health_check=list(HealthCheck), max_examples=10)
-def test_the_service_does_what_its_document_says(case, house, made):
-    if case.meta.generation.mode is GenerationMode.POSITIVE:  # no generated id is one of ours
+def test_the_service_does_what_its_document_says(case, service, made):
+    if case.meta.generation.mode is GenerationMode.POSITIVE:  # no generated id exists
         case.path_parameters = {k: made.get(k, v) for k, v in (case.path_parameters or {}).items()}
         if isinstance(case.body, dict) and "dataset" in case.body:
             case.body = case.body | {"dataset": made["dataset_id"]}
     if str((case.query or {}).get("wait")) in map(str, range(61)):
-        case.query["wait"] = 0  # nobody makes what it would wait for
+        case.query["wait"] = 0  # nothing is ever made
     if case.path.endswith("/events"):
-        house.ledger.jobs.cancel(made["job_id"])  # nobody makes what it would tell of
-    case.call_and_validate(base_url=str(house.http.base_url))
+        service.ledger.jobs.cancel(made["job_id"])  # otherwise the stream never ends
+    case.call_and_validate(base_url=str(service.http.base_url))
 
 
-def test_the_document(house):
-    document = house.http.get("/openapi.json").json()
+def test_the_document(service):
+    document = service.http.get("/openapi.json").json()
     operations = [o for path in document["paths"].values() for o in path.values()]
     assert document["openapi"].startswith("3.1")
     assert len({o["operationId"] for o in operations}) == len(operations)
@@ -58,7 +58,7 @@ def test_the_document(house):
         assert o["summary"]
         assert o["tags"]
     examples = document["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]["examples"]
-    dataset = house.dataset()
+    dataset = service.dataset()
     for example in examples.values():
-        answer = house.http.post("/v1/jobs", json=example["value"] | {"dataset": dataset})
+        answer = service.http.post("/v1/jobs", json=example["value"] | {"dataset": dataset})
         assert answer.status_code == 201, answer.text

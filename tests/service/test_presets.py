@@ -1,38 +1,38 @@
-"""Presets: fetched, edited and posted."""
+"""Presets can be fetched, edited and posted."""
 
 import pytest
 
 from afmbatch.spec.job import JobSpec
 from afmbatch.spec.presets import preset_spec, presets
 
-from .conftest import faults, problem
+from .conftest import errors_by_field, problem
 
 NAMES = ("asd-afm", "ed-afm", "graph-afm", "quam-afm")
 
 
-def test_they_are_listed(house):
-    listed = house.http.get("/v1/presets").json()["presets"]
+def test_they_are_listed(service):
+    listed = service.http.get("/v1/presets").json()["presets"]
     assert tuple(preset["name"] for preset in listed) == NAMES
     assert all(preset["summary"] and preset["source"] for preset in listed)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_fetched_edited_and_posted(house, name):
-    dataset = house.dataset()
-    spec = house.http.get(f"/v1/presets/{name}", params={"dataset": dataset}).json()
-    assert JobSpec.model_validate_json(house.http.get(f"/v1/presets/{name}").text) == preset_spec(name, "")
-    answer = house.http.post("/v1/jobs", json=spec)
+def test_fetched_edited_and_posted(service, name):
+    dataset = service.dataset()
+    spec = service.http.get(f"/v1/presets/{name}", params={"dataset": dataset}).json()
+    assert JobSpec.model_validate_json(service.http.get(f"/v1/presets/{name}").text) == preset_spec(name, "")
+    answer = service.http.post("/v1/jobs", json=spec)
     assert answer.status_code == 201, answer.text
     assert answer.json()["spec"] == spec
-    edited = house.http.post("/v1/jobs", json=spec | {"seed": 7, "batch_size": 3})
+    edited = service.http.post("/v1/jobs", json=spec | {"seed": 7, "batch_size": 3})
     assert edited.status_code == 201
     assert edited.json()["spec"]["tips"] == spec["tips"]
 
 
-def test_without_a_dataset_it_is_to_be_filled_in(house):
-    spec = house.http.get("/v1/presets/asd-afm").json()
+def test_without_a_dataset_its_dataset_is_empty(service):
+    spec = service.http.get("/v1/presets/asd-afm").json()
     assert spec["dataset"] == ""
-    assert list(faults(house.http.post("/v1/jobs", json=spec))) == ["dataset"]
+    assert list(errors_by_field(service.http.post("/v1/jobs", json=spec))) == ["dataset"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -84,8 +84,8 @@ def test_they_differ():
     assert len({preset_spec(preset.name, "ds-0").digest for preset in presets()}) == len(NAMES)
 
 
-def test_no_such_preset(house):
-    answer = house.http.get("/v1/presets/asd")
+def test_a_preset_that_does_not_exist(service):
+    answer = service.http.get("/v1/presets/asd")
     assert answer.status_code == 404
     assert "asd-afm" in problem(answer)["detail"]
-    assert house.http.get("/v1/presets/asd-afm", params={"dataset": "water"}).status_code == 422
+    assert service.http.get("/v1/presets/asd-afm", params={"dataset": "water"}).status_code == 422

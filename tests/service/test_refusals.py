@@ -1,4 +1,4 @@
-"""Bad input: refused with field, reason and what would be accepted, before anything is stored, recorded or queued."""
+"""Bad input is refused with field, reason and accepted values, before anything is stored, recorded or queued."""
 
 import io
 import json
@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from .conftest import BARE_WATER, WATER, faults, unchanged
+from .conftest import BARE_WATER, WATER, errors_by_field, unchanged
 
 
 def zipped(**members):
@@ -39,7 +39,7 @@ def test_an_upload_is_refused(limited, name, content):
     with unchanged(limited):
         answer = limited.http.post("/v1/datasets", files=[("files", (name, content))])
     assert answer.status_code in (413, 422), answer.text
-    assert faults(answer)
+    assert errors_by_field(answer)
 
 
 @pytest.mark.parametrize(
@@ -91,10 +91,12 @@ def test_an_upload_is_refused(limited, name, content):
             "sweep.df_steps",
             {"sweep": {"df_steps": [4]}, "randomise": {"df_steps": {"kind": "integers", "low": 2, "high": 4}}},
         ),
-        ("noise.white.amplitude", {"noise": {"white": {"amplitude": {"kind": "uniform", "low": -1, "high": 1}}}}),
-        ("noise.white.amplitude.kind", {"noise": {"white": {"amplitude": {"kind": "disk"}}}}),
-        ("noise.cutouts.side", {"noise": {"cutouts": {"side": [5, 2]}}}),
-        ("noise.crop", {"noise": {"crop": [129, 128]}}),
+        ("noise[0].amplitude", {"noise": [{"kind": "white", "amplitude": {"kind": "uniform", "low": -1, "high": 1}}]}),
+        ("noise[0].amplitude.kind", {"noise": [{"kind": "white", "amplitude": {"kind": "disk"}}]}),
+        ("noise[1].side", {"noise": [{"kind": "normalise"}, {"kind": "cutouts", "side": [5, 2]}]}),
+        ("noise[1].kind", {"noise": [{"kind": "cutouts"}, {"kind": "cutouts"}]}),
+        ("noise[0].kind", {"noise": [{"radius": 0.1}]}),
+        ("scan.crop", {"scan": {"crop": [129, 128]}}),
         ("rotations.rotations[0]", {"rotations": {"kind": "list", "rotations": [[[1, 0, 0], [0, 1, 0], [0, 0, 2]]]}}),
         ("periodic.lattice", {"periodic": {"lattice": [[1, 0, 0], [0, 1, 0], [1, 1, 0]]}}),
         ("periodic.npbc[2]", {"periodic": {"npbc": [1, 1, -1], "lattice": [[9, 0, 0], [0, 9, 0], [0, 0, 9]]}}),
@@ -125,7 +127,9 @@ def test_an_upload_is_refused(limited, name, content):
         ("descriptors[0].zmin", {"descriptors": [{"kind": "bonds", "zmin": 1}]}),
         ("distance", {"distance": float("nan")}),
         ("distance", {"distance": float("inf")}),
-        ("force_field.charges", {"force_field": {"charges": "all"}}),
+        ("force_field.charges", {"force_field": {"kind": "lj_pc", "charges": "all"}}),
+        ("force_field.kind", {"force_field": {"charges": "none"}}),
+        ("delivery.kind", {"delivery": {}}),
     ],
 )
 def test_a_spec_is_refused(limited, field, spec):
@@ -133,38 +137,38 @@ def test_a_spec_is_refused(limited, field, spec):
     with unchanged(limited):
         answer = limited.http.post("/v1/jobs", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 422
-    assert list(faults(answer)) == [field]
+    assert list(errors_by_field(answer)) == [field]
 
 
 FORCES = WATER.replace("water", "Properties=species:S:1:pos:R:3:forces:R:1")
 
 
 @pytest.mark.parametrize("text", [BARE_WATER, FORCES], ids=["four columns", "the fifth column is a force"])
-def test_charges_that_are_not_there(limited, text):
+def test_missing_charges(limited, text):
     dataset = limited.dataset(text, "bare.xyz")
     with unchanged(limited):
         answer = limited.http.post("/v1/jobs", json={"dataset": dataset})
-    fault = faults(answer)["force_field.charges"]
-    assert "bare" in fault["reason"]
-    assert "none" in fault["accepted"]
+    error = errors_by_field(answer)["force_field.charges"]
+    assert "bare" in error["reason"]
+    assert "none" in error["accepted"]
     assert limited.http.post("/v1/jobs", json={"dataset": dataset, "force_field": {"charges": "none"}}).is_success
 
 
 def test_many_structures_without_charges_are_counted(limited):
     answer = limited.http.post("/v1/jobs", json={"dataset": limited.dataset(WATER + BARE_WATER * 5, "some.xyz")})
     reason = "5 of 6 structures have no charges: some.xyz#2, some.xyz#3, some.xyz#4 and 2 more"
-    assert faults(answer)["force_field.charges"]["reason"] == reason
+    assert errors_by_field(answer)["force_field.charges"]["reason"] == reason
 
 
-def test_every_fault_is_named_at_once(limited):
+def test_all_errors_are_in_one_answer(limited):
     spec = {"dataset": limited.dataset(), "seed": -1, "tips": [{"r0": 0}], "extra": None}
     answer = limited.http.post("/v1/jobs", json=spec)
-    assert set(faults(answer)) == {"seed", "tips[0].r0", "extra"}
+    assert set(errors_by_field(answer)) == {"seed", "tips[0].r0", "extra"}
 
 
-def test_a_fault_says_what_would_be_accepted(limited):
+def test_an_error_names_what_would_be_accepted(limited):
     spec = {"dataset": limited.dataset(), "tips": [{"stifness": 1, "element": 0}], "samples": 31}
-    found = faults(limited.http.post("/v1/jobs", json=spec))
+    found = errors_by_field(limited.http.post("/v1/jobs", json=spec))
     assert found["tips[0].stifness"] == {
         "field": "tips[0].stifness",
         "value": "1",
@@ -173,4 +177,7 @@ def test_a_fault_says_what_would_be_accepted(limited):
     }
     assert found["tips[0].element"]["accepted"].startswith("an integer from 1 to ")
     del spec["tips"]
-    assert faults(limited.http.post("/v1/jobs", json=spec))["samples"]["accepted"] == "at most 30, or null for all"
+    assert (
+        errors_by_field(limited.http.post("/v1/jobs", json=spec))["samples"]["accepted"]
+        == "at most 30, or null for all"
+    )

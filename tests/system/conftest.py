@@ -8,7 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
-from afmbatch.cli.up import Stack, free_port
+from afmbatch.cli.stack import Stack, free_port
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@ import matplotlib.image
 import numpy as np
 
 from afmbatch.cli.contact_sheet import draw
-from afmbatch.storage.batch_file import pieces
+from afmbatch.storage.batch_file import npz_chunks
 
 
 def test_shows_a_row_a_structure_and_a_column_an_image(tmp_path):
@@ -16,7 +16,7 @@ def test_shows_a_row_a_structure_and_a_column_an_image(tmp_path):
         "structure": np.array([1, 0, 1]),
         "distance": np.full((3, 1), 4.5),
     }
-    (tmp_path / "b.npz").write_bytes(b"".join(pieces(arrays)))
+    (tmp_path / "b.npz").write_bytes(b"".join(npz_chunks(arrays)))
     draw([tmp_path / "b.npz"], ["benzene", "furan"], tmp_path / "sheet.png")
     image = matplotlib.image.imread(tmp_path / "sheet.png")
     assert image.shape[1] > 600

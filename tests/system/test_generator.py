@@ -134,7 +134,7 @@ def test_three_tips_drawn_apart_and_a_sweep_give_what_the_plan_said(service, dat
 
 
 EVERYTHING = {
-    "scan": SMALL,
+    "scan": SMALL | {"crop": [19, 17]},
     "tips": [CO, XE],
     "rotations": {"kind": "uniform", "n": 4},
     "randomise": {
@@ -160,14 +160,13 @@ EVERYTHING = {
         {"kind": "vdw_spheres", "window": [[6, 6], [14, 14]]},
         {"kind": "vdw_spheres", "r_pp": 0.0},
     ],
-    "noise": {
-        "crop": [19, 17],
-        "drift": 0.05,
-        "normalise": True,
-        "gradient": {"kind": "uniform", "low": 0, "high": 0.3},
-        "white": {"amplitude": {"kind": "uniform", "low": 0.02, "high": 0.1, "scope": "batch"}},
-        "cutouts": {"n": 2, "side": [1, 4]},
-    },
+    "noise": [
+        {"kind": "drift", "radius": 0.05},
+        {"kind": "normalise"},
+        {"kind": "gradient", "slope": {"kind": "uniform", "low": 0, "high": 0.3}},
+        {"kind": "white", "amplitude": {"kind": "uniform", "low": 0.02, "high": 0.1, "scope": "batch"}},
+        {"kind": "cutouts", "n": 2, "side": [1, 4]},
+    ],
     "epochs": 2,
     "seed": 8,
     "batch_size": 5,

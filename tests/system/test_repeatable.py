@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from afmbatch.cli.up import Stack, free_port
+from afmbatch.cli.stack import Stack, free_port
 
 from .conftest import Service
 

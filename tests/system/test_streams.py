@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from afmbatch.storage.object_store import ObjectStore, job_prefix
-from afmbatch_client import Client
-from afmbatch_client.loader import Shares
+from afmbatch_client import Client, RankBatches
 
 TINY = {
     "scan": {"window": [[6, 6, 5], [10, 10, 6.9]], "dim": [8, 8, 19], "df_steps": 10},
@@ -25,7 +24,7 @@ def dataset(service):
 
 def shares(service, job, world, start):
     client = Client(service.stack.url)
-    return [iter(Shares(client.job(job), rank, world, start=start, prefetch=1)) for rank in range(world)]
+    return [iter(RankBatches(client.job(job), rank, world, start=start, prefetch=1)) for rank in range(world)]
 
 
 def read(ranks, steps):

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from afmbatch.cli.up import Stack, free_port
+from afmbatch.cli.stack import Stack, free_port
 from tests.redis_server import until
 
 from .conftest import Service, ok

@@ -1,4 +1,4 @@
-"""A stand-in service in a process of its own: loaders' workers are forked, and a service's threads must not be."""
+"""A stand-in service in a process of its own: a DataLoader forks its workers, which must not inherit threads."""
 
 import multiprocessing
 
@@ -12,31 +12,31 @@ BATCHES = 23
 
 def serve(pipe, total, delivery):
     stand_in = StandIn(total, delivery)
-    stand_in.waits = True
     stand_in.put(*range(total or 0))
     with stand_in.serving() as url:
         pipe.send(url)
         pipe.recv()  # until the other end closes
 
 
-def served(total, delivery):
+def serve_in_process(total, delivery):
+    """Yield the job of a stand-in in a process of its own."""
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=serve, args=(theirs, total, delivery))
+    parent, child = context.Pipe()
+    process = context.Process(target=serve, args=(child, total, delivery))
     process.start()
-    with Client(ours.recv()) as client:
+    with Client(parent.recv()) as client:
         yield client.job(JOB)
-    ours.send(None)
+    parent.send(None)
     process.join()
 
 
 @pytest.fixture(scope="module")
 def job():
-    """All of its batches are made."""
-    yield from served(BATCHES, None)
+    """A job whose batches are all made."""
+    yield from serve_in_process(BATCHES, None)
 
 
 @pytest.fixture
 def stream():
-    """An endless one with room for eight batches."""
-    yield from served(None, {"kind": "stream", "buffer_batches": 8})
+    """An endless stream whose buffer has room for eight batches."""
+    yield from serve_in_process(None, {"kind": "stream", "buffer_batches": 8})

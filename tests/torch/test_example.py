@@ -1,4 +1,4 @@
-"""The example that trains: its parts, and all of it for three steps."""
+"""The training example: its parts, and three steps of the whole."""
 
 import json
 
@@ -15,7 +15,7 @@ from examples.unet import UNet
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():
-    """More would wait for each other where others work too."""
+    """Let torch use one thread, because several slow each other down on a busy machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -23,7 +23,7 @@ def one_thread():
 
 
 def batches(n):
-    """Descriptors that are Δf, smoothed and cut off, of random blobs."""
+    """Yield batches of random blobs: Δf shows them, and the descriptors their upper half."""
     random = torch.Generator().manual_seed(1)
     low, high = torch.tensor(list(RANGES.values())).T[:, :, None, None]
     for _ in range(n):
@@ -44,8 +44,8 @@ def test_the_network_learns():
 def test_the_mean_image_has_a_loss_of_one():
     wanted = torch.rand(4, 3, 16, 16)
     mean = MeanImage()
-    for some in wanted.split(2):
-        mean.add(some)
+    for part in wanted.split(2):
+        mean.add(part)
     assert torch.allclose(mean.predict(), wanted.mean(dim=0))
     assert loss_of(mean.predict(), wanted, mean).item() == pytest.approx(1)
     assert loss_of(wanted, wanted, mean).item() == 0
@@ -67,10 +67,10 @@ def test_three_steps_from_nothing(tmp_path, monkeypatch):
     numbers = json.loads((tmp_path / "training.json").read_text())
     assert [point["step"] for point in numbers["curve"]] == [2, 3]
     assert numbers["samples"] == 60
-    assert 0 <= numbers["waiting"]["of_all"] < 1
+    assert 0 <= numbers["waiting"]["overall"] < 1
     assert matplotlib.image.imread(tmp_path / "training.png").shape[1] > 600
-    (of,) = tested
-    assert torch.bincount(of.molecule).tolist() == [30] * len(HELD_OUT)
+    (held,) = tested
+    assert torch.bincount(held.molecule).tolist() == [30] * len(HELD_OUT)
     for d in range(3):
-        assert of.wanted[:, d].min() >= 0
-        assert of.wanted[:, d].max() == pytest.approx(1, abs=0.1)
+        assert held.wanted[:, d].min() >= 0
+        assert held.wanted[:, d].max() == pytest.approx(1, abs=0.1)

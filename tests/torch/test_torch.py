@@ -1,4 +1,4 @@
-"""Batches and Loader: order, shares, the one integer, and that nothing is copied which need not be."""
+"""Batches and Loader: order, division among ranks, the saved state, and that no tensor is copied without need."""
 
 import itertools
 import pickle
@@ -20,13 +20,13 @@ WORKERS = [(0, None), (1, "fork"), (2, "spawn")]
 
 
 def numbers(items):
-    """The batches' numbers, having looked at their tensors."""
-    had = []
+    """Return the numbers of the batches, after checking their tensors."""
+    read = []
     for item in items:
         assert torch.all(item["afm"] == item["batch"])
         assert item["structure"].tolist() == [item["batch"]] * 2
-        had.append(int(item["batch"]))
-    return had
+        read.append(int(item["batch"]))
+    return read
 
 
 def loader(job, workers, context, **options):
@@ -34,22 +34,22 @@ def loader(job, workers, context, **options):
 
 
 @pytest.mark.parametrize(("workers", "context"), WORKERS)
-def test_a_rank_sees_its_batches_in_order_however_many_workers_it_has(job, workers, context):
+def test_a_rank_reads_its_batches_in_order_with_any_number_of_workers(job, workers, context):
     for rank in range(2):
         assert numbers(loader(job, workers, context, rank=rank, world_size=2)) == ALL[rank::2]
 
 
 @pytest.mark.parametrize(("workers", "context"), WORKERS)
-def test_the_state_is_what_was_given_out_not_what_workers_have_fetched(job, workers, context):
+def test_the_state_counts_yielded_batches_not_fetched_ones(job, workers, context):
     two = [loader(job, workers, context, rank=rank, world_size=2) for rank in range(2)]
-    had = [numbers(itertools.islice(iter(one), 4)) for one in two]
+    read = [numbers(itertools.islice(iter(one), 4)) for one in two]
     states = [one.state_dict() for one in two]
     assert states == [{"start": 8}] * 2
     for rank in range(3):
         one = loader(job, workers, context, rank=rank, world_size=3)
         one.load_state_dict(states[0])
-        had.append(numbers(one))
-    assert sorted(itertools.chain(*had)) == ALL
+        read.append(numbers(one))
+    assert sorted(itertools.chain(*read)) == ALL
 
 
 @pytest.mark.parametrize(("workers", "context"), WORKERS[:2])
@@ -68,7 +68,7 @@ def test_a_stream(stream, workers, context):
     assert numbers(itertools.islice(iter(one), 30)) == list(range(10, 40))
 
 
-def test_an_ordinary_dataloader_takes_it_too(job):
+def test_an_ordinary_dataloader_reads_batches_too(job):
     assert numbers(DataLoader(Batches(job), batch_size=None)) == ALL
 
 
@@ -83,7 +83,7 @@ def test_only_the_arrays_asked_for(job):
 
 
 @pytest.mark.filterwarnings("error")
-def test_tensors_look_into_the_received_bytes(job):
+def test_tensors_are_views_of_the_received_bytes(job):
     data = npz_of(3)
     for shift in range(2):  # one of the two is not aligned
         memory = np.zeros(len(data) + 1, np.uint8)
@@ -97,26 +97,26 @@ def test_tensors_look_into_the_received_bytes(job):
         assert torch.all(tensors["afm"] == 4)
 
 
-def test_the_place_of_this_process(job, monkeypatch, tmp_path):
-    def place():
-        made = Batches(job)
-        return made.rank, made.world_size
+def test_rank_and_world_size_of_this_process(job, monkeypatch, tmp_path):
+    def rank_and_world_size():
+        batches = Batches(job)
+        return batches.rank, batches.world_size
 
     monkeypatch.delenv("RANK", raising=False)
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    assert place() == (0, 1)
+    assert rank_and_world_size() == (0, 1)
     monkeypatch.setenv("RANK", "2")
     monkeypatch.setenv("WORLD_SIZE", "4")
-    assert place() == (2, 4)
+    assert rank_and_world_size() == (2, 4)
     with pytest.raises(ValueError, match="together"):
         Batches(job, rank=1)
     torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
     try:
-        assert place() == (0, 1)
+        assert rank_and_world_size() == (0, 1)
     finally:
         torch.distributed.destroy_process_group()
 
 
-def test_a_dataset_is_pickled_with_its_place(job):
+def test_a_dataset_is_pickled_with_its_rank_and_start(job):
     again = pickle.loads(pickle.dumps(Batches(job, rank=1, world_size=2, start=4)))  # noqa: S301
     assert numbers(itertools.islice(iter(again), 2)) == [5, 7]

@@ -54,7 +54,7 @@ class Rig:
     def post(self, batches=20, batches_per_shard=10):
         """A new job of so many batches; ten samples make a batch."""
         spec = JobSpec(dataset="ds", rotations={"kind": "none"}, batch_size=100 // batches_per_shard)
-        recipe = Recipe.of(spec, batches * spec.batch_size)
+        recipe = Recipe.of(spec, batches * spec.batch_size, 10 * batches * spec.batch_size)
         job = JobRecord(**dict(recipe), id=f"job-{self.jobs}", created_at=time.time())
         self.jobs += 1
         with self.queue.connection.pipeline() as pipe:

@@ -75,14 +75,13 @@ specs = st.builds(
     lambda tips, charges, randomise, rotations, ignored, crop, seed: JobSpec.model_validate(
         {
             "dataset": "ds-1",
-            "scan": SCAN,
+            "scan": SCAN | {"crop": crop},
             "tips": tips,
-            "force_field": {"charges": charges},
+            "force_field": {"kind": "lj_pc", "charges": charges},
             "rotations": rotations,
             "randomise": randomise,
             "sweep": {"r0": [2.9, 3.1]},
             "ignored_elements": ignored,
-            "noise": {"crop": crop},
             "batch_size": 7,
             "seed": seed,
         }
@@ -98,11 +97,11 @@ specs = st.builds(
 
 
 def plan_of(spec):
-    return Plan(Recipe.of(spec, len(STRUCTURES)))
+    return Plan(Recipe.of(spec, len(STRUCTURES), len(STRUCTURES.z)))
 
 
 def bound_of(spec, numbers):
-    draws = plan_of(spec).draw(numbers)
+    draws = plan_of(spec).sample_parameters(numbers)
     return draws, bind(spec, STRUCTURES, Orientations(spec, STRUCTURES), Bonding(STRUCTURES), draws)
 
 
@@ -112,7 +111,7 @@ def test_binds_as_one_at_a_time(spec, batch):
     draws, bound = bound_of(spec, plan_of(spec).numbers(batch))
     atoms, images, tips = bound.atoms, bound.images, len(spec.tips)
     rotations = Orientations(spec, STRUCTURES).of(draws)
-    assert (images.dim, images.n_out) == (spec.noise.crop or (21, 13), 10)
+    assert (images.dim, images.n_out) == (spec.scan.crop or (21, 13), 10)
     assert len(images) == len(draws.sample) * tips
     pairs = iter(range(0 if bound.pairs is None else len(bound.pairs.charge)))
     for b, structure in enumerate(draws.structure):
@@ -171,7 +170,7 @@ def _check_place(spec, draws, b, t, xyz, radius, probe, window):
     rule = draws.distance[b, t] + radius[m] + probe - (top - xyz[m, 2])
     assert window[1, 2] - top == pytest.approx(rule)
     # Pixels of the scan at 1 + 0.5·i and 2 + 0.5·j; the molecule's centre in the middle, but for its offset.
-    nx, ny = spec.noise.crop or (21, 13)
+    nx, ny = spec.scan.crop or (21, 13)
     first = np.array([1.0, 2.0]) + 0.5 * draws.crop[b]
     assert np.allclose(window[:, :2], [first, first + 0.5 * np.array([nx - 1, ny - 1])])
     assert np.allclose(xyz[:, :2].mean(axis=0), np.array([6.0, 5.0]) + draws.offset[b])
@@ -212,7 +211,7 @@ def test_periodic_images_are_imaged_and_not_listed():
     spec = JobSpec.model_validate(
         {"dataset": "ds-1", "scan": SCAN, "rotations": {"kind": "none"}, "periodic": {"npbc": [1, 0, 0]}}
     )
-    draws = Plan(Recipe.of(spec, 1)).draw(np.arange(1))
+    draws = Plan(Recipe.of(spec, 1, 2)).sample_parameters(np.arange(1))
     repeated = cubes.repeated((1, 0, 0))
     bound = bind(spec, repeated, Orientations(spec, cubes), Bonding(repeated), draws)
     assert bound.original.tolist() == [True, True, False, False, False, False]
@@ -267,16 +266,26 @@ def test_bonds_are_looked_for_where_they_are_shown(kind, found):
 
 
 def test_noise_is_bound_image_by_image():
-    white = {"amplitude": {"kind": "uniform", "low": 0.1, "high": 0.2, "scope": "tip"}, "distribution": "uniform"}
+    white = {
+        "kind": "white",
+        "amplitude": {"kind": "uniform", "low": 0.1, "high": 0.2, "scope": "tip"},
+        "distribution": "uniform",
+    }
     spec = JobSpec.model_validate(
-        {"dataset": "ds-1", "scan": SCAN, "tips": [{}, {}], "seed": 7, "noise": {"white": white, "drift": 0.1}}
+        {
+            "dataset": "ds-1",
+            "scan": SCAN,
+            "tips": [{}, {}],
+            "seed": 7,
+            "noise": [{"kind": "drift", "radius": 0.1}, white],
+        }
     )
-    draws = plan_of(spec).draw_noise(np.array([5, 2]))
-    noise = bind_noise(spec, draws)
+    steps = plan_of(spec).sample_noise(np.array([5, 2]))
+    noise = bind_noise(spec, steps)
     assert (noise.key, noise.distribution, noise.normalise) == (7, "uniform", False)
     assert noise.gradient is None
     assert noise.cutouts is None
     assert noise.drift.shape == (4, 10, 2)
-    assert noise.amplitude.tolist() == draws.amplitude.reshape(4).tolist()
+    assert noise.amplitude.tolist() == steps[1]["amplitude"].reshape(4).tolist()
     assert noise.counter[:, 0].tolist() == [5, 5, 2, 2]
     assert noise.counter[:, 2].tolist() == [0, 1, 0, 1]

@@ -19,6 +19,8 @@ from worker.messages import Make
 
 ALL = ("vdw_spheres", "atomic_disks", "height_map", "bonds", "atom_rfunc")
 
+UNCHARGED = {"kind": "lj_pc", "charges": "none"}
+
 
 def spec(**changes):
     given = {
@@ -52,7 +54,7 @@ def maker(store):
 
 def make(maker, job, spec, *batches):
     """Batches made pipe."""
-    recipe = Recipe.of(spec, 2)
+    recipe = Recipe.of(spec, 2, 9)
     started = maker.start(maker.prepare(Make(job, recipe.model_dump_json(), batches)))
     return [write() for write in maker.wait(started)]
 
@@ -63,7 +65,7 @@ def arrays(store, job, made):
 
 
 def test_a_batch_is_in_the_store_as_it_says(maker, store):
-    [made] = make(maker, "job-a", spec(force_field={"charges": "none"}), 1)
+    [made] = make(maker, "job-a", spec(force_field=UNCHARGED), 1)
     data = ObjectStore(store).get(batch_key("job-a", 1, made.sha256))
     assert (made.batch, made.samples, made.bytes, made.sha256) == (1, 2, len(data), hashlib.sha256(data).hexdigest())
     batch = arrays(store, "job-a", made)
@@ -83,7 +85,7 @@ def test_a_batch_is_in_the_store_as_it_says(maker, store):
 
 
 def test_batches_made_together_are_those_made_alone(maker, store):
-    plain = spec(force_field={"charges": "none"}, batch_size=2)
+    plain = spec(force_field=UNCHARGED, batch_size=2)
     all_at_once = make(maker, "job-h", plain, 0, 1, 2)
     alone = [make(maker, "job-i", plain, batch)[0] for batch in (2, 0, 1)]
     assert [made.sha256 for made in all_at_once] == [alone[n].sha256 for n in (1, 2, 0)]
@@ -103,28 +105,28 @@ def test_a_batch_beyond_the_memory_of_the_host_is_an_error(store):
 def test_a_scan_beyond_the_memory_of_the_device_is_an_error(store):
     small = open_maker(Settings(store_url=store, device_memory_bytes=2**9))
     with pytest.raises(AfmbatchError, match=r"scan.dim: .* on the device, 256 are allowed"):
-        make(small, "job-k", spec(force_field={"charges": "none"}), 0)
+        make(small, "job-k", spec(force_field=UNCHARGED), 0)
 
 
 def test_charges_of_none_image_as_zero_charges(maker, store):
-    plain = spec(force_field={"charges": "none"}, tips=[{"charges": [0, 0], "charge_z": [0.1, -0.1]}])
+    plain = spec(force_field=UNCHARGED, tips=[{"charges": [0, 0], "charge_z": [0.1, -0.1]}])
     b = arrays(store, "job-b", *make(maker, "job-b", plain, 0))
-    c = arrays(store, "job-c", *make(maker, "job-c", spec(force_field={"charges": "none"}), 0))
+    c = arrays(store, "job-c", *make(maker, "job-c", spec(force_field=UNCHARGED), 0))
     assert np.array_equal(b["afm"], c["afm"])
     assert not c["mols"][:, 3].any()
 
 
 def test_no_descriptors_is_a_choice(maker, store):
-    batch = arrays(store, "job-d", *make(maker, "job-d", spec(force_field={"charges": "none"}, descriptors=[]), 0))
+    batch = arrays(store, "job-d", *make(maker, "job-d", spec(force_field=UNCHARGED, descriptors=[]), 0))
     assert batch["desc"].shape == (4, 0, 13, 9)
     assert batch["desc_names"].shape == (0,)
 
 
 def test_tips_are_imaged_in_their_order(maker, store):
     tips = [{"element": 54, "charges": [0.3], "charge_z": [0]}, {"r0": 4.0}]
-    both = spec(tips=tips, force_field={"charges": "none"})
+    both = spec(tips=tips, force_field=UNCHARGED)
     e = arrays(store, "job-e", *make(maker, "job-e", both, 0))
-    f = arrays(store, "job-f", *make(maker, "job-f", spec(tips=tips[1:], force_field={"charges": "none"}), 0))
+    f = arrays(store, "job-f", *make(maker, "job-f", spec(tips=tips[1:], force_field=UNCHARGED), 0))
     assert e["afm"].shape[1] == 2
     assert np.array_equal(e["afm"][:, 1:], f["afm"])
     assert np.array_equal(e["desc"], f["desc"])  # the last tip's
@@ -143,4 +145,4 @@ def test_what_the_kernels_refuse_is_refused_once(maker, monkeypatch):
 
     monkeypatch.setattr(kernels.Simulator, "prepare", refuse)
     with pytest.raises(AfmbatchError, match="bonds: too many"):
-        make(maker, "job-l", spec(force_field={"charges": "none"}), 0)
+        make(maker, "job-l", spec(force_field=UNCHARGED), 0)

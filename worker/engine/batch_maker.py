@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 import kernels
 from afmbatch.errors import AfmbatchError, CannotStart
-from afmbatch.sampling.noise import NoiseParameters
+from afmbatch.sampling.noise import StepParameters
 from afmbatch.sampling.parameters import SampleParameters
 from afmbatch.sampling.plan import Plan
 from afmbatch.sampling.recipe import ENGINE, Recipe, Source
 from afmbatch.settings import GROUPS, Settings
 from afmbatch.spec.descriptors import channel_names, own_arrays
 from afmbatch.spec.job import JobSpec
-from afmbatch.storage.batch_file import FORMAT, Batch, memory_bytes, pieces
+from afmbatch.storage.batch_file import FORMAT, Batch, memory_bytes, npz_chunks
 from afmbatch.storage.object_store import ObjectStore, dataset_key
 from afmbatch.structures.structures import Structures
 from kernels.simulator import Pending, Prepared
@@ -99,19 +99,19 @@ class Maker:
         plan, samples = self._job(make)
         bounds = [0, *accumulate(map(plan.size, make.batches))]
         spec, numbers = plan.spec, plan.numbers(*make.batches)
-        draws = plan.draw(numbers)
+        draws = plan.sample_parameters(numbers)
         atoms = int(np.diff(samples.structures.offsets)[draws.structure].sum())
         size = memory_bytes(spec, bounds[-1], atoms)
         if size > (most := self._settings.group_bytes):
             raise AfmbatchError(f"batch_size: a batch needs {size} bytes of this worker's memory, it may use {most}")
         bound = bind(spec, samples.structures, samples.rotations, samples.bonding, draws)
-        noise = plan.draw_noise(numbers) if spec.noise.alters else None
+        noise = plan.sample_noise(numbers)
         prepared = self._simulator.prepare(
             bound.atoms,
             bound.images,
             [bind_descriptor(d) for d in spec.descriptors],
             pairs=bound.pairs,
-            noise=None if noise is None else bind_noise(spec, noise),
+            noise=bind_noise(spec, noise) if noise else None,
         )
         known = self._known(plan.recipe, draws, noise, bound)
         return _Group(make, bounds, known, tuple(own_arrays(spec.descriptors)), prepared)
@@ -144,7 +144,7 @@ class Maker:
 
     def _write(self, job_id: str, number: int, batch: Batch, done: "_Countdown") -> Made:
         try:
-            content = self._store.put_batch(job_id, number, pieces(batch.arrays()))
+            content = self._store.put_batch(job_id, number, npz_chunks(batch.arrays()))
             quality = batch.by_sample["quality"]
         finally:
             done.one()
@@ -179,9 +179,9 @@ class Maker:
             imaged = structures.repeated(periodic.npbc, lattice)
         return _Samples(imaged, Orientations(spec, structures), Bonding(imaged))
 
-    def _known(self, recipe: Recipe, draws: SampleParameters, noise: NoiseParameters | None, bound: Bound) -> Batch:
+    def _known(self, recipe: Recipe, draws: SampleParameters, noise: list[StepParameters], bound: Bound) -> Batch:
         mols = np.column_stack([bound.atoms.xyz, bound.atoms.charge, bound.number])[bound.original]
-        by_sample = _as_used(recipe.spec, draws, bound) | ({} if noise is None else _noise(noise))
+        by_sample = _as_used(recipe.spec, draws, bound) | _noise(recipe.spec, noise)
         places = {"structure": draws.structure, "epoch": draws.epoch, "sample": draws.sample}
         by_atom = {"mols": mols.astype(np.float32)}
         if bound.lj is not None:
@@ -241,16 +241,20 @@ def _as_used(spec: JobSpec, draws: SampleParameters, bound: Bound) -> dict[str, 
         used["offset"] = draws.offset
     if spec.periodic:
         used["lattice"] = bound.lattice
-    if spec.noise.crop:
+    if spec.scan.crop:
         used["crop"] = draws.crop
     if swept.axes:
         used["sweep"] = draws.sweep
     return used
 
 
-def _noise(drawn: NoiseParameters) -> dict[str, NDArray[Any]]:
-    named = {"drift": drawn.drift, "gradient": drawn.gradient, "noise_amplitude": drawn.amplitude}
-    return {name: array for name, array in (named | {"cutouts": drawn.cutouts}).items() if array is not None}
+def _noise(spec: JobSpec, steps: list[StepParameters]) -> dict[str, NDArray[Any]]:
+    """Return the parameters of noise steps that are recorded, by their names in the file."""
+    return {
+        name: np.asarray(parameters[parameter])
+        for step, parameters in zip(spec.noise, steps, strict=True)
+        for parameter, name in step.recorded.items()
+    }
 
 
 def _small(array: NDArray[Any]) -> NDArray[Any]:

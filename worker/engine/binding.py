@@ -1,14 +1,15 @@
 """The one place where a spec's words become kernel arguments."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import kernels
 from afmbatch.sampling.directions import rotate
-from afmbatch.sampling.noise import NoiseParameters
+from afmbatch.sampling.noise import StepParameters
 from afmbatch.sampling.parameters import SampleParameters
 from afmbatch.spec import descriptors as asked
 from afmbatch.spec.job import JobSpec
@@ -20,7 +21,6 @@ from worker.engine.placement import place
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Number = TypeVar("Number", np.float64, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +70,7 @@ def bind(
         offset=draws.offset,
     )
     window = _cropped(spec, placed.window, draws.crop)
-    charge = structures.q[index] if spec.force_field.charges == "dataset" else np.zeros(len(index))
+    charge = structures.q[index] if spec.force_field.needs_charges else np.zeros(len(index))
     atoms = kernels.Atoms(
         xyz=placed.xyz,
         charge=charge * np.repeat(draws.sample_charges[:, -1], sizes),
@@ -159,13 +159,13 @@ def _pairs(
 
 def _cropped(spec: JobSpec, window: Floats, crop: Ints) -> Floats:
     """Windows (B, T, 2, 3) of the part of the scan that begins at pixels crop (B, 2)."""
-    if spec.noise.crop is None:
+    if spec.scan.crop is None:
         return window
     low, high = window[:, :, 0, :2], window[:, :, 1, :2]
     step = (high - low) / (np.array(spec.scan.dim[:2]) - 1)
     out = window.copy()
     out[:, :, 0, :2] = low + step * crop[:, None]
-    out[:, :, 1, :2] = low + step * (crop + np.array(spec.noise.crop) - 1)[:, None]
+    out[:, :, 1, :2] = low + step * (crop + np.array(spec.scan.crop) - 1)[:, None]
     return out
 
 
@@ -196,26 +196,22 @@ def _kernel(descriptor: asked.Descriptor) -> kernels.Descriptor:
             return kernels.MultimapSpheres(**parameters)
         case asked.MultimapSpheresElements():
             return kernels.MultimapSpheresElements(**parameters)
+        case _:
+            raise TypeError(f"there is no kernel for the descriptor {descriptor.kind!r}")
 
 
 def _radial(function: asked.RadialFunction | None) -> kernels.RadialFunction | None:
     return None if function is None else kernels.RadialFunction(function.samples, function.step)
 
 
-def bind_noise(spec: JobSpec, draws: NoiseParameters) -> kernels.Noise:
-    """What is done to these samples' images, image by image."""
-
-    return kernels.Noise(
-        drift=_by_image(draws.drift),
-        normalise=spec.noise.normalise,
-        gradient=_by_image(draws.gradient),
-        amplitude=_by_image(draws.amplitude),
-        distribution="normal" if spec.noise.white is None else spec.noise.white.distribution,
-        cutouts=_by_image(draws.cutouts),
-        key=spec.seed,
-        counter=draws.counter.reshape(-1, 3),
-    )
+def bind_noise(spec: JobSpec, steps: Sequence[StepParameters]) -> kernels.Noise:
+    """Return the kernel's noise for the steps of a spec, with arrays of one row for each image."""
+    parameters: dict[str, Any] = {name: value for step in steps for name, value in step.items()}
+    parameters["cutouts"] = parameters.pop("rectangles", None)
+    normalise = any(step.kind == "normalise" for step in spec.noise)
+    return kernels.Noise(normalise=normalise, **{name: _by_image(value) for name, value in parameters.items()})
 
 
-def _by_image(array: NDArray[Number] | None) -> NDArray[Number] | None:
-    return None if array is None else array.reshape(-1, *array.shape[2:])
+def _by_image(value: Any) -> Any:
+    """Return an array (samples, tips, …) as (images, …), and any other value as it is."""
+    return value.reshape(-1, *value.shape[2:]) if isinstance(value, np.ndarray) else value

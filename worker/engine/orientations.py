@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from afmbatch.sampling.directions import best, directions
-from afmbatch.sampling.draws import Floats, Ints
+from afmbatch.sampling.directions import best_directions, directions
 from afmbatch.sampling.parameters import SampleParameters
+from afmbatch.sampling.random_numbers import Floats, Ints
 from afmbatch.spec.job import JobSpec
 from afmbatch.spec.rotations import BestDirections, GivenRotations
 from afmbatch.structures.structures import Structures
@@ -68,7 +68,7 @@ class Orientations:
             new = np.unique(structure)
         if len(new):
             end = self._kept + len(new)
-            self._chosen[self._kept : end] = best(self._structures, new, self._all, self._chosen.shape[1])
+            self._chosen[self._kept : end] = best_directions(self._structures, new, self._all, self._chosen.shape[1])
             self._row[new] = np.arange(self._kept, end)
             self._kept = end
         return self._chosen[self._row[structure], rank]

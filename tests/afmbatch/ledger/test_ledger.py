@@ -29,7 +29,7 @@ def redis(redis_server):
 
 def job_record():
     spec = JobSpec(dataset="ds", rotations={"kind": "none"}, batch_size=10)
-    return JobRecord(**dict(Recipe.of(spec, 10 * (BATCHES - 1) + LAST)), id=JOB, created_at=time.time())
+    return JobRecord(**dict(Recipe.of(spec, 10 * (BATCHES - 1) + LAST, 1000)), id=JOB, created_at=time.time())
 
 
 def size(batch):

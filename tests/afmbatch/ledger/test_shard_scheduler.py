@@ -21,7 +21,7 @@ from afmbatch.sampling.recipe import Recipe
 from afmbatch.settings import Settings
 from afmbatch.spec.job import JobSpec
 from afmbatch.storage.object_store import ObjectStore, batch_key, job_prefix
-from service.dispatch import Dispatch
+from service.services.streams import StreamService
 
 BATCHES = 30
 STREAMS = [None, 2, 7, 16, 24]  # buffers; None: all is kept, in shards of two batches
@@ -37,7 +37,7 @@ class House:
         self.ledger, self.store = Ledger.on(self.redis), ObjectStore(self.settings.store_url)
         self.queue = open_queue(self.settings)
         self.issuer = ShardScheduler(self.queue, self.ledger, self.settings)
-        self.dispatch = Dispatch(self.settings, self.ledger, self.store, self.queue)
+        self.streams = StreamService(self.ledger, self.store, self.queue, self.issuer)
         self.jobs = 0
 
     def close(self):
@@ -48,7 +48,7 @@ class House:
         delivery = {"kind": "keep"} if buffer is None else {"kind": "stream", "buffer_batches": buffer}
         spec = JobSpec(dataset="ds", rotations={"kind": "none"}, batch_size=50, delivery=delivery, **more)
         job_id = f"job-{self.jobs}"
-        job = JobRecord(**dict(Recipe.of(spec, 50 * batches)), id=job_id, created_at=time.time())
+        job = JobRecord(**dict(Recipe.of(spec, 50 * batches, 500 * batches)), id=job_id, created_at=time.time())
         self.jobs += 1
         with self.queue.connection.pipeline() as pipe:
             pipe.multi()
@@ -181,7 +181,7 @@ class IssueMachine(RuleBasedStateMachine):
         some = data.draw(st.lists(st.sampled_from(recorded), min_size=1, unique=True))
         again = data.draw(st.lists(st.sampled_from(sorted(self.had)), max_size=3)) if self.had else []
         issued = [batch for batch in some if batch < self.most()]
-        assert self.house.dispatch.acknowledge(self.job, issued + again) == len(issued)
+        assert self.house.streams.acknowledge(self.job, issued + again) == len(issued)
         self.had |= set(issued)
 
     def most(self):
@@ -191,14 +191,14 @@ class IssueMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def acknowledge_in_advance(self, data):
         batch = data.draw(st.integers(0, self.most() - 1))
-        self.house.dispatch.acknowledge(self.job, [batch])
+        self.house.streams.acknowledge(self.job, [batch])
         if batch not in self.failed:
             self.had.add(batch)
 
     @precondition(lambda self: self.job and self.buffer)
     @rule(batch=st.integers(0, BATCHES - 1))
     def rewind(self, batch):
-        self.house.dispatch.rewind_job(self.job, batch)
+        self.house.streams.rewind(self.job, batch)
         self.had = {had for had in self.had if had < batch}
         self.failed = {failed for failed in self.failed if failed < batch}
 
@@ -233,7 +233,7 @@ class IssueMachine(RuleBasedStateMachine):
                 self.held.clear()
                 if self.buffer is not None:
                     recorded = [b for b in self.house.recorded(self.job) if b < self.most()]
-                    self.house.dispatch.acknowledge(self.job, recorded)
+                    self.house.streams.acknowledge(self.job, recorded)
                     self.had |= set(recorded)
             status = self.house.ledger.jobs.status(self.job)
             assert status.state is (State.FAILED if self.failed else State.DONE)
@@ -321,9 +321,9 @@ def test_a_stream_waits_for_its_readers(house):
         house.end(task)
     assert house.take() is None
     assert house.ledger.jobs.status(job).state is State.PAUSED
-    house.dispatch.acknowledge(job, [1, 2, 3])  # the first one is still wanted
+    house.streams.acknowledge(job, [1, 2, 3])  # the first one is still wanted
     assert house.waiting() == []
-    house.dispatch.acknowledge(job, [0])
+    house.streams.acknowledge(job, [0])
     assert house.ledger.jobs.status(job).state is State.QUEUED or house.waiting()
     assert [house.take().args[1] for _ in range(2)] == [8, 9]
     assert house.take() is None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from afmbatch.sampling.directions import best, directions, rotate, scores
+from afmbatch.sampling.directions import best_directions, directions, rotate, scores
 from afmbatch.structures.structures import Structures
 
 DATA = Path(__file__).parents[2] / "data" / "lj_pc"
@@ -39,7 +39,7 @@ def test_a_direction_turns_a_molecule_as_the_reference_does(name):
 
 
 def packed(molecules):
-    """Structures of these positions, (N, 3) each."""
+    """Return structures with these positions, (N, 3) each."""
     xyz = np.concatenate(molecules)
     offsets = np.concatenate([[0], np.cumsum([len(m) for m in molecules])])
     zero = np.zeros(len(xyz))
@@ -47,7 +47,7 @@ def packed(molecules):
 
 
 def one_at_a_time(xyz, rotations, n):
-    """The formula of physics.md §6, word by word; equal scores to 1e-9 are ties."""
+    """Return the best rotations by the formula of physics.md §6; scores equal to 1e-9 keep their order."""
     scores = []
     for r in rotations:
         z = [float(r[2, 0] * x + r[2, 1] * y + r[2, 2] * z) for x, y, z in xyz]
@@ -55,9 +55,9 @@ def one_at_a_time(xyz, rotations, n):
     return sorted(range(len(rotations)), key=lambda i: -scores[i])[:n]
 
 
-def molecules(most_atoms):
-    """Random clusters of 1 to so many atoms, some of them with mirror images of their atoms, which make ties."""
-    return st.tuples(st.integers(0, 2**32), st.integers(1, most_atoms), st.booleans()).map(
+def molecules(max_atoms):
+    """Random clusters of 1 to `max_atoms` atoms; some have mirror images of their atoms, which give equal scores."""
+    return st.tuples(st.integers(0, 2**32), st.integers(1, max_atoms), st.booleans()).map(
         lambda t: np.random.default_rng(t[0]).normal(size=(t[1], 3)) * 3 if not t[2] else mirrored(*t[:2])
     )
 
@@ -72,22 +72,22 @@ def test_best_follows_the_formula(some, m, data):
     rotations, n = directions(m), data.draw(st.integers(1, m))
     chosen = np.array(data.draw(st.lists(st.integers(0, len(some) - 1), min_size=1, max_size=10)))
     expected = [one_at_a_time(some[s], rotations, n) for s in chosen]
-    assert best(packed(some), chosen, rotations, n).tolist() == expected
+    assert best_directions(packed(some), chosen, rotations, n).tolist() == expected
 
 
 @given(some=st.lists(molecules(300), min_size=1, max_size=60))
 @settings(max_examples=20)
 def test_a_choice_is_the_same_alone_and_among_others(some):
-    """More than is worked on at once, of very different sizes."""
+    """Test more structures than are scored in one call, of very different sizes."""
     structures, rotations = packed(some), directions(100)
-    all_at_once = best(structures, np.arange(len(some)), rotations, 30)
+    all_at_once = best_directions(structures, np.arange(len(some)), rotations, 30)
     for s in range(len(some)):
-        assert np.array_equal(best(structures, np.array([s]), rotations, 30)[0], all_at_once[s])
+        assert np.array_equal(best_directions(structures, np.array([s]), rotations, 30)[0], all_at_once[s])
 
 
 @given(some=st.lists(molecules(50), min_size=1, max_size=9), m=st.integers(1, 120), room=st.integers(1, 5000))
 def test_a_score_is_the_same_to_the_bit_whatever_it_is_made_with(some, m, room):
-    """Alone and among others, in one piece and direction by direction."""
+    """Test a structure alone and with others, and directions in one call and one by one."""
     row = directions(m)[:, 2]
     sizes = np.array([len(xyz) for xyz in some])
     padded = np.stack([np.pad(xyz, ((0, sizes.max() - len(xyz)), (0, 0)), mode="edge") for xyz in some], axis=1)
@@ -99,13 +99,13 @@ def test_a_score_is_the_same_to_the_bit_whatever_it_is_made_with(some, m, room):
 
 
 def test_best_of_every_shipped_molecule_follows_the_formula():
-    """Symmetric molecules, with ties."""
+    """Many of these are symmetric and have equal scores."""
     some = [ase.io.read(path, format="xyz").positions for path in sorted(MOLECULES.glob("*.xyz"))]
     expected = [one_at_a_time(xyz, directions(100), 30) for xyz in some]
-    assert best(packed(some), np.arange(len(some)), directions(100), 30).tolist() == expected
+    assert best_directions(packed(some), np.arange(len(some)), directions(100), 30).tolist() == expected
 
 
-def test_ties_keep_their_order():
-    """Seen from anywhere, one atom is one atom."""
+def test_equal_scores_keep_their_order():
+    """A single atom has the same score in every direction."""
     atom = packed([np.array([[0.3, -2.0, 1.0]])])
-    assert best(atom, np.array([0]), directions(9), 9).tolist() == [list(range(9))]
+    assert best_directions(atom, np.array([0]), directions(9), 9).tolist() == [list(range(9))]

@@ -1,6 +1,6 @@
-"""Over 10⁵ draws, each distribution is what it says.
+"""Values sampled from each distribution, 10⁵ of each, follow it.
 
-Every statistic is held against its value of significance 10⁻⁴: of ten thousand seeds one would fail. The seed is fixed.
+Every statistic is compared with its quantile 1 − 10⁻⁴: one seed of ten thousand would fail. The seed is fixed.
 """
 
 import math
@@ -11,34 +11,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from afmbatch.sampling.draws import chosen, evenly
+from afmbatch.sampling.distributions import choose_index, uniform_integer
 from afmbatch.sampling.plan import Plan
-from afmbatch.sampling.recipe import Recipe
-from afmbatch.spec.distributions import Number, Vector, reach
-from tests.afmbatch.refusals import refused
-from tests.afmbatch.specs import EVERYONE, numbers, spec, vectors
+from afmbatch.spec.distributions import Number, Vector, max_length
+from tests.afmbatch.field_errors import field_error_of
+from tests.afmbatch.specs import ALL_SCOPES, numbers, recipe_of, spec, vectors
 
 N = 100_000
 
 
-def drawn(seed=7, rotations=None, **randomise):
-    """Of 10⁵ samples."""
-    plan = Plan(Recipe.of(spec(randomise=randomise, seed=seed, rotations=rotations or {"kind": "none"}), N))
-    return plan.draw(np.arange(N))
+def sampled(seed=7, rotations=None, **randomise):
+    """Return the parameters of 10⁵ samples."""
+    plan = Plan(recipe_of(spec(randomise=randomise, seed=seed, rotations=rotations or {"kind": "none"}), N))
+    return plan.sample_parameters(np.arange(N))
 
 
-def distance(**draw):
-    """What this distribution of numbers draws."""
-    return drawn(distance=draw).distance[:, 0] - 4.5
+def distance(**distribution):
+    """Return 10⁵ numbers of this distribution."""
+    return sampled(distance=distribution).distance[:, 0] - 4.5
 
 
-def tilt(**draw):
-    """What this distribution of pairs draws."""
-    return drawn(tilt=draw).tilt[:, 0]
+def tilt(**distribution):
+    """Return 10⁵ pairs of this distribution."""
+    return sampled(tilt=distribution).tilt[:, 0]
 
 
 def follows(values, cumulated):
-    """Kolmogorov and Smirnov: √n · sup |F_n − F| is below 2.225 but for one set of values in 10⁴."""
+    """Assert that √n · sup |F_n − F| (Kolmogorov and Smirnov) is below 2.225, which one set in 10⁴ exceeds."""
     x = np.sort(values)
     expected = cumulated(x)
     n = len(x)
@@ -48,29 +47,28 @@ def follows(values, cumulated):
 
 
 def counted(counts, shares):
-    """Pearson's χ², by Wilson and Hilferty's approximation of its quantile 1 − 10⁻⁴ (normal: 3.719)."""
+    """Assert that Pearson's χ² is below its quantile 1 − 10⁻⁴, by the approximation of Wilson and Hilferty."""
     counts = np.asarray(counts)
     expected = np.asarray(shares) / np.sum(shares) * counts.sum()
     assert (counts[expected == 0] == 0).all()
     counts, expected = counts[expected > 0], expected[expected > 0]
     statistic, freedom = ((counts - expected) ** 2 / expected).sum(), len(counts) - 1
-    most = freedom * (1 - 2 / (9 * freedom) + 3.719 * math.sqrt(2 / (9 * freedom))) ** 3
-    assert statistic < most, f"χ² = {statistic:.1f} of {freedom} degrees, at most {most:.1f}: {counts.tolist()}"
+    limit = freedom * (1 - 2 / (9 * freedom) + 3.719 * math.sqrt(2 / (9 * freedom))) ** 3
+    assert statistic < limit, f"χ² = {statistic:.1f} of {freedom} degrees, at most {limit:.1f}: {counts.tolist()}"
 
 
 def happened(times, probability):
-    """A count within 3.891 standard deviations, beyond which one in 10⁴ is."""
+    """Assert that a count is within 3.891 standard deviations of its mean, which one count in 10⁴ is not."""
     deviation = (times - N * probability) / math.sqrt(N * probability * (1 - probability))
     assert abs(deviation) < 3.891, f"{times} times, {deviation:.2f} standard deviations from {N * probability:.0f}"
 
 
 def normal(x):
-    """The normal distribution, cumulated."""
+    """Return the cumulated normal distribution."""
     return np.array([0.5 * math.erfc(-value / math.sqrt(2)) for value in x])
 
 
-def test_the_tests_tell_a_wrong_distribution():
-    """By one part in thirty, less or more."""
+def test_a_distribution_that_is_wrong_by_one_part_in_thirty_fails():
     u = np.random.default_rng(0).random(N)
     follows(u, lambda x: x)
     counted(np.bincount((u * 30).astype(int)), np.ones(30))
@@ -97,8 +95,8 @@ def test_uniform_pair():
     counted(np.histogram2d(x, y, bins=10, range=[(-0.1, 0.4)] * 2)[0].ravel(), np.ones(100))
 
 
-def test_normal_with_all_that_lies_beyond_its_bounds_at_them():
-    """Bounds at −1 and +0.5 standard deviations: of the values between, the distribution; of the others, how many."""
+def test_a_normal_distribution_has_all_values_beyond_its_bounds_at_its_bounds():
+    """With bounds at −1 and +0.5 standard deviations, test the values between them and count the others."""
     values = distance(kind="normal", mean=0.3, sigma=0.2, low=0.1, high=0.4)
     values = np.round(values, 9)
     low, high = normal([-1.0, 0.5])
@@ -117,7 +115,7 @@ def test_normal_far_from_its_bounds():
 
 
 def test_normal_pair_is_round():
-    """Both components normal, and independent: squared and summed, exponential, in every direction alike."""
+    """If both components are normal and independent, their squared sum is exponential in every direction."""
     x, y = tilt(kind="normal", sigma=0.2, low=-1.5, high=1.5).T
     for component in (x, y):
         follows(component, lambda v: normal(v / 0.2))
@@ -158,16 +156,16 @@ LAST = 1 - 2**-53  # the highest uniform number
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 10, 49, 1000, 4096])
-def test_every_integer_is_in_reach_and_no_other(n):
-    assert evenly(5, 4 + n, np.array([0.0, LAST])).tolist() == [5, 4 + n]
+def test_integers_from_the_lowest_to_the_highest_are_sampled(n):
+    assert uniform_integer(5, 4 + n, np.array([0.0, LAST])).tolist() == [5, 4 + n]
 
 
 @given(weights=st.lists(st.just(0.0) | st.floats(1e-3, 1e6), min_size=1, max_size=30).filter(any))
-def test_what_has_no_weight_is_never_chosen(weights):
-    """Not even by the lowest and the highest number, nor by one just at the end of a share."""
+def test_a_value_without_weight_is_never_chosen(weights):
+    """Use the lowest and the highest uniform number, and those at the ends of the weights, as well."""
     ends = np.cumsum(weights) / np.sum(weights)
     u = np.concatenate([[0.0, LAST], ends[ends < 1.0]])
-    found = chosen(len(weights), weights, u)
+    found = choose_index(len(weights), weights, u)
     possible = [i for i, weight in enumerate(weights) if weight > 0]
     assert set(found) <= set(possible)
     assert found[:2].tolist() == [possible[0], possible[-1]]
@@ -180,30 +178,30 @@ def test_choice_of_pairs():
 
 
 def test_choice_of_integers():
-    found = drawn(df_steps={"kind": "choice", "values": [12, 3, 7], "weights": [4, 1, 2]}).df_steps[:, 0]
+    found = sampled(df_steps={"kind": "choice", "values": [12, 3, 7], "weights": [4, 1, 2]}).df_steps[:, 0]
     counted([np.count_nonzero(found == value) for value in (12, 3, 7)], [4, 1, 2])
 
 
 def test_choice_of_tips():
-    found = drawn(tip={"kind": "choice", "values": [{}, {"element": 54}, {"element": 17}], "weights": [4, 1, 2]})
+    found = sampled(tip={"kind": "choice", "values": [{}, {"element": 54}, {"element": 17}], "weights": [4, 1, 2]})
     counted([np.count_nonzero(found.element == z) for z in (8, 54, 17)], [4, 1, 2])
 
 
 def test_integers():
-    found = drawn(df_steps={"kind": "integers", "low": 4, "high": 16}).df_steps[:, 0]
+    found = sampled(df_steps={"kind": "integers", "low": 4, "high": 16}).df_steps[:, 0]
     counted(np.bincount(found)[4:], np.ones(13))
     assert found.min() == 4
 
 
 def test_crops():
-    plan = Plan(Recipe.of(spec(noise={"crop": [121, 126]}, rotations={"kind": "none"}), N))
-    x, y = plan.draw(np.arange(N)).crop.T
+    plan = Plan(recipe_of(spec(scan={"crop": [121, 126]}, rotations={"kind": "none"}), N))
+    x, y = plan.sample_parameters(np.arange(N)).crop.T
     counted(np.bincount(x * 3 + y), np.ones(24))
 
 
 @pytest.mark.parametrize("probability", [0.5, 0.02, 0.0, 1.0])
 def test_chance(probability):
-    mirrored = np.count_nonzero(drawn(mirror={"kind": "chance", "probability": probability}).turn[:, 0, 0] < 0)
+    mirrored = np.count_nonzero(sampled(mirror={"kind": "chance", "probability": probability}).turn[:, 0, 0] < 0)
     if probability in (0.0, 1.0):
         assert mirrored == N * probability
     else:
@@ -211,21 +209,21 @@ def test_chance(probability):
 
 
 def test_angles():
-    """A full turn, uniform: its cosines and sines are those of every direction."""
-    turn = drawn(in_plane_rotation={"kind": "uniform", "low": 0, "high": 360}).turn
+    """An angle that is uniform on a full turn gives every direction equally often."""
+    turn = sampled(in_plane_rotation={"kind": "uniform", "low": 0, "high": 360}).turn
     follows(np.arctan2(turn[:, 1, 0], turn[:, 0, 0]), lambda v: (v + np.pi) / (2 * np.pi))
 
 
 def test_rotations_are_uniform_on_so3():
-    r = drawn(rotations={"kind": "uniform"}).rotation
+    r = sampled(rotations={"kind": "uniform"}).rotation
     assert np.abs(np.einsum("nij,nkj->nik", r, r) - np.eye(3)).max() < 1e-12
     assert np.abs(np.linalg.det(r) - 1).max() < 1e-12
-    # Of unit vectors, of which rows and columns are any: each entry is uniform on −1 … 1.
+    # Rows and columns are uniform on the unit sphere: each entry is uniform on −1 … 1.
     for entry in r.reshape(N, 9).T:
         assert abs(entry.mean()) < 3.891 * (1 / 3 / N) ** 0.5
         assert abs(entry.var() - 1 / 3) < 3.891 * (4 / 45 / N) ** 0.5
         follows(entry, lambda x: (x + 1) / 2)
-    # The angle has density (1 − cos θ)/π on 0 … π, and no axis is preferred, whatever the angle.
+    # The angle has density (1 − cos θ)/π on 0 … π; the axis is uniform on the sphere and independent of the angle.
     angle = np.arccos(np.clip((np.trace(r, axis1=1, axis2=2) - 1) / 2, -1, 1))
     follows(angle, lambda v: (v - np.sin(v)) / np.pi)
     axis = np.stack([r[:, 2, 1] - r[:, 1, 2], r[:, 0, 2] - r[:, 2, 0], r[:, 1, 0] - r[:, 0, 1]])
@@ -237,30 +235,30 @@ def test_rotations_are_uniform_on_so3():
 
 
 @given(d=vectors(1.0), seed=st.integers(0, 1000))
-def test_no_pair_is_longer_than_the_reach(d, seed):
-    plan = Plan(Recipe.of(spec(randomise={"tilt": d}, seed=seed), 9))
-    x, y = plan.draw(np.arange(9)).tilt[:, 0].T
-    assert np.hypot(x, y).max() <= reach(TypeAdapter(Vector).validate_python(d)) + 1e-9
+def test_no_pair_is_longer_than_the_longest(d, seed):
+    plan = Plan(recipe_of(spec(randomise={"tilt": d}, seed=seed), 9))
+    x, y = plan.sample_parameters(np.arange(9)).tilt[:, 0].T
+    assert np.hypot(x, y).max() <= max_length(TypeAdapter(Vector).validate_python(d)) + 1e-9
 
 
-@given(d=numbers(-5.0, 5.0, EVERYONE), seed=st.integers(0, 1000))
+@given(d=numbers(-5.0, 5.0, ALL_SCOPES), seed=st.integers(0, 1000))
 def test_no_number_is_out_of_bounds(d, seed):
     low, high = TypeAdapter(Number).validate_python(d).bounds
-    plan = Plan(Recipe.of(spec(randomise={"distance": d}, seed=seed, distance=0.0), 9))
-    found = plan.draw(np.arange(9)).distance
+    plan = Plan(recipe_of(spec(randomise={"distance": d}, seed=seed, distance=0.0), 9))
+    found = plan.sample_parameters(np.arange(9)).distance
     assert low <= found.min()
     assert found.max() <= high
 
 
-def test_nothing_is_drawn_where_nothing_reaches():
-    assert reach(None) == 0.0
+def test_without_a_distribution_the_longest_pair_is_0():
+    assert max_length(None) == 0.0
 
 
-ORDERED = ("below low", "at least 2")
+ORDERED = ("high is below low", "at least 2")
 
 
 @pytest.mark.parametrize(
-    ("field", "draw", "at", "value", "reason", "accepted"),
+    ("field", "distribution", "at", "value", "reason", "accepted"),
     [
         ("distance", {"kind": "uniform", "low": 2, "high": 1}, "high", "1.0", *ORDERED),
         ("distance", {"kind": "normal", "sigma": 1, "low": 2, "high": 1}, "high", "1.0", *ORDERED),
@@ -289,23 +287,23 @@ ORDERED = ("below low", "at least 2")
         ),
         ("tip", {"kind": "choice", "values": []}, "values", "[]", "at least 1", "a list of 1 to 64 items"),
         *(
-            (field, {"kind": "choice", "values": values, "weights": weights}, "weights", *told)
+            (field, {"kind": "choice", "values": values, "weights": weights}, "weights", *expected)
             for field, values in [
                 ("distance", [1, 2]),
                 ("tilt", [(1, 2), (0, 1)]),
                 ("df_steps", [3, 4]),
                 ("tip", [{}, {"element": 54}]),
             ]
-            for weights, told in [
-                ([1], ("[1.0]", "one weight a value is needed", "a list of 2")),
-                ([1, 2, 3], ("[1.0, 2.0, 3.0]", "one weight a value is needed", "a list of 2")),
-                ([0, 0], ("[0.0, 0.0]", "nothing could be drawn", "a weight above 0")),
+            for weights, expected in [
+                ([1], ("[1.0]", "there must be one weight for each value", "a list of 2")),
+                ([1, 2, 3], ("[1.0, 2.0, 3.0]", "there must be one weight for each value", "a list of 2")),
+                ([0, 0], ("[0.0, 0.0]", "all weights are zero", "a weight above 0")),
             ]
         ),
     ],
 )
-def test_what_can_not_be_drawn_is_refused(field, draw, at, value, reason, accepted):
-    fault = refused(randomise={field: draw})
-    assert (fault.field, fault.value) == (f"randomise.{field}.{at}", value)
-    assert reason in fault.reason
-    assert accepted in fault.accepted
+def test_a_distribution_that_can_not_be_sampled_is_refused(field, distribution, at, value, reason, accepted):
+    error = field_error_of(randomise={field: distribution})
+    assert (error.field, error.value) == (f"randomise.{field}.{at}", value)
+    assert reason in error.reason
+    assert accepted in error.accepted

@@ -1,4 +1,4 @@
-"""What a recipe makes: which samples, in which batches and shards; and the rotation of each."""
+"""The samples, batches and shards of a recipe, and the rotation of each sample."""
 
 from collections import Counter
 from unittest import mock
@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from afmbatch.sampling.directions import best, directions
+from afmbatch.sampling.directions import best_directions, directions
 from afmbatch.sampling.parameters import SampleParameters
 from afmbatch.sampling.plan import Plan
 from afmbatch.sampling.recipe import Recipe
 from afmbatch.structures.structures import Structures
 from tests.afmbatch import one_at_a_time
-from tests.afmbatch.specs import TURNS, extended, extensions, plain_recipes, recipes, spec
+from tests.afmbatch.specs import TURNS, extended, extensions, plain_recipes, recipe_of, recipes, spec
 from worker.engine.orientations import Orientations
 
 
@@ -30,7 +30,7 @@ def test_every_sample_comes_once_in_batches_that_shards_partition(recipe):
     batches = every_batch(plan)
     assert [len(b) for b in batches] == [plan.size(b) for b in range(plan.batches)]
     assert all(0 < len(b) <= recipe.spec.batch_size for b in batches)
-    assert sum(len(b) < recipe.spec.batch_size for b in batches) <= len(recipe.extents)  # each one's last
+    assert sum(len(b) < recipe.spec.batch_size for b in batches) <= len(recipe.extents)  # the last batch of each extent
     made = [number for b in batches for number in b]
     assert len(made) == len(set(made)) == plan.samples
     available = recipe.spec.rotations.n * recipe.spec.sweep.n * sum(e.structures * e.epochs for e in recipe.extents)
@@ -48,20 +48,20 @@ def test_samples_and_batches_follow_the_recipe_one_at_a_time(recipe):
     places = one_at_a_time.places(recipe)
     assert plan.available == len(places)
     assert every_batch(plan) == one_at_a_time.batches(recipe)
-    drawn = plan.draw(np.arange(len(places)))
-    found = zip(drawn.structure, drawn.epoch, drawn.rank, drawn.sweep, strict=True)
+    sampled = plan.sample_parameters(np.arange(len(places)))
+    found = zip(sampled.structure, sampled.epoch, sampled.rank, sampled.sweep, strict=True)
     assert [tuple(map(int, place)) for place in found] == [place[:4] for place in places]
 
 
 @given(structures=st.integers(1, 30), samples=st.integers(1, 2000))
 def test_unshuffled_samples_come_in_their_order(structures, samples):
-    plan = Plan(Recipe.of(spec(shuffle=False, samples=samples, epochs=2), structures))
+    plan = Plan(recipe_of(spec(shuffle=False, samples=samples, epochs=2), structures))
     assert np.concatenate(every_batch(plan)).tolist() == list(range(min(samples, structures * 60)))
 
 
 @given(structures=st.integers(1, 5), samples=st.integers(1, 200), epochs=st.integers(1, 3), shuffle=st.booleans())
 def test_a_limit_of_samples_ends_the_job_and_not_what_it_is_extended_by(structures, samples, epochs, shuffle):
-    recipe = Recipe.of(spec(samples=samples, shuffle=shuffle), structures).with_epochs(epochs)
+    recipe = recipe_of(spec(samples=samples, shuffle=shuffle), structures).with_epochs(epochs)
     plan, first = Plan(recipe), min(samples, structures * 30)
     assert plan.samples == first + structures * 30 * epochs
     made = np.concatenate(every_batch(plan))
@@ -71,22 +71,22 @@ def test_a_limit_of_samples_ends_the_job_and_not_what_it_is_extended_by(structur
 
 @given(recipe=plain_recipes)
 @settings(max_examples=60)
-def test_an_epoch_is_over_before_the_next_begins_and_has_everything_once(recipe):
-    """Extents too; the next epoch's order is another."""
+def test_an_epoch_ends_before_the_next_begins_and_has_every_sample_once(recipe):
+    """Extents follow each other in the same way. Each epoch has an order of its own."""
     recipe = recipe.model_copy(update={"spec": recipe.spec.model_copy(update={"samples": None})})
     plan = Plan(recipe)
-    drawn = plan.draw(np.concatenate(every_batch(plan)))
+    sampled = plan.sample_parameters(np.concatenate(every_batch(plan)))
     per_structure, begin, orders = recipe.spec.rotations.n * recipe.spec.sweep.n, 0, []
     for extent in recipe.extents:
         structures = range(extent.first_structure, extent.first_structure + extent.structures)
         for epoch in range(extent.first_epoch, extent.first_epoch + extent.epochs):
             part = slice(begin, begin := begin + extent.structures * per_structure)
-            assert set(drawn.epoch[part]) == {epoch}
-            each = list(zip(drawn.structure[part], drawn.rank[part], drawn.sweep[part], strict=True))
+            assert set(sampled.epoch[part]) == {epoch}
+            each = list(zip(sampled.structure[part], sampled.rank[part], sampled.sweep[part], strict=True))
             ranks, combinations = range(recipe.spec.rotations.n), range(recipe.spec.sweep.n)
             assert sorted(each) == [(s, r, k) for s in structures for r in ranks for k in combinations]
             orders.append(tuple(each))
-    assert begin == len(drawn.sample)
+    assert begin == len(sampled.sample)
     if recipe.spec.shuffle and min(map(len, orders)) > 20:
         assert len(set(orders)) == len(orders)
 
@@ -101,22 +101,22 @@ def test_an_extension_leaves_numbers_batches_and_shards_as_they_were(recipe, by)
     assert after.batches >= before.batches + len(by)
     old = np.arange(before.available)
     for name in ("structure", "epoch", "rank", "sweep"):
-        assert np.array_equal(getattr(before.draw(old), name), getattr(after.draw(old), name))
+        assert np.array_equal(getattr(before.sample_parameters(old), name), getattr(after.sample_parameters(old), name))
     assert np.array_equal(before.batch_of(old), after.batch_of(old))
 
 
 @given(recipe=recipes, by=extensions)
 @settings(max_examples=30)
-def test_an_extension_leaves_all_draws_as_they_were(recipe, by):
+def test_an_extension_leaves_all_parameters_as_they_were(recipe, by):
     numbers = Plan(recipe).numbers(0)
-    assert_same(Plan(recipe).draw(numbers), Plan(extended(recipe, by)).draw(numbers))
+    assert_same(Plan(recipe).sample_parameters(numbers), Plan(extended(recipe, by)).sample_parameters(numbers))
 
 
 @given(structures=st.integers(1, 3), by=extensions)
 def test_every_structure_is_passed_through_equally_often_after_any_extension(structures, by):
-    recipe = extended(Recipe.of(spec(rotations={"kind": "none"}, epochs=2), structures), by)
-    drawn = Plan(recipe).draw(np.arange(Plan(recipe).available))
-    assert Counter(zip(drawn.structure.tolist(), drawn.epoch.tolist(), strict=True)) == {
+    recipe = extended(recipe_of(spec(rotations={"kind": "none"}, epochs=2), structures), by)
+    sampled = Plan(recipe).sample_parameters(np.arange(Plan(recipe).available))
+    assert Counter(zip(sampled.structure.tolist(), sampled.epoch.tolist(), strict=True)) == {
         (structure, epoch): 1 for structure in range(recipe.structures) for epoch in range(recipe.epochs)
     }
 
@@ -124,7 +124,7 @@ def test_every_structure_is_passed_through_equally_often_after_any_extension(str
 @given(recipe=plain_recipes, data=st.data())
 @settings(max_examples=60)
 def test_batches_are_found_by_their_samples(recipe, data):
-    """Also of several batches, in any order."""
+    """Test single batches and several, in any order."""
     plan = Plan(recipe)
     for b in range(plan.batches):
         assert plan.batch_of(plan.numbers(b)).tolist() == [b] * plan.size(b)
@@ -135,11 +135,11 @@ def test_batches_are_found_by_their_samples(recipe, data):
 
 
 @given(recipe=recipes, data=st.data())
-def test_samples_alone_are_what_they_are_in_their_batches(recipe, data):
-    """Whatever is drawn, at whichever scope."""
+def test_a_sample_alone_is_the_sample_in_its_batch(recipe, data):
+    """Test all randomised quantities at all scopes."""
     plan = Plan(recipe)
     batch = data.draw(st.integers(0, plan.batches - 1))
-    in_batch = plan.draw(plan.numbers(batch))
+    in_batch = plan.sample_parameters(plan.numbers(batch))
     places = data.draw(st.lists(st.integers(0, plan.size(batch) - 1), min_size=1, max_size=4))
     numbers = [int(in_batch.sample[i]) for i in places]
     alone = Plan(recipe.of_samples(*numbers))
@@ -148,17 +148,23 @@ def test_samples_alone_are_what_they_are_in_their_batches(recipe, data):
     assert [n for b in every_batch(alone) for n in b] == numbers
     assert [len(b) for b in every_batch(alone)] == [alone.size(b) for b in range(alone.batches)]
     assert all(len(b) == recipe.spec.batch_size for b in every_batch(alone)[:-1])
-    assert_same(alone.draw(np.array(numbers)), in_batch, places)
+    assert_same(alone.sample_parameters(np.array(numbers)), in_batch, places)
 
 
 def assert_same(a: SampleParameters, b: SampleParameters, of=slice(None)):
-    """SampleParameters that are those of the others, or of some of them, to the bit."""
+    """Assert that parameters equal those of others, or of some of them, in every bit."""
     for name in SampleParameters.__slots__:
         one, other = getattr(a, name), getattr(b, name)
         if name == "lj_factors" and one is not None:
             assert all(np.array_equal(x, y[of]) for x, y in zip(one, other, strict=True)), name
         else:
             assert (one is None and other is None) or np.array_equal(one, other[of]), name
+
+
+def test_the_mean_number_of_atoms_counts_periodic_images():
+    assert Plan(recipe_of(spec(), 3)).mean_atoms == 4
+    periodic = Plan(Recipe.of(spec(periodic={"npbc": [2, 1, 0]}), 3, 30).with_molecules("ds-1", 1, 50))
+    assert periodic.mean_atoms == 80 / 4 * 5 * 3
 
 
 CO = {"element": 8, "charges": [-10, 20, -10, 0], "charge_z": [0.1, 0, -0.1, 0]}
@@ -169,9 +175,9 @@ STIFFNESSES, AMPLITUDES = (0.2, 0.3, 0.4, 0.6, 0.8, 1.0), (4, 6, 8, 10)
 
 @pytest.fixture(scope="module")
 def crossed():
-    """Three tips with draws of their own, crossed with 6 × 4 settings, in two epochs: the plan and all draws."""
+    """Return the plan and all parameters of three tips, randomised independently, with 6 × 4 settings in two epochs."""
     plan = Plan(
-        Recipe.of(
+        recipe_of(
             spec(
                 tips=[CO, XE, CL],
                 rotations={"kind": "directions", "directions": 10, "best": 3},
@@ -186,16 +192,18 @@ def crossed():
             structures=7,
         )
     )
-    return plan, plan.draw(plan.numbers(*range(plan.batches)))
+    return plan, plan.sample_parameters(plan.numbers(*range(plan.batches)))
 
 
-def test_three_tips_crossed_with_24_settings_make_what_was_asked_for(crossed):
-    plan, drawn = crossed
+def test_three_tips_crossed_with_24_settings_make_every_combination_once(crossed):
+    plan, sampled = crossed
     assert plan.samples == 7 * 3 * 24 * 2
     assert plan.batches == 21  # of 50, the last of 8
     assert plan.size(20) == 8
-    settings = zip(drawn.stiffness[:, 0, 0].tolist(), drawn.df_steps[:, 0].tolist(), strict=True)
-    each = Counter(zip(drawn.epoch.tolist(), drawn.structure.tolist(), drawn.rank.tolist(), settings, strict=True))
+    settings = zip(sampled.stiffness[:, 0, 0].tolist(), sampled.df_steps[:, 0].tolist(), strict=True)
+    each = Counter(
+        zip(sampled.epoch.tolist(), sampled.structure.tolist(), sampled.rank.tolist(), settings, strict=True)
+    )
     assert each == {
         (epoch, structure, rank, (k, n)): 1
         for epoch in range(2)
@@ -204,23 +212,25 @@ def test_three_tips_crossed_with_24_settings_make_what_was_asked_for(crossed):
         for k in STIFFNESSES
         for n in AMPLITUDES
     }
-    assert (drawn.stiffness[..., 0] == drawn.stiffness[..., 1]).all()
-    assert (drawn.stiffness[:, :, :2] == drawn.stiffness[:, :1, :2]).all()  # of every tip
-    assert (drawn.stiffness[..., 2:] == [0.0, 30.0]).all()
-    assert (drawn.df_steps == drawn.df_steps[:, :1]).all()
-    assert (drawn.tip == [0, 1, 2]).all()
-    assert (drawn.element == [8, 54, 17]).all()
-    assert (drawn.charges == [CO["charges"], XE["charges"], [-0.3, 0, 0, 0]]).all()
+    assert (sampled.stiffness[..., 0] == sampled.stiffness[..., 1]).all()
+    assert (sampled.stiffness[:, :, :2] == sampled.stiffness[:, :1, :2]).all()  # of every tip
+    assert (sampled.stiffness[..., 2:] == [0.0, 30.0]).all()
+    assert (sampled.df_steps == sampled.df_steps[:, :1]).all()
+    assert (sampled.tip == [0, 1, 2]).all()
+    assert (sampled.element == [8, 54, 17]).all()
+    assert (sampled.charges == [CO["charges"], XE["charges"], [-0.3, 0, 0, 0]]).all()
 
 
-def test_what_is_drawn_is_shared_by_the_24_settings_and_by_nothing_else(crossed):
-    _, drawn = crossed
-    who = np.unique(np.stack([drawn.epoch, drawn.structure, drawn.rank], axis=-1), axis=0, return_inverse=True)[1]
-    tilt = drawn.tilt - [[0, 0], [0, 0], [0.1, 0.0]]
+def test_randomised_quantities_are_shared_by_the_24_settings_and_by_nothing_else(crossed):
+    _, sampled = crossed
+    geometry = np.unique(
+        np.stack([sampled.epoch, sampled.structure, sampled.rank], axis=-1), axis=0, return_inverse=True
+    )[1]
+    tilt = sampled.tilt - [[0, 0], [0, 0], [0.1, 0.0]]
     assert np.hypot(tilt[..., 0], tilt[..., 1]).max() <= 0.5 + 1e-9
-    for values in (drawn.distance, tilt[..., 0], tilt[..., 1]):
-        shared = np.array([values[who == w][0] for w in range(7 * 3 * 2)])
-        assert (values == shared[who]).all()
+    for values in (sampled.distance, tilt[..., 0], tilt[..., 1]):
+        shared = np.array([values[geometry == w][0] for w in range(7 * 3 * 2)])
+        assert (values == shared[geometry]).all()
         assert len(np.unique(shared)) == 7 * 3 * 2 * 3
         assert np.abs(np.corrcoef(shared.T) - np.eye(3)).max() < 4 / 42**0.5  # tips: four standard deviations
 
@@ -239,13 +249,13 @@ def structures(n):
 
 
 TWELVE, EVERY = structures(12), directions(300)
-BEST = best(TWELVE, np.arange(12), EVERY, 4)
-asked = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 3)), min_size=1, max_size=20)
+BEST = best_directions(TWELVE, np.arange(12), EVERY, 4)
+rotations = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 3)), min_size=1, max_size=20)
 
 
-@given(calls=st.lists(asked, min_size=1, max_size=5), kept=st.integers(0, 12))
+@given(calls=st.lists(rotations, min_size=1, max_size=5), kept=st.integers(0, 12))
 def test_rotations_are_the_best_of_each_structure(calls, kept):
-    """In whatever order they are asked for, and however few choices can be kept."""
+    """Test any order of the calls, and memory for any number of structures."""
     with mock.patch("worker.engine.orientations._KEPT_BYTES", kept * 4 * np.dtype(np.uint16).itemsize):
         rotations = Orientations(spec(rotations={"kind": "directions", "directions": 300, "best": 4}), TWELVE)
     for call in calls:
@@ -254,31 +264,31 @@ def test_rotations_are_the_best_of_each_structure(calls, kept):
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("rotations", "expected"),
     [
-        ({"kind": "none"}, lambda drawn: np.broadcast_to(np.eye(3), (len(drawn.rank), 3, 3))),
-        ({"kind": "list", "rotations": TURNS}, lambda drawn: np.array(TURNS)[drawn.rank]),
+        ({"kind": "none"}, lambda sampled: np.broadcast_to(np.eye(3), (len(sampled.rank), 3, 3))),
+        ({"kind": "list", "rotations": TURNS}, lambda sampled: np.array(TURNS)[sampled.rank]),
         (
             {"kind": "directions", "directions": 300, "best": 4},
-            lambda drawn: EVERY[BEST[drawn.structure, drawn.rank]],
+            lambda sampled: EVERY[BEST[sampled.structure, sampled.rank]],
         ),
-        ({"kind": "uniform", "n": 3}, lambda drawn: drawn.rotation),
+        ({"kind": "uniform", "n": 3}, lambda sampled: sampled.rotation),
     ],
     ids=lambda value: value["kind"] if isinstance(value, dict) else "",
 )
-def test_each_sample_has_the_rotation_asked_for(asked, expected):
-    plan = Plan(Recipe.of(spec(rotations=asked), 12))
-    drawn = plan.draw(plan.numbers(0))
-    assert (Orientations(plan.spec, TWELVE).of(drawn) == expected(drawn)).all()
+def test_each_sample_has_the_given_rotation(rotations, expected):
+    plan = Plan(recipe_of(spec(rotations=rotations), 12))
+    sampled = plan.sample_parameters(plan.numbers(0))
+    assert (Orientations(plan.spec, TWELVE).of(sampled) == expected(sampled)).all()
 
 
 def test_a_molecule_is_rotated_then_turned_in_the_plane_then_mirrored():
     turned = {"in_plane_rotation": {"kind": "choice", "values": [30.0]}, "mirror": {"kind": "chance", "probability": 1}}
     for randomise in (turned, {"in_plane_rotation": turned["in_plane_rotation"]}, {"mirror": turned["mirror"]}):
-        plan = Plan(Recipe.of(spec(rotations={"kind": "list", "rotations": TURNS}, randomise=randomise), 12))
-        drawn = plan.draw(plan.numbers(0))
+        plan = Plan(recipe_of(spec(rotations={"kind": "list", "rotations": TURNS}, randomise=randomise), 12))
+        sampled = plan.sample_parameters(plan.numbers(0))
         angle = np.radians(30.0 if "in_plane_rotation" in randomise else 0.0)
         rows = [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
         side = np.diag([-1.0 if "mirror" in randomise else 1.0, 1, 1])
-        expected = [side @ np.array(rows) @ np.array(TURNS[rank]) for rank in drawn.rank]
-        assert np.allclose(Orientations(plan.spec, TWELVE).of(drawn), expected, rtol=0, atol=1e-9)
+        expected = [side @ np.array(rows) @ np.array(TURNS[rank]) for rank in sampled.rank]
+        assert np.allclose(Orientations(plan.spec, TWELVE).of(sampled), expected, rtol=0, atol=1e-9)

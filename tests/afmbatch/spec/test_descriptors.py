@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from afmbatch.spec.descriptors import Descriptor, channel_names, names, own_arrays
-from tests.afmbatch.refusals import refused
+from afmbatch.spec.descriptors import AnyDescriptor, channel_names, names, own_arrays
+from tests.afmbatch.field_errors import field_error_of
 from tests.afmbatch.specs import spec
 
 ELEMENTS = {"elements": [[1], [6, 7], [8]]}
@@ -27,7 +27,7 @@ one = st.builds(
 
 
 def described(*descriptors):
-    return TypeAdapter(tuple[Descriptor, ...]).validate_python(descriptors)
+    return TypeAdapter(tuple[AnyDescriptor, ...]).validate_python(descriptors)
 
 
 def test_the_common_job_has_five():
@@ -70,13 +70,13 @@ def test_channels_and_arrays_are_named():
 
 
 @given(some=st.lists(one, max_size=20))
-def test_no_two_channels_or_arrays_have_one_name(some):
-    """And each descriptor is in `desc` or in an array of its own."""
-    asked = described(*some)
-    channels, own = channel_names(asked), own_arrays(asked)
-    assert len(set(names(asked))) == len(asked)
-    assert len(set(channels)) == len(channels) == sum(len(d.channels) for d in asked if d.dim is None)
-    assert list(own.values()) == [d for d in asked if d.dim is not None]
+def test_channels_and_arrays_have_unique_names(some):
+    """Each descriptor is in `desc` or in an array of its own."""
+    job = described(*some)
+    channels, own = channel_names(job), own_arrays(job)
+    assert len(set(names(job))) == len(job)
+    assert len(set(channels)) == len(channels) == sum(len(d.channels) for d in job if d.dim is None)
+    assert list(own.values()) == [d for d in job if d.dim is not None]
 
 
 @pytest.mark.parametrize(
@@ -84,21 +84,21 @@ def test_no_two_channels_or_arrays_have_one_name(some):
     [([[1], [6, 1]], 1, "[6, 1]", 1), ([[6, 8, 8]], 0, "[6, 8, 8]", 8), ([[1, 6], [7], [7]], 2, "[7]", 7)],
 )
 def test_an_element_is_in_one_channel(elements, at, value, twice):
-    fault = refused(descriptors=[{"kind": "multimap_spheres_elements", "elements": elements}])
-    assert fault.field == f"descriptors[0].elements[{at}]"
-    assert fault.value == value
-    assert fault.reason == f"element {twice} is named twice"
-    assert fault.accepted == "each element once"
+    error = field_error_of(descriptors=[{"kind": "multimap_spheres_elements", "elements": elements}])
+    assert error.field == f"descriptors[0].elements[{at}]"
+    assert error.value == value
+    assert error.reason == f"element {twice} is named twice"
+    assert error.accepted == "each element once"
 
 
 @pytest.mark.parametrize("window", [[[1, 0], [1, 4]], [[0, 4], [4, 4]], [[2, 0], [1, 4]]])
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_a_window_has_an_area(kind, window):
-    fault = refused(descriptors=[{"kind": kind, "window": window, **KINDS[kind]}])
-    assert fault.field == "descriptors[0].window"
-    assert fault.value == str([[float(x) for x in corner] for corner in window])
-    assert fault.reason == "the window is empty"
-    assert fault.accepted == "x1 greater than x0, y1 greater than y0"
+    error = field_error_of(descriptors=[{"kind": kind, "window": window, **KINDS[kind]}])
+    assert error.field == "descriptors[0].window"
+    assert error.value == str([[float(x) for x in corner] for corner in window])
+    assert error.reason == "the window is empty"
+    assert error.accepted == "x1 greater than x0, y1 greater than y0"
 
 
 @pytest.mark.parametrize(
@@ -118,5 +118,5 @@ def test_a_window_has_an_area(kind, window):
         ({"kind": "spheres"}, "kind"),
     ],
 )
-def test_parameters_that_make_no_sense_are_refused(descriptor, field):
-    assert refused(descriptors=[descriptor]).field == f"descriptors[0].{field}"
+def test_parameters_out_of_bounds_are_refused(descriptor, field):
+    assert field_error_of(descriptors=[descriptor]).field == f"descriptors[0].{field}"

@@ -6,19 +6,18 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from afmbatch.sampling.plan import Plan
-from afmbatch.sampling.recipe import Recipe
 from afmbatch.spec.job import JobSpec
-from tests.afmbatch.refusals import refused
-from tests.afmbatch.specs import between, numbers, spec, specs, tips, vectors
+from tests.afmbatch.field_errors import field_error_of
+from tests.afmbatch.specs import between, numbers, recipe_of, spec, specs, tips, vectors
 
 
-def drawn(*values):
+def choice(*values):
     return {"kind": "choice", "values": values}
 
 
 TOO_LONG = [  # 3 Å is the bond of the default tip
     ({"randomise": {"tilt": {"kind": "disk", "radius": 3}}}, "randomise.tilt", "3.0", "3 Å of 3 Å"),
-    ({"randomise": {"tilt": drawn((0, 0), (-1.8, 2.4))}}, "randomise.tilt", "3.0", "3 Å of 3 Å"),
+    ({"randomise": {"tilt": choice((0, 0), (-1.8, 2.4))}}, "randomise.tilt", "3.0", "3 Å of 3 Å"),
     (
         {"randomise": {"tilt": {"kind": "uniform", "low": -2.2, "high": 0}}},
         "randomise.tilt",
@@ -37,7 +36,7 @@ TOO_LONG = [  # 3 Å is the bond of the default tip
         "1.5",
         "3 Å of 3 Å",
     ),
-    ({"tips": [{"tilt": [1, 0]}], "randomise": {"r0": drawn(0, -2)}}, "randomise.r0", "-2.0", "1 Å of 1 Å"),
+    ({"tips": [{"tilt": [1, 0]}], "randomise": {"r0": choice(0, -2)}}, "randomise.r0", "-2.0", "1 Å of 1 Å"),
     ({"sweep": {"tilt": [(0, 0), (0, 3)]}}, "sweep.tilt", "3.0", "3 Å of 3 Å"),
     ({"sweep": {"tilt": [(0, 2)], "r0": [3, 2]}}, "sweep.tilt", "2.0", "2 Å of 2 Å"),
     ({"tips": [{"tilt": [0, 2]}], "sweep": {"r0": [3, 2]}}, "sweep.r0", "2.0", "2 Å of 2 Å"),
@@ -48,7 +47,7 @@ TOO_LONG = [  # 3 Å is the bond of the default tip
         "3 Å of 3 Å",
     ),
     (
-        {"randomise": {"tip": drawn({}, {"tilt": [0, 2]}), "tilt": {"kind": "disk", "radius": 1}}},
+        {"randomise": {"tip": choice({}, {"tilt": [0, 2]}), "tilt": {"kind": "disk", "radius": 1}}},
         "randomise.tilt",
         "1.0",
         "3 Å of 3 Å",
@@ -57,7 +56,7 @@ TOO_LONG = [  # 3 Å is the bond of the default tip
         {
             "tips": [{"tilt": [0, 0.5]}],
             "sweep": {"r0": [2]},
-            "randomise": {"r0": drawn(-0.5), "tilt": {"kind": "disk", "radius": 1}},
+            "randomise": {"r0": choice(-0.5), "tilt": {"kind": "disk", "radius": 1}},
         },
         "randomise.tilt",
         "1.0",
@@ -67,18 +66,18 @@ TOO_LONG = [  # 3 Å is the bond of the default tip
 
 
 def test_a_bond_has_a_length():
-    fault = refused(randomise={"r0": drawn(-3.5), "tilt": {"kind": "disk", "radius": 1}})
-    assert (fault.field, fault.value) == ("randomise.r0", "-3.5")
-    assert fault.reason == "a tip's bond could be -0.5 Å long"
-    assert fault.accepted == "bonds that stay longer than 0 Å"
+    error = field_error_of(randomise={"r0": choice(-3.5), "tilt": {"kind": "disk", "radius": 1}})
+    assert (error.field, error.value) == ("randomise.r0", "-3.5")
+    assert error.reason == "a tip's bond could be -0.5 Å long"
+    assert error.accepted == "bonds that stay longer than 0 Å"
 
 
 @pytest.mark.parametrize(("changes", "field", "value", "lengths"), TOO_LONG)
 def test_a_tilt_that_could_be_as_long_as_the_bond_is_refused(changes, field, value, lengths):
-    fault = refused(**changes)
-    assert (fault.field, fault.value) == (field, value)
-    assert fault.reason == f"a tip's tilt could be as long as its bond: {lengths}"
-    assert fault.accepted == "a longest tilt that is shorter than the shortest bond"
+    error = field_error_of(**changes)
+    assert (error.field, error.value) == (field, value)
+    assert error.reason == f"a tip's tilt could be as long as its bond: {lengths}"
+    assert error.accepted == "a longest tilt that is shorter than the shortest bond"
 
 
 @pytest.mark.parametrize(
@@ -86,13 +85,13 @@ def test_a_tilt_that_could_be_as_long_as_the_bond_is_refused(changes, field, val
     [
         {"randomise": {"tilt": {"kind": "disk", "radius": 2.999}}},
         {"randomise": {"tilt": {"kind": "uniform", "low": -2.1, "high": 2.1}}},
-        {"tips": [{"tilt": [1, 0]}], "randomise": {"r0": drawn(0, -1.999)}},
+        {"tips": [{"tilt": [1, 0]}], "randomise": {"r0": choice(0, -1.999)}},
         {"sweep": {"tilt": [(0, 0), (0, 2.999)]}},
         {"tips": [{"tilt": [0, 2]}], "sweep": {"r0": [3, 2.001]}},
-        # A bond that only gets longer, and tips that are never used:
-        {"sweep": {"tilt": [(0, 3)]}, "randomise": {"r0": drawn(0.001, 1)}},
+        # A bond that only gets longer, and tips that are replaced:
+        {"sweep": {"tilt": [(0, 3)]}, "randomise": {"r0": choice(0.001, 1)}},
         {"sweep": {"tip": [{"r0": 5}], "tilt": [(0, 4)]}},
-        {"randomise": {"tip": drawn({"r0": 5}), "tilt": {"kind": "disk", "radius": 4}}},
+        {"randomise": {"tip": choice({"r0": 5}), "tilt": {"kind": "disk", "radius": 4}}},
     ],
 )
 def test_a_tilt_that_stays_below_the_bond_is_accepted(changes):
@@ -111,28 +110,34 @@ def test_a_tilt_that_stays_below_the_bond_is_accepted(changes):
         },
     ),
 )
-def test_no_accepted_spec_draws_a_tilt_as_long_as_the_bond(tip, tilt, r0, swept):
+def test_no_accepted_spec_samples_a_tilt_as_long_as_the_bond(tip, tilt, r0, swept):
     try:
         accepted = spec(tips=[tip], randomise={"tilt": tilt, "r0": r0}, sweep=swept)
     except ValidationError:
         assume(False)
-    plan = Plan(Recipe.of(accepted, 20))
-    made = plan.draw(plan.numbers(0))
+    plan = Plan(recipe_of(accepted, 20))
+    made = plan.sample_parameters(plan.numbers(0))
     assert (made.tilt[..., 0] ** 2 + made.tilt[..., 1] ** 2 < made.r0**2).all()
 
 
 @pytest.mark.parametrize("tilt", [(3.0, 0.0), (1.8, 2.4), (-4.0, 0.0)])
 def test_a_tips_own_tilt_is_shorter_than_its_bond(tilt):
-    fault = refused(tips=[{}, {"tilt": tilt}])
-    assert (fault.field, fault.value) == ("tips[1].tilt", str(list(tilt)))
-    assert fault.reason == "the tilt is as long as the bond"
-    assert fault.accepted == "a length below r0 = 3 Å"
+    error = field_error_of(tips=[{}, {"tilt": tilt}])
+    assert (error.field, error.value) == ("tips[1].tilt", str(list(tilt)))
+    assert error.reason == "the tilt is as long as the bond or longer"
+    assert error.accepted == "a length below r0 = 3 Å"
 
 
 @pytest.mark.parametrize(
     ("tip", "field", "value", "reason", "accepted"),
     [
-        ({"charges": [1, 2]}, "charge_z", "[0.1, 0.0, -0.1, 0.0]", "one height a charge is needed", "a list of 2"),
+        (
+            {"charges": [1, 2]},
+            "charge_z",
+            "[0.1, 0.0, -0.1, 0.0]",
+            "there must be one height for each charge",
+            "a list of 2",
+        ),
         ({"charges": [1] * 5}, "charges", "[1, 1, 1, 1, 1]", "at most 4", "a list of at most 4 items"),
         *(
             (
@@ -155,10 +160,10 @@ def test_a_tip_that_makes_no_sense_is_refused_wherever_it_is(tip, field, value, 
         "randomise.tip.values[0]": {"randomise": {"tip": {"kind": "choice", "values": [tip]}}},
     }
     for place, changes in places.items():
-        fault = refused(**changes)
-        assert (fault.field, fault.value) == (f"{place}.{field}", value)
-        assert reason in fault.reason
-        assert accepted in fault.accepted
+        error = field_error_of(**changes)
+        assert (error.field, error.value) == (f"{place}.{field}", value)
+        assert reason in error.reason
+        assert accepted in error.accepted
 
 
 @pytest.mark.parametrize(
@@ -189,14 +194,14 @@ def test_a_tip_that_makes_no_sense_is_refused_wherever_it_is(tip, field, value, 
     ],
 )
 def test_a_scan_that_makes_no_sense_is_refused(scan, field, value, reason, accepted):
-    fault = refused(scan=scan)
-    assert (fault.field, fault.value) == (f"scan.{field}", value)
-    assert (fault.reason, fault.accepted) == (reason, accepted)
+    error = field_error_of(scan=scan)
+    assert (error.field, error.value) == (f"scan.{field}", value)
+    assert (error.reason, error.accepted) == (reason, accepted)
 
 
 @given(heights=st.integers(2, 60), df_steps=st.integers(1, 60))
 def test_slices_are_those_of_the_scans_own_amplitude(heights, df_steps):
-    """physics.md §4: nz − n + 1 with n = max(df_steps, 2); whatever is drawn or swept."""
+    """The number of slices is nz − n + 1 with n = max(df_steps, 2) (physics.md §4), also if df_steps is randomised."""
     assume(df_steps <= heights)
     made = spec(
         scan={"dim": [16, 16, heights], "df_steps": df_steps},
@@ -215,11 +220,11 @@ FLAT = [
 
 @pytest.mark.parametrize("lattice", FLAT)
 def test_a_lattice_has_a_volume(lattice):
-    fault = refused(periodic={"lattice": lattice})
-    assert fault.field == "periodic.lattice"
-    assert fault.value == str([[float(x) for x in vector] for vector in lattice])
-    assert fault.reason == "the vectors span no volume"
-    assert fault.accepted == "three independent vectors"
+    error = field_error_of(periodic={"lattice": lattice})
+    assert error.field == "periodic.lattice"
+    assert error.value == str([[float(x) for x in vector] for vector in lattice])
+    assert error.reason == "the vectors span no volume"
+    assert error.accepted == "three independent vectors"
 
 
 @pytest.mark.parametrize(
@@ -227,10 +232,10 @@ def test_a_lattice_has_a_volume(lattice):
     [([[1e-3, 0, 0], [0, 1e-3, 0], [0, 0, 1e-3]], [20, 20, 20]), ([[5, 0, 0], [5, 0.2, 0], [0, 0, 9]], [1, 1, 0])],
 )
 def test_images_of_an_atom_stay_apart(lattice, npbc):
-    fault = refused(periodic={"lattice": lattice, "npbc": npbc})
-    assert fault.field == "periodic.lattice"
-    assert fault.reason == "images of an atom are on top of each other"
-    assert fault.accepted == "vectors that keep them 0.3 Å apart"
+    error = field_error_of(periodic={"lattice": lattice, "npbc": npbc})
+    assert error.field == "periodic.lattice"
+    assert error.reason == "images of an atom are on top of each other"
+    assert error.accepted == "vectors that keep images 0.3 Å apart"
     assert spec(periodic={"lattice": lattice, "npbc": [0, 0, 1]} if lattice[2][2] > 1 else None)
 
 
@@ -241,12 +246,11 @@ def test_a_lattice_may_be_skew_and_left_handed(lattice):
     assert spec(periodic={"lattice": lattice}).periodic.npbc == (1, 1, 0)
 
 
-@given(asked=specs())
-def test_a_spec_says_itself(asked):
-    """Written out and read again it is the same, and has the same digest."""
-    again = JobSpec.model_validate_json(asked.model_dump_json())
-    assert again == asked
-    assert again.digest == asked.digest
+@given(job=specs())
+def test_a_spec_survives_json_with_its_digest(job):
+    again = JobSpec.model_validate_json(job.model_dump_json())
+    assert again == job
+    assert again.digest == job.digest
 
 
 @pytest.mark.parametrize(
@@ -265,7 +269,10 @@ def test_a_spec_says_itself(asked):
         ({"force_field": {"charges": "none", "kind": "fdbm"}}, "force_field.kind"),
         ({"dataset": "d" * 101}, "dataset"),
         ({"randomize": {}}, "randomize"),
+        ({"force_field": {"charges": "none"}}, "force_field.kind"),
+        ({"delivery": {}}, "delivery.kind"),
+        ({"noise": [{"radius": 0.1}]}, "noise[0].kind"),
     ],
 )
 def test_fields_out_of_bounds_and_unknown_ones_are_refused(changes, field):
-    assert refused(**changes).field == field
+    assert field_error_of(**changes).field == field

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.afmbatch.refusals import refused
+from tests.afmbatch.field_errors import field_error_of
 from tests.afmbatch.specs import TURNS, spec
 
 MIRROR = [[-1, 0, 0], [0, 1, 0], [0, 0, 1]]
@@ -10,12 +10,12 @@ DOUBLE = [[2, 0, 0], [0, 2, 0], [0, 0, 2]]
 
 
 @pytest.mark.parametrize("wrong", [MIRROR, SHEAR, DOUBLE, np.zeros((3, 3)).tolist()])
-def test_what_is_no_rotation_is_refused(wrong):
-    fault = refused(rotations={"kind": "list", "rotations": [*TURNS, wrong, TURNS[0]]})
-    assert fault.field == "rotations.rotations[2]"
-    assert fault.value == str([[float(x) for x in row] for row in wrong])
-    assert fault.reason == "it is no rotation"
-    assert fault.accepted == "orthonormal rows with determinant 1"
+def test_a_matrix_that_is_not_a_rotation_is_refused(wrong):
+    error = field_error_of(rotations={"kind": "list", "rotations": [*TURNS, wrong, TURNS[0]]})
+    assert error.field == "rotations.rotations[2]"
+    assert error.value == str([[float(x) for x in row] for row in wrong])
+    assert error.reason == "the matrix is not a rotation"
+    assert error.accepted == "orthonormal rows with determinant 1"
 
 
 def test_rotations_of_six_digits_are_accepted():
@@ -24,10 +24,10 @@ def test_rotations_of_six_digits_are_accepted():
 
 
 def test_more_of_the_directions_than_there_are_is_refused():
-    fault = refused(rotations={"kind": "directions", "directions": 10, "best": 11})
-    assert (fault.field, fault.value) == ("rotations.best", "11")
-    assert fault.reason == "more than there are directions"
-    assert fault.accepted == "at most 10"
+    error = field_error_of(rotations={"kind": "directions", "directions": 10, "best": 11})
+    assert (error.field, error.value) == ("rotations.best", "11")
+    assert error.reason == "more than the 10 directions to choose from"
+    assert error.accepted == "at most 10"
 
 
 @pytest.mark.parametrize(
@@ -41,15 +41,15 @@ def test_more_of_the_directions_than_there_are_is_refused():
         ({"kind": "list", "rotations": TURNS}, 2),
     ],
 )
-def test_each_kind_says_how_many_there_are(rotations, n):
+def test_each_kind_has_a_number_of_rotations(rotations, n):
     assert spec(rotations=rotations).rotations.n == n
 
 
 def test_the_kind_is_one_of_four():
-    fault = refused(rotations={"kind": "random"})
-    assert (fault.field, fault.value) == ("rotations.kind", "random")
-    assert fault.accepted == "one of 'directions', 'list', 'none', 'uniform'"
+    error = field_error_of(rotations={"kind": "random"})
+    assert (error.field, error.value) == ("rotations.kind", "random")
+    assert error.accepted == "one of 'directions', 'list', 'none', 'uniform'"
 
 
 def test_a_list_has_a_rotation():
-    assert refused(rotations={"kind": "list", "rotations": []}).field == "rotations.rotations"
+    assert field_error_of(rotations={"kind": "list", "rotations": []}).field == "rotations.rotations"

@@ -1,4 +1,4 @@
-"""Batch files in a directory and in a bucket: under the key of their content, whole or not at all."""
+"""Batch files in a directory and in a bucket are stored under the key of their content, completely or not at all."""
 
 import hashlib
 
@@ -6,8 +6,8 @@ import pytest
 
 from afmbatch.storage.object_store import ObjectStore, batch_key, job_prefix
 
-PIECES = [b"ab", memoryview(b"c" * 3_000_000), b"d"]
-DATA = b"".join(PIECES)
+CHUNKS = [b"ab", memoryview(b"c" * 3_000_000), b"d"]
+DATA = b"".join(CHUNKS)
 
 
 @pytest.fixture
@@ -21,20 +21,20 @@ def store(request, directory):
 
 
 def test_a_batch_is_kept_under_its_content(store):
-    content = store.put_batch("job-1", 7, iter(PIECES))
+    content = store.put_batch("job-1", 7, iter(CHUNKS))
     assert (content.bytes, content.sha256) == (len(DATA), hashlib.sha256(DATA).hexdigest())
     key = batch_key("job-1", 7, content.sha256)
     assert store.keys("") == [key]
     assert store.get(key) == DATA
 
 
-def test_two_files_of_a_batch_do_not_meet(store):
+def test_two_files_of_a_batch_do_not_overwrite_each_other(store):
     contents = [store.put_batch("job-1", 7, [data]) for data in (b"of a CPU", b"of a GPU", b"of a CPU")]
     assert [store.get(batch_key("job-1", 7, c.sha256)) for c in contents] == [b"of a CPU", b"of a GPU", b"of a CPU"]
     assert len(store.keys("")) == 2
 
 
-def test_nothing_is_left_of_what_came_to_nothing(store):
+def test_an_error_leaves_no_file_behind(store):
     def failing():
         yield b"begun"
         raise MemoryError

@@ -1,4 +1,4 @@
-"""Archives: whatever way one is packed the same files come out, and whatever is wrong with it has a name."""
+"""Archives: the same files come out of every kind of archive, and every error in one is named."""
 
 import contextlib
 import gzip
@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from afmbatch.errors import FieldError, InvalidInput, TooLarge
 from afmbatch.settings import Settings
-from afmbatch.structures.archives import Budget, Upload, members
+from afmbatch.structures.archives import Upload, members
+from afmbatch.structures.budget import Budget
 
 H = b"1\n\nH 0 0 0\n"
 SETTINGS = Settings(max_unpacked_bytes=1 << 20, max_members=20)
@@ -59,17 +60,17 @@ def unpack(data: bytes, name: str = "a", settings: Settings = SETTINGS) -> list[
     return found
 
 
-def refused(data: bytes) -> FieldError:
-    (fault,) = unpack(data)
-    assert isinstance(fault, FieldError), fault
-    return fault
+def error_of(data: bytes) -> FieldError:
+    (error,) = unpack(data)
+    assert isinstance(error, FieldError), error
+    return error
 
 
 def broken(data: bytes, name: str = "a") -> FieldError:
     with pytest.raises(InvalidInput) as e:
         unpack(data, name)
-    (fault,) = e.value.faults
-    return fault
+    (error,) = e.value.field_errors
+    return error
 
 
 def test_an_upload_that_is_no_archive():
@@ -85,7 +86,7 @@ def test_read_from_the_start():
 
 
 @pytest.mark.parametrize("pack", PACKERS)
-def test_the_kind_is_told_by_content(pack):
+def test_the_kind_is_recognised_by_content(pack):
     for name in ("a.xyz", "a.zip", "a.tar", ""):
         assert unpack(pack(("b.xyz", H), ("sub/c.EXTXYZ", H * 500)), name) == [("b.xyz", H), ("sub/c.EXTXYZ", H * 500)]
 
@@ -104,12 +105,12 @@ def test_old_tar_without_magic():
 
 
 @pytest.mark.parametrize("pack", PACKERS)
-def test_passed_over(pack):
+def test_skipped_files(pack):
     junk = ["__MACOSX/._a.xyz", ".DS_Store", "sub/.hidden/a.xyz", "._a.xyz", "Thumbs.db"]
     assert unpack(pack(*((name, b"junk") for name in junk), ("./sub//a.xyz", H))) == [("sub/a.xyz", H)]
 
 
-def test_directories_are_passed_over():
+def test_directories_are_skipped():
     folder = tarfile.TarInfo("data.zip")
     folder.type = tarfile.DIRTYPE
     assert unpack(tgz((folder, b""))) == unpack(zipped(("data.zip/", b""))) == []
@@ -124,71 +125,71 @@ def test_directories_are_passed_over():
         ("..\\x.xyz", "leads out"),
         ("/etc/x.xyz", "leads out"),
         ("C:\\x.xyz", "leads out"),
-        ("README", "no .xyz or .extxyz file"),
-        ("a.xyz.txt", "no .xyz or .extxyz file"),
+        ("README", "not a .xyz or .extxyz file"),
+        ("a.xyz.txt", "not a .xyz or .extxyz file"),
         ("b.ZIP", "archive within an archive"),
         ("b.tar.gz", "archive within an archive"),
         ("n" * 300 + ".xyz", "too long"),
     ],
 )
 def test_refused_names(pack, name, reason):
-    fault, good = unpack(pack((name, H), ("good.xyz", H)))
-    assert reason in fault.reason
-    assert fault.field.startswith("a:")
+    error, good = unpack(pack((name, H), ("good.xyz", H)))
+    assert reason in error.reason
+    assert error.field.startswith("a:")
     assert good == ("good.xyz", H)
 
 
 def test_names_with_a_nul():
     data = zipped(("aNxyz.xyz", H)).replace(b"aNxyz", b"a\0xyz")  # zipfile writes none itself
-    assert refused(data).reason == "the member's name contains a NUL"
+    assert error_of(data).reason == "the member's name contains a NUL"
     info = tarfile.TarInfo("a.xyz")
     info.pax_headers = {"path": "a\0.xyz"}
-    assert refused(tarred((info, H))).reason == "the member's name contains a NUL"
+    assert error_of(tarred((info, H))).reason == "the member's name contains a NUL"
 
 
 @pytest.mark.parametrize("pack", PACKERS)
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_duplicate_names(pack):
-    good, fault = unpack(pack(("a/b.xyz", H), ("./a//b.xyz", H)))
+    good, error = unpack(pack(("a/b.xyz", H), ("./a//b.xyz", H)))
     assert good == ("a/b.xyz", H)
-    assert fault.field == "a:a/b.xyz"
-    assert "two members" in fault.reason
+    assert error.field == "a:a/b.xyz"
+    assert "two members" in error.reason
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
 def test_tar_links_and_devices(kind):
     info = tarfile.TarInfo("a.xyz")
     info.type, info.linkname = kind, "/etc/passwd"
-    assert "link or a device" in refused(tarred((info, b""))).reason
+    assert "link or a device" in error_of(tarred((info, b""))).reason
 
 
 def test_sparse_tar_members():
     info = tarfile.TarInfo("a.xyz")
     info.pax_headers = {"GNU.sparse.map": "0,11", "GNU.sparse.size": str(1 << 50), "GNU.sparse.name": "a.xyz"}
-    assert "sparse" in refused(tarred((info, H))).reason
+    assert "sparse" in error_of(tarred((info, H))).reason
 
 
 def test_zip_links():
     info = zipfile.ZipInfo("a.xyz")
     info.external_attr = 0o120777 << 16
-    assert "link or a device" in refused(zipped((info, b"/etc/passwd"))).reason
+    assert "link or a device" in error_of(zipped((info, b"/etc/passwd"))).reason
 
 
 def test_encrypted_zip():
     data = bytearray(zipped(("a.xyz", H)))
     data[6] |= 1
     data[data.index(b"PK\x01\x02") + 8] |= 1
-    assert "encrypted" in refused(bytes(data)).reason
+    assert "encrypted" in error_of(bytes(data)).reason
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_other_zip_methods(method):
-    assert "neither stored nor deflated" in refused(zipped(("a.xyz", H), method=method)).reason
+    assert "neither stored nor deflated" in error_of(zipped(("a.xyz", H), method=method)).reason
 
 
 @pytest.mark.parametrize(("magic", "kind"), [(b"BZh9", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"7z\xbc\xaf\x27\x1c", "7z")])
 def test_other_archives(magic, kind):
-    assert f"{kind} files are not read" in broken(magic + bytes(99)).reason
+    assert f"{kind} files can't be read" in broken(magic + bytes(99)).reason
 
 
 def test_gzip_of_something_else():
@@ -201,7 +202,7 @@ def test_too_many_members(pack):
     assert len(unpack(pack(*files[:20]))) == 20
     with pytest.raises(TooLarge) as e:
         unpack(pack(*files))
-    assert "at most 20 files" in e.value.fault.accepted
+    assert "at most 20 files" in e.value.field_errors[0].accepted
 
 
 @pytest.mark.parametrize("pack", [zipped, tgz])
@@ -210,7 +211,7 @@ def test_bomb(pack):
     assert len(data) < 1 << 14
     with pytest.raises(TooLarge) as e:
         unpack(data)
-    assert "at most 1048576 bytes" in e.value.fault.accepted
+    assert "at most 1048576 bytes" in e.value.field_errors[0].accepted
 
 
 def test_bomb_in_a_member_that_is_not_read():
@@ -258,14 +259,14 @@ def test_checksums():
 def test_cut_off_anywhere(pack):
     whole = pack(("a.xyz", H), ("b.xyz", H * 100), ("c.xyz", H))
     end = len(whole)
-    if pack is tarred:  # of its end mark, all zeros, one block is enough
+    if pack is tarred:  # one block of its end mark, which is all zeros, is enough
         end = len(whole.rstrip(b"\0")) // 512 * 512 + 512
     for n in [*range(3, end, 37), end - 1]:
         try:
             found = unpack(whole[:n], "a.tar")
         except InvalidInput:
             continue
-        assert found == [("", whole[:n])]  # so short that it is no archive: the xyz reader's to refuse
+        assert found == [("", whole[:n])]  # too short to be an archive: the xyz reader refuses it
         assert n < 512
 
 
@@ -290,7 +291,7 @@ def test_damage_is_always_named(pack, changes, cut):
     data = bytearray(pack(("a.xyz", H), ("sub/b.xyz", H * 9), (".c", b"")))
     for at, value in changes:
         data[int(at * len(data))] = value
-    if pack is tgz:  # also behind a decompressor that finds nothing wrong
+    if pack is tgz:  # test damage that the decompressor does not find as well
         inner = bytearray(tarred(("a.xyz", H), ("sub/b.xyz", H * 9)))
         for at, value in changes:
             inner[int(at * 1024)] = value

@@ -1,4 +1,4 @@
-"""Kinds of structures, against sets and counters."""
+"""The kinds of structures, compared with sets and counters."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from afmbatch.errors import TooLarge
 from afmbatch.structures import composition as kinds
-from afmbatch.structures.composition import NAMED, kinds_of
+from afmbatch.structures.composition import MAX_EXAMPLES, kinds_of
 from afmbatch.structures.elements import elements
 from afmbatch.structures.structures import Structures
 
@@ -49,7 +49,7 @@ def test_every_structure_is_of_one_kind(molecules):
     assert order == sorted(order)
     for kind in found:
         mine = [f"m{i}" for i, k in enumerate(of) if k == (kind.elements, kind.charged, kind.lattice)]
-        assert list(kind.examples) == mine[:NAMED]
+        assert list(kind.examples) == mine[:MAX_EXAMPLES]
 
 
 def test_structures_looked_at_in_blocks(monkeypatch):
@@ -66,4 +66,4 @@ def test_too_many_kinds(monkeypatch):
     assert len(kinds_of(structures(*molecules[:3]))) == 3
     with pytest.raises(TooLarge, match="too many different combinations") as e:
         kinds_of(structures(*molecules))
-    assert (e.value.fault.value, e.value.fault.field) == ("4 combinations", "files")
+    assert (e.value.field_errors[0].value, e.value.field_errors[0].field) == ("4 combinations", "files")

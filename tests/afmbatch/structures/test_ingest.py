@@ -1,4 +1,4 @@
-"""Uploads to structures: round trips, order, checks, and nothing but our own errors for anything that is sent."""
+"""Uploads to structures: round trips, order, checks, and no errors but InvalidInput and TooLarge for any upload."""
 
 import io
 from pathlib import Path
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from afmbatch.errors import FieldError, InvalidInput, TooLarge
 from afmbatch.settings import Settings
-from afmbatch.structures import ingest as datasets
+from afmbatch.structures import ingest
 from afmbatch.structures.elements import elements
-from afmbatch.structures.ingest import MAX_FAULTS, Upload, dataset_id, read_structures
+from afmbatch.structures.ingest import MAX_ERRORS, Upload, dataset_id, read_structures
 from afmbatch.structures.structures import Structures
 from tests.afmbatch.structures.test_archives import tarred, tgz, zipped
 
@@ -28,14 +28,14 @@ def read(*files: tuple[str, bytes], **limits: int) -> Structures:
     return read_structures([Upload(name, io.BytesIO(data)) for name, data in files], Settings(**limits))
 
 
-def faults(*files: tuple[str, bytes]) -> tuple[FieldError, ...]:
+def errors_of(*files: tuple[str, bytes]) -> tuple[FieldError, ...]:
     with pytest.raises(InvalidInput) as e:
         read(*files)
-    for fault in e.value.faults:
-        assert fault.field
-        assert fault.reason
-        assert fault.accepted
-    return e.value.faults
+    for error in e.value.field_errors:
+        assert error.field
+        assert error.reason
+        assert error.accepted
+    return e.value.field_errors
 
 
 def xyz(*lines: str) -> bytes:
@@ -91,17 +91,17 @@ def test_structures_with_lattice_among_others():
     [("0 0 0.2", "0.2 Å"), ("0 -10001 0", "10001 Å"), ("0 0 1e200", "1e+200 Å"), ("0 1e-200 0", "1e-200 Å")],
 )
 def test_lattices_out_of_range(vector, value):
-    (fault,) = faults(("a.xyz", H + f'1\nLattice="3 0 0 {vector} 0 0 0"\nH 0 0 0\n'.encode()))
-    assert fault.field == "a.xyz, structure 2, line 5"
-    assert value in fault.value
-    assert "lattice vector is out of range" in fault.reason
+    (error,) = errors_of(("a.xyz", H + f'1\nLattice="3 0 0 {vector} 0 0 0"\nH 0 0 0\n'.encode()))
+    assert error.field == "a.xyz, structure 2, line 5"
+    assert value in error.value
+    assert "lattice vector is out of range" in error.reason
 
 
 def test_images_of_an_atom_on_top_of_each_other():
-    (fault,) = faults(("a.xyz", b'1\nLattice="5 0 0 5 0.1 0 0 0 0"\nH 0 0 0\n'))
-    assert (fault.field, fault.value) == ("a.xyz, structure 1, line 2", "0.1 Å")
-    assert fault.reason == "images of an atom are on top of each other"
-    assert fault.accepted == "lattice vectors that keep them 0.3 Å apart"
+    (error,) = errors_of(("a.xyz", b'1\nLattice="5 0 0 5 0.1 0 0 0 0"\nH 0 0 0\n'))
+    assert (error.field, error.value) == ("a.xyz, structure 1, line 2", "0.1 Å")
+    assert error.reason == "images of an atom are on top of each other"
+    assert error.accepted == "lattice vectors that keep images 0.3 Å apart"
 
 
 def test_survives_its_file():
@@ -165,43 +165,45 @@ def test_round_trip(written):
         (["C 0 0 10001"], 3, "10001", "z coordinate"),
         (["C 0 0 0 1", "C 0 0 1 nan"], 4, "nan", "charge is out of range"),
         (["C 0 0 0 -101"], 3, "-101", "charge is out of range"),
-        (["C 0 0 0", "H 0 0 5", "H 0.1 0 0"], 5, "0.1 Å", "that of line 3 are on top of each other"),
+        (["C 0 0 0", "H 0 0 5", "H 0.1 0 0"], 5, "0.1 Å", "on top of another one (line 3)"),
     ],
 )
 def test_values_out_of_range(lines, line, value, reason):
-    (fault,) = faults(("m.xyz", xyz(*lines)))
-    assert (fault.field, fault.value) == (f"m.xyz, structure 1, line {line}", value)
-    assert reason in fault.reason
+    (error,) = errors_of(("m.xyz", xyz(*lines)))
+    assert (error.field, error.value) == (f"m.xyz, structure 1, line {line}", value)
+    assert reason in error.reason
 
 
 def test_extent():
-    (fault,) = faults(("m.xyz", xyz("C 0 -600 0", "C 0 401 0")))
-    assert (fault.field, fault.value) == ("m.xyz, structure 1", "1001 Å")
+    (error,) = errors_of(("m.xyz", xyz("C 0 -600 0", "C 0 401 0")))
+    assert (error.field, error.value) == ("m.xyz, structure 1", "1001 Å")
     assert len(read(("m.xyz", xyz("C 0 -600 0", "C 0 400 0")))) == 1
     assert len(read(("m.xyz", xyz("C 0 9000 0", "C 0 9001 0", "C 0 9000.5 100")))) == 1
 
 
 def test_where_in_an_archive():
-    (fault,) = faults(("m.zip", zipped(("sub/b.xyz", H + b"1\n\nQq 0 0 0\n"))))
-    assert fault.field == "m.zip:sub/b.xyz, structure 2, line 6"
+    (error,) = errors_of(("m.zip", zipped(("sub/b.xyz", H + b"1\n\nQq 0 0 0\n"))))
+    assert error.field == "m.zip:sub/b.xyz, structure 2, line 6"
 
 
-def test_nothing_in_it():
-    assert faults()[0].field == "files"
-    assert "no structure in the file" in faults(("a.xyz", b" \n"))[0].reason
-    assert "no .xyz or .extxyz file" in faults(("a.zip", zipped()))[0].reason
-    assert "no .xyz or .extxyz file" in faults(("a.tgz", tgz((".hidden", H))))[0].reason
-    assert faults(("", b""))[0].field == "upload 1"
+def test_uploads_without_structures():
+    assert errors_of()[0].field == "files"
+    assert "no structure in the file" in errors_of(("a.xyz", b" \n"))[0].reason
+    assert "no .xyz or .extxyz file" in errors_of(("a.zip", zipped()))[0].reason
+    assert "no .xyz or .extxyz file" in errors_of(("a.tgz", tgz((".hidden", H))))[0].reason
+    assert errors_of(("", b""))[0].field == "upload 1"
+    assert errors_of(("upload", b" "))[0].reason == "the file is empty"
+    assert errors_of(("upload", b"%PDF"))[0].reason == "the format of the file is not recognised"
 
 
-def test_all_faults_are_told():
-    found = faults(
+def test_all_errors_are_listed():
+    found = errors_of(
         ("a.xyz", xyz("C 0 0 x") + xyz("Qq 0 0 0") + H),
         ("b.zip", zipped(("../x.xyz", H), ("c.xyz", xyz("C 0 0 0", "C 0 0 0.1")), ("README", H))),
         ("c.zip", zipped(("c.xyz", H))[:-5]),
         ("d.xyz", b""),
     )
-    assert [fault.field for fault in found] == [
+    assert [error.field for error in found] == [
         "a.xyz, structure 1, line 3",
         "a.xyz, structure 2, line 6",
         "b.zip:../x.xyz",
@@ -212,11 +214,11 @@ def test_all_faults_are_told():
     ]
 
 
-def test_not_all_of_very_many_faults():
-    found = faults(("a.xyz", xyz("C 0 0 x") * (MAX_FAULTS + 17)))
-    assert len(found) == MAX_FAULTS + 1
-    assert "17 more faults are not listed" in found[-1].reason
-    assert len(faults(("a.xyz", xyz("C 0 0 x") * MAX_FAULTS))) == MAX_FAULTS
+def test_a_limited_number_of_errors_is_listed():
+    found = errors_of(("a.xyz", xyz("C 0 0 x") * (MAX_ERRORS + 17)))
+    assert len(found) == MAX_ERRORS + 1
+    assert "17 more errors are not listed" in found[-1].reason
+    assert len(errors_of(("a.xyz", xyz("C 0 0 x") * MAX_ERRORS))) == MAX_ERRORS
 
 
 def test_limits_hold_over_all_uploads(monkeypatch):
@@ -226,7 +228,7 @@ def test_limits_hold_over_all_uploads(monkeypatch):
         read(*files, max_unpacked_bytes=2_000)
     with pytest.raises(TooLarge):
         read(*files, max_members=2)
-    monkeypatch.setattr(datasets, "MAX_STRUCTURES", 2)
+    monkeypatch.setattr(ingest, "MAX_STRUCTURES", 2)
     with pytest.raises(TooLarge, match="too many structures"):
         read(*files)
 
@@ -235,7 +237,7 @@ def test_names_are_fit_to_be_shown():
     s = read(("a\n\udcff.xyz", H), ("n" * 5000, H))
     assert s.names[0] == r"a\n\udcff.xyz"
     assert len(s.names[1]) == 200
-    str(faults(("\udcff", b"\xff"))).encode()
+    str(errors_of(("\udcff", b"\xff"))).encode()
 
 
 @pytest.mark.parametrize("pack", [None, zipped, tarred, tgz])

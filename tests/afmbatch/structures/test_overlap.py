@@ -1,15 +1,15 @@
-"""Both ways of finding atoms on top of each other against the plain definition."""
+"""Both algorithms that find atoms on top of each other, compared with the definition."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afmbatch.structures import overlap as closeness
+from afmbatch.structures import overlap
 from afmbatch.structures.overlap import TOO_CLOSE, nearest_image, too_close
 from afmbatch.structures.structures import Structures
 
-WAYS = [closeness._by_pairs, closeness._by_cells]
+WAYS = [overlap._by_pairs, overlap._by_cells]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -35,7 +35,7 @@ def test_direction_does_not_matter(way, d):
 @given(seed=st.integers(0, 2**32 - 1), box=st.tuples(*[st.sampled_from([0.01, 0.2, 0.5, 9.0])] * 3))
 def test_flat_and_thin_boxes(seed, box):
     xyz = np.random.default_rng(seed).uniform(0, box, (8, 3))
-    assert (closeness._by_cells(xyz) is None) == (closeness._by_pairs(xyz) is None)
+    assert (overlap._by_cells(xyz) is None) == (overlap._by_pairs(xyz) is None)
 
 
 @pytest.mark.parametrize("xyz", [np.zeros((50_000, 3)), np.repeat(np.random.default_rng(0).random((500, 3)), 100, 0)])

@@ -94,7 +94,7 @@ counts = st.tuples(*[st.integers(0, 2)] * 3)
 
 @given(lattice=st.tuples(vectors, vectors, vectors), npbc=counts, given_=st.none() | vectors)
 def test_images_are_where_physics_says(lattice, npbc, given_):
-    """physics.md §2: −a…a, −b…b, −c…c, each place once; a structure's own atoms come first."""
+    """Images are at −a…a, −b…b, −c…c, each place once, and the original atoms come first (physics.md §2)."""
     one = some(*lattice)
     many = one.repeated(npbc, given_)
     for s in range(3):

@@ -1,4 +1,4 @@
-"""The xyz reader: against ASE where ASE is right, and what ASE lets pass or mangles is refused."""
+"""The xyz reader agrees with ASE where ASE is right, and refuses files that ASE accepts or misreads."""
 
 import io
 from pathlib import Path
@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 from afmbatch.errors import FieldError, InvalidInput
 from afmbatch.structures.readers import xyz
-from afmbatch.structures.readers.xyz import Frame, frames, shown
+from afmbatch.structures.readers.base import Frame
+from afmbatch.structures.readers.xyz import XyzReader
+from afmbatch.structures.readers.xyz_comment import CHARGES
 
 MOLECULES = Path(__file__).parents[3] / "data" / "molecules"
 
 
 def read(text: str | bytes) -> list[Frame | FieldError]:
-    return list(frames(io.BytesIO(text.encode() if isinstance(text, str) else text), "m.xyz"))
+    return list(XyzReader().frames(io.BytesIO(text.encode() if isinstance(text, str) else text), "m.xyz"))
 
 
 def one(text: str | bytes) -> Frame:
@@ -27,11 +29,11 @@ def one(text: str | bytes) -> Frame:
     return frame
 
 
-def refused(text: str | bytes) -> FieldError:
-    (fault,) = read(text)
-    assert isinstance(fault, FieldError), fault
-    assert fault.accepted
-    return fault
+def error_of(text: str | bytes) -> FieldError:
+    (error,) = read(text)
+    assert isinstance(error, FieldError), error
+    assert error.accepted
+    return error
 
 
 @pytest.mark.parametrize("name", ["benzene", "ptcda", "bromobenzene"])
@@ -102,7 +104,7 @@ def test_each_structure_has_its_lattice():
     assert [None if frame.lattice is None else frame.lattice[0, 0] for frame in read_] == [1, None, 2]
 
 
-@pytest.mark.parametrize("name", [*xyz.CHARGES, "Charge", "Q"])
+@pytest.mark.parametrize("name", [*CHARGES, "Charge", "Q"])
 def test_named_charge(name):
     frame = one(f"2\nProperties=species:S:1:{name}:R:1:pos:R:3 energy=1\nC 0.5 0 0 0\nO -0.5 0 0 1.1\n")
     assert frame.q.tolist() == [0.5, -0.5]
@@ -204,9 +206,9 @@ def test_empty_file():
     ],
 )
 def test_refused(text, field, value, reason):
-    fault = refused(text)
-    assert (fault.field, fault.value) == (f"m.xyz, structure 1, {field}", value)
-    assert reason in fault.reason
+    error = error_of(text)
+    assert (error.field, error.value) == (f"m.xyz, structure 1, {field}", value)
+    assert reason in error.reason
 
 
 @pytest.mark.parametrize(
@@ -214,26 +216,26 @@ def test_refused(text, field, value, reason):
     [
         ("species:S:1", "no pos"),
         ("pos:R:3", "no species"),
-        ("species:S:1:pos:R", "no list of"),
-        ("3", "no list of"),
+        ("species:S:1:pos:R", "not a list of"),
+        ("3", "not a list of"),
         ("species:S:1:pos:R:2", "must be pos:R:3"),
         ("species:S:1:pos:S:3", "must be pos:R:3"),
         ("species:S:1:pos:R:3:q:S:1", "must be q:R:1"),
-        ("species:S:1:pos:R:3:a:X:1", "none of R, I, S, L"),
-        ("species:S:1:pos:R:3:a:R:-1", "no number of columns"),
-        ("species:S:1:pos:R:3:a:R:0", "no number of columns"),
-        ("species:S:1:pos:R:3:a:R:1000000000000", "no number of columns"),
+        ("species:S:1:pos:R:3:a:X:1", "not one of R, I, S, L"),
+        ("species:S:1:pos:R:3:a:R:-1", "not a number of columns"),
+        ("species:S:1:pos:R:3:a:R:0", "not a number of columns"),
+        ("species:S:1:pos:R:3:a:R:1000000000000", "not a number of columns"),
         ("species:S:1:pos:R:3:pos:R:3", "second column that gives the xyz"),
         ("species:S:1:pos:R:3:charge:R:1:initial_charges:R:1", "second column that gives the charge"),
         ("species:S:1:Z:I:1:pos:R:3", "second column that gives the element"),
         ("species:S:1:pos:R:3 Properties=species:S:1:pos:R:3", "more than once"),
-        ('species:S:1:pos:R:3"', "no number of columns"),
+        ('species:S:1:pos:R:3"', "not a number of columns"),
     ],
 )
 def test_refused_properties(properties, reason):
-    fault = refused(f"1\nProperties={properties}\nC 0 0 0\n")
-    assert fault.field == "m.xyz, structure 1, line 2"
-    assert reason in fault.reason
+    error = error_of(f"1\nProperties={properties}\nC 0 0 0\n")
+    assert error.field == "m.xyz, structure 1, line 2"
+    assert reason in error.reason
 
 
 @pytest.mark.parametrize(
@@ -258,42 +260,42 @@ def test_refused_properties(properties, reason):
     ],
 )
 def test_refused_lattices(lattice, reason):
-    fault = refused(f"1\nLattice={lattice} pbc='T T T'\nC 0 0 0\n")
-    assert fault.field == "m.xyz, structure 1, line 2"
-    assert reason in fault.reason
+    error = error_of(f"1\nLattice={lattice} pbc='T T T'\nC 0 0 0\n")
+    assert error.field == "m.xyz, structure 1, line 2"
+    assert reason in error.reason
 
 
 @pytest.mark.parametrize("line", ["C 0 0 0", "C 0 0 0 1 2"])
-def test_columns_that_properties_do_not_tell(line):
-    assert "columns, 5 expected" in refused(f"1\nProperties=species:S:1:pos:R:3:q:R:1\n{line}\n").reason
+def test_columns_that_properties_do_not_name(line):
+    assert "columns, 5 expected" in error_of(f"1\nProperties=species:S:1:pos:R:3:q:R:1\n{line}\n").reason
 
 
 def test_more_atoms_than_the_header_says():
-    frame, fault = read("1\n\nC 0 0 0\nO 0 0 1\n")
+    frame, error = read("1\n\nC 0 0 0\nO 0 0 1\n")
     assert isinstance(frame, Frame)
-    assert fault.field == "m.xyz, structure 2, line 4"
-    assert "the header in line 1 says 1 atoms" in fault.reason
+    assert error.field == "m.xyz, structure 2, line 4"
+    assert "the header in line 1 says 1 atoms" in error.reason
 
 
 def test_no_header_at_all():
-    assert refused("C 0 0 0\nO 0 0 1\n").reason == "the number of atoms is expected here"
+    assert error_of("C 0 0 0\nO 0 0 1\n").reason == "the number of atoms is expected here"
 
 
 def test_goes_on_after_a_bad_value():
     first, second, third = read("1\n\nC 0 0 x\n1\n\nQ 0 0 0\n1\n\nH 0 0 0\n")
     assert (first.value, second.value) == ("x", "Q")
-    assert (third.where, third.line) == ("m.xyz, structure 3", 9)
+    assert (third.where, third.locate_atom(0), third.locate_lattice()) == ("m.xyz, structure 3", "line 9", "line 8")
 
 
 def test_a_line_without_end():
     with pytest.raises(InvalidInput) as e:
         read(b"1\n" + b"x" * (3 * xyz.BLOCK_BYTES))
-    assert e.value.faults[0].field == "m.xyz, line 2"
+    assert e.value.field_errors[0].field == "m.xyz, line 2"
 
 
 def test_atom_lines_of_no_reasonable_size(monkeypatch):
     monkeypatch.setattr(xyz, "MAX_FRAME_BYTES", 10)
-    assert "more than 10 bytes" in refused("2\n\nC 0 0 0\nC 0 0 1\n").reason
+    assert "more than 10 bytes" in error_of("2\n\nC 0 0 0\nC 0 0 1\n").reason
 
 
 def test_lines_across_blocks(monkeypatch):
@@ -302,7 +304,19 @@ def test_lines_across_blocks(monkeypatch):
     assert [len(frame.z) for frame in read(text)] == [2] * 7
 
 
-def test_shown():
-    assert shown(b"a\x00\n\xff") == r"a\x00\n\xff"
-    assert shown("a\udcff") == r"a\udcff"
-    assert shown("x" * 81) == "x" * 79 + "…"
+@pytest.mark.parametrize(
+    ("head", "recognised"),
+    [
+        (b"12\n\nC 0 0 0\n", True),
+        (b"\xef\xbb\xbf\r\n  3  \r\n", True),
+        (b"7", True),
+        (b"", False),
+        (b" \n\n", False),
+        (b"C 0 0 0\n", False),
+        (b"1 2\n", False),
+        (b"%block\n3\n", False),
+        ("3\n".encode("utf-16"), False),
+    ],
+)
+def test_a_file_is_recognised_by_its_number_of_atoms(head, recognised):
+    assert XyzReader().recognises(head) == recognised

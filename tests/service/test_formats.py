@@ -1,4 +1,4 @@
-"""Batches in other forms: the same numbers, however they are packed."""
+"""Batches in other formats hold the same values."""
 
 import hashlib
 import io
@@ -11,15 +11,15 @@ import pytest
 import zstandard
 
 from afmbatch.settings import Settings
-from afmbatch.storage.batch_file import pieces
+from afmbatch.storage.batch_file import npz_chunks
 from afmbatch.storage.object_store import batch_key
-from service.transport.formats import Encoding, Form, Kind, Precision
+from service.transport.formats import BatchFormat, Container, Encoding, Precision
 
-from .conftest import emptied, faults, problem, running
+from .conftest import emptied, errors_by_field, problem, running
 
 RNG = np.random.default_rng(1)
 ARRAYS = {
-    "afm": RNG.normal(0, 100, (3, 2, 300, 200, 4)).astype("f4"),  # more than a piece a sample
+    "afm": RNG.normal(0, 100, (3, 2, 300, 200, 4)).astype("f4"),  # a sample is larger than a piece
     "desc": RNG.random((3, 2, 8, 9), dtype="f4"),
     "desc_bonds": RNG.random((3, 1, 4, 5), dtype="f4"),
     "quality": np.array([[0, 1], [2, 0], [0, 8]], "u1"),
@@ -33,7 +33,7 @@ ARRAYS = {
     "meta": np.array(json.dumps({"format": 1, "seed": 3})),
 }
 ARRAYS["afm"][0, 0, 0, 0, :] = [1e6, -1e6, np.nan, 0.1]
-DATA = b"".join(pieces(ARRAYS))
+DATA = b"".join(npz_chunks(ARRAYS))
 IMAGES = ("afm", "desc", "desc_bonds")
 
 
@@ -43,27 +43,27 @@ def halved(name, array):
 
 
 @pytest.fixture(scope="module", params=["directory", "bucket"])
-def house_of(request, redis_url, tmp_path_factory):
+def session_service(request, redis_url, tmp_path_factory):
     url = tmp_path_factory.mktemp("store").as_uri() if request.param == "directory" else "memory:///"
-    with running(Settings(redis_url=redis_url, store_url=url)) as house:
-        yield house
+    with running(Settings(redis_url=redis_url, store_url=url)) as service:
+        yield service
 
 
 @pytest.fixture
-def house(house_of):
-    return emptied(house_of)
+def service(session_service):
+    return emptied(session_service)
 
 
 @pytest.fixture
-def path(house):
-    """Of a batch that is there."""
-    job = house.job()
-    house.record(job, 1, DATA)
+def path(service):
+    """Path of a recorded batch."""
+    job = service.job()
+    service.record(job, 1, DATA)
     return f"/v1/jobs/{job}/batches/1"
 
 
-def test_half_precision(house, path):
-    answer = house.http.get(path, params={"dtype": "f2"})
+def test_half_precision(service, path):
+    answer = service.http.get(path, params={"dtype": "f2"})
     assert answer.headers["content-type"] == "application/vnd.numpy.npz"
     with np.load(io.BytesIO(answer.content), allow_pickle=False) as f:
         assert f.files == list(ARRAYS)
@@ -74,14 +74,16 @@ def test_half_precision(house, path):
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f2"])
-def test_a_sample_an_entry(house, path, dtype):
-    answer = house.http.get(path, params={"form": "webdataset", "dtype": dtype})
+def test_webdataset_has_entries_for_each_sample(service, path, dtype):
+    answer = service.http.get(path, params={"form": "webdataset", "dtype": dtype})
     assert answer.headers["content-type"] == "application/x-tar"
     assert answer.headers["content-disposition"].endswith('-batch-00000001.tar"')
     with tarfile.open(fileobj=io.BytesIO(answer.content)) as tar:
         entries = {name: tar.extractfile(name).read() for name in tar.getnames()}
     kinds = [*(f"{name}.npy" for name in (*IMAGES, "mols", "lj")), "json"]
-    assert list(entries) == [f"{n:08d}.{kind}" for n in (4, 12, 7) for kind in kinds]  # a sample's are together
+    assert list(entries) == [
+        f"{n:08d}.{kind}" for n in (4, 12, 7) for kind in kinds
+    ]  # the entries of a sample follow each other
     offsets = ARRAYS["mol_offsets"]
     for b, number in enumerate((4, 12, 7)):
         for name in IMAGES:
@@ -104,63 +106,63 @@ def test_a_sample_an_entry(house, path, dtype):
 
 
 @pytest.mark.parametrize("form", ["npz", "webdataset"])
-def test_compressed(house, path, form):
-    plain = house.http.get(path, params={"form": form}).content
-    with house.http.stream("GET", path, params={"form": form, "encoding": "zstd"}) as answer:
+def test_compressed(service, path, form):
+    plain = service.http.get(path, params={"form": form}).content
+    with service.http.stream("GET", path, params={"form": form, "encoding": "zstd"}) as answer:
         assert answer.headers["content-encoding"] == "zstd"
         sent = b"".join(answer.iter_raw())
     assert zstandard.ZstdDecompressor().decompressobj().decompress(sent) == plain
 
 
-def test_only_who_asks_for_it_gets_it_compressed(house, path):
-    answer = house.http.get(path, headers={"Accept-Encoding": "zstd"})
+def test_it_is_compressed_on_request_only(service, path):
+    answer = service.http.get(path, headers={"Accept-Encoding": "zstd"})
     assert "content-encoding" not in answer.headers
     assert answer.content == DATA
 
 
-def test_each_form_has_a_tag_of_its_own(house, path):
-    asked = [{"dtype": "f2"}, {"form": "webdataset"}, {"encoding": "zstd"}, {"form": "webdataset", "dtype": "f2"}]
-    answers = [house.http.get(path, params=params) for params in asked]
+def test_each_format_has_its_own_etag(service, path):
+    formats = [{"dtype": "f2"}, {"form": "webdataset"}, {"encoding": "zstd"}, {"form": "webdataset", "dtype": "f2"}]
+    answers = [service.http.get(path, params=params) for params in formats]
     tags = [answer.headers["etag"] for answer in answers]
-    assert len({*tags}) == len(asked)
-    for params, tag, answer in zip(asked, tags, answers, strict=True):
+    assert len({*tags}) == len(formats)
+    for params, tag, answer in zip(formats, tags, answers, strict=True):
         assert tag.startswith(f'W/"{hashlib.sha256(DATA).hexdigest()}-')
         assert answer.headers["accept-ranges"] == "none"
         assert "repr-digest" not in answer.headers
-        again = house.http.get(path, params=params, headers={"If-None-Match": tag})
+        again = service.http.get(path, params=params, headers={"If-None-Match": tag})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
-        part = house.http.get(path, params=params, headers={"Range": "bytes=0-9"})
+        part = service.http.get(path, params=params, headers={"Range": "bytes=0-9"})
         assert (part.status_code, part.content) == (200, answer.content)
-        told = house.http.head(path, params=params)
-        assert (told.status_code, told.headers["etag"]) == (200, tag)
+        head = service.http.head(path, params=params)
+        assert (head.status_code, head.headers["etag"]) == (200, tag)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_batch_whose_file_was_lost(house, path, method):
-    house.store.delete(batch_key(path.split("/")[3], 1, hashlib.sha256(DATA).hexdigest()))
-    answer = house.http.request(method, path, params={"dtype": "f2"})
+def test_a_batch_whose_file_was_lost(service, path, method):
+    service.store.delete(batch_key(path.split("/")[3], 1, hashlib.sha256(DATA).hexdigest()))
+    answer = service.http.request(method, path, params={"dtype": "f2"})
     assert answer.status_code == 410
     if method == "GET":
         problem(answer)
 
 
 @pytest.mark.parametrize(("name", "value"), [("form", "zarr"), ("dtype", "f8"), ("encoding", "gzip")])
-def test_forms_that_there_are_not(house, path, name, value):
-    assert "one of" in faults(house.http.get(path, params={name: value}))[name]["accepted"]
+def test_unknown_formats(service, path, name, value):
+    assert "one of" in errors_by_field(service.http.get(path, params={name: value}))[name]["accepted"]
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("container", Container)
 @pytest.mark.parametrize("encoding", Encoding)
-def test_a_large_batch_is_never_in_memory(tmp_path, kind, encoding):
+def test_a_large_batch_is_never_in_memory_as_a_whole(tmp_path, container, encoding):
     many = 20
     arrays = {name: np.repeat(a, many, 0) if len(a.shape) and len(a) == 3 else a for name, a in ARRAYS.items()}
     arrays["mol_offsets"] = np.zeros(3 * many + 1, "i8")
     path = tmp_path / "batch.npz"
     with path.open("wb") as file:
-        file.writelines(pieces(arrays))
+        file.writelines(npz_chunks(arrays))
     assert path.stat().st_size > 100e6
     tracemalloc.start()
-    for chunk in Form(kind, Precision.F2, encoding)._bytes(path.open("rb")):
+    for chunk in BatchFormat(container, Precision.F2, encoding)._convert(path.open("rb")):
         assert len(chunk) < 5e6
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

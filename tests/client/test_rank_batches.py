@@ -1,4 +1,4 @@
-"""Shares of a job: every batch once, whatever is killed and however many readers come back."""
+"""RankBatches: every batch is read once, whichever ranks are killed and however many continue."""
 
 import itertools
 import json
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afmbatch_client import Client, Shares
+from afmbatch_client import Client, RankBatches
 from tests.redis_server import until
 
 from .conftest import number_of
@@ -19,8 +19,8 @@ from .stand_in import JOB, StandIn, npz_of
 SMALL = st.integers(1, 5)
 
 
-class Known:
-    """A job that gives numbers for batches."""
+class NumberJob:
+    """A job whose batches are their numbers."""
 
     def __init__(self, total):
         self.total = total
@@ -31,17 +31,17 @@ class Known:
     def numbers(self, start, step):
         return range(start, self.total, step)
 
-    def awaited(self, number, *_):
+    def wait_for_batch(self, number, *_):
         return number
 
 
 @given(total=st.integers(0, 40), start=st.integers(0, 45), world=SMALL, workers=SMALL)
 def test_all_ranks_and_workers_together_have_each_batch_once(total, start, world, workers):
-    job = Known(total)
+    job = NumberJob(total)
     seen = []
     for rank in range(world):
-        alone = list(Shares(job, rank, world, start=start))
-        several = [iter(list(Shares(job, rank, world, w, workers, start))) for w in range(workers)]
+        alone = list(RankBatches(job, rank, world, start=start))
+        several = [iter(list(RankBatches(job, rank, world, w, workers, start))) for w in range(workers)]
         assert [n for turn in itertools.zip_longest(*several) for n in turn if n is not None] == alone == sorted(alone)
         seen += alone
     assert sorted(seen) == list(range(start, total))
@@ -49,20 +49,20 @@ def test_all_ranks_and_workers_together_have_each_batch_once(total, start, world
 
 @given(total=st.integers(0, 40), worlds=st.lists(st.tuples(SMALL, st.integers(0, 6)), min_size=1, max_size=5))
 def test_one_integer_is_enough_whatever_the_world_size(total, worlds):
-    """Runs of k steps each by any number of ranks, then one to the end."""
-    job, start, seen = Known(total), 0, []
+    """Some runs of k steps each by any number of ranks, then a run of one rank to the end."""
+    job, start, seen = NumberJob(total), 0, []
     for world, steps in worlds:
         for rank in range(world):
-            seen += itertools.islice(Shares(job, rank, world, start=start), steps)
+            seen += itertools.islice(RankBatches(job, rank, world, start=start), steps)
         start += steps * world
-    seen += Shares(job, start=start)
+    seen += RankBatches(job, start=start)
     assert sorted(seen) == list(range(total))
 
 
-@pytest.mark.parametrize("places", [{"rank": 2}, {"rank": -1}, {"worker": 1}, {"start": -1}])
-def test_places_that_are_none(places):
+@pytest.mark.parametrize("arguments", [{"rank": 2}, {"rank": -1}, {"worker": 1}, {"start": -1}])
+def test_ranks_and_workers_out_of_range_are_refused(arguments):
     with pytest.raises(ValueError, match="from 0"):
-        Shares(Known(1), **{"world_size": 2} | places)
+        RankBatches(NumberJob(1), **{"world_size": 2} | arguments)
 
 
 def ranks(url, job, world, start):
@@ -77,7 +77,7 @@ def ranks(url, job, world, start):
 
 
 def test_two_ranks_killed_in_the_middle_come_back_as_three(client, house):
-    """The real service; kill -9; the state that is common to all ranks is where the next run begins."""
+    """The next run begins at the state that all ranks of the killed run had reached."""
     url, job = str(house.http.base_url), house.job(samples=20, batch_size=1)
     for n in range(7):
         house.record(job, n, npz_of(n))
@@ -100,14 +100,14 @@ def test_two_ranks_killed_in_the_middle_come_back_as_three(client, house):
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_ranks_started_from_a_process_that_reads_itself(house, method):
+def test_ranks_started_from_a_process_that_is_reading(house, method):
     url, job = str(house.http.base_url), house.job()
     for n in range(4):
         house.record(job, n, npz_of(n))
     command = [sys.executable, "-m", "tests.client.reader", url, job, method]
-    told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
-    assert json.loads(told.stdout) == [[0, 2], [1, 3], [0, 1, 2, 3]]
-    assert told.stderr == ""
+    reader = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    assert json.loads(reader.stdout) == [[0, 2], [1, 3], [0, 1, 2, 3]]
+    assert reader.stderr == ""
 
 
 def test_a_client_with_its_own_transport_stays_in_its_process():
@@ -117,52 +117,51 @@ def test_a_client_with_its_own_transport_stays_in_its_process():
 
     client = Client("http://there", transport=httpx.MockTransport(lambda _: httpx.Response(200, json={"id": "job-1"})))
     with pytest.raises(TypeError, match="transport"):
-        pickle.dumps(Shares(client.job("job-1")))
+        pickle.dumps(RankBatches(client.job("job-1")))
 
 
 @pytest.fixture
 def stream():
-    """An endless one, with room for four batches."""
+    """A stand-in with an endless stream whose buffer has room for four batches."""
     stand_in = StandIn(total=None, delivery={"kind": "stream", "buffer_batches": 4})
-    stand_in.waits = True
     with stand_in.serving() as url, Client(url) as client:
         stand_in.job = client.job(JOB)
         yield stand_in
 
 
-def taken(shares, count):
-    """The numbers of so many batches, of which the last counts as consumed, too."""
-    with closing(iter(shares)) as batches:
-        numbers = [number_of(batch) for batch in itertools.islice(batches, count)]
-        next(batches)
+def consume(batches, count):
+    """Read so many batches and one more, so that the last of them counts as consumed, and return their numbers."""
+    with closing(iter(batches)) as iterator:
+        numbers = [number_of(batch) for batch in itertools.islice(iterator, count)]
+        next(iterator)
     return numbers
 
 
 def test_a_stream_goes_on_as_far_as_its_batches_are_consumed(stream):
-    assert taken(Shares(stream.job), 20) == list(range(20))
+    assert consume(RankBatches(stream.job), 20) == list(range(20))
     assert stream.acknowledged == set(range(20))
 
 
 def test_a_stream_waits_for_its_slowest_reader(stream):
-    slow, fast = iter(Shares(stream.job, 0, 2)), iter(Shares(stream.job, 1, 2))
+    slow, fast = iter(RankBatches(stream.job, 0, 2)), iter(RankBatches(stream.job, 1, 2))
     assert [next(fast).number for _ in range(2)] == [1, 3]
     assert next(slow).number == 0
-    assert not stream.there(5)
+    assert not stream.is_made(5)
     assert next(slow).number == 2  # and 0 is consumed
     assert next(fast).number == 5
 
 
-def test_a_reader_that_was_killed_before_it_could_say_what_it_had_consumed(stream):
-    with closing(iter(Shares(stream.job))) as batches:
+def test_a_reader_that_was_killed_before_it_acknowledged(stream):
+    with closing(iter(RankBatches(stream.job))) as batches:
         assert [next(batches).number for _ in range(10)] == list(range(10))
     assert 9 not in stream.acknowledged
-    assert taken(Shares(stream.job, start=10), 10) == list(range(10, 20))
+    assert consume(RankBatches(stream.job, start=10), 10) == list(range(10, 20))
 
 
-def test_readers_of_a_stream_go_back_to_where_they_were_saved(stream):
-    """What was dropped meanwhile is made again; a batch that another reader had consumed is not waited for in vain."""
-    taken(Shares(stream.job), 20)
-    both = [iter(Shares(stream.job, rank, 2, start=10, prefetch=1)) for rank in range(2)]
+def test_readers_of_a_stream_continue_from_a_saved_state(stream):
+    """Batches that were dropped since are made again, and nobody waits for a batch that another rank has consumed."""
+    consume(RankBatches(stream.job), 20)
+    both = [iter(RankBatches(stream.job, rank, 2, start=10, prefetch=1)) for rank in range(2)]
     assert [next(both[0]).number for _ in range(2)] == [10, 12]
     for k in range(10):
         assert next(both[1]).number == 11 + 2 * k

@@ -1,0 +1,1 @@
+"""The routes call one service for each feature."""
