@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import IO, BinaryIO, cast
 
 from afmbatch.grids.refusal import refusal
-from afmbatch.structures.readers.xyz import Readable
+from afmbatch.structures.readers.base import Readable
 
 HEAD_BYTES = 1 << 13
 MAX_XZ_MEMORY = 100 << 20  # of the decoder; `xz -9` needs 65 MiB

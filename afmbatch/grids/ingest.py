@@ -13,7 +13,7 @@ from afmbatch.grids.grid import Grid, Quantity
 from afmbatch.grids.periodic import gather_molecule
 from afmbatch.grids.poisson import check_poisson
 from afmbatch.grids.readers import choose_reader
-from afmbatch.structures.readers.xyz import Readable
+from afmbatch.structures.readers.base import Readable
 
 
 @dataclass(frozen=True, slots=True)

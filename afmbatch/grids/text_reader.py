@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from afmbatch.errors import InvalidInput
 from afmbatch.grids.refusal import refusal
-from afmbatch.structures.readers.xyz import Readable
+from afmbatch.structures.readers.base import Readable
 
 BLOCK_BYTES = 1 << 20
 MAX_LINE_BYTES = 1 << 16  # of a header line

@@ -13,7 +13,7 @@ from afmbatch.grids.grid import Grid, Quantity
 from afmbatch.grids.refusal import refusal
 from afmbatch.grids.text_reader import TextReader, parse_numbers
 from afmbatch.structures.elements import elements
-from afmbatch.structures.readers.xyz import Readable
+from afmbatch.structures.readers.base import Readable
 
 MAX_ATOMS = 100_000
 MAX_EDGE = 1e3  # Å

@@ -26,7 +26,7 @@ from afmbatch.grids.readers.base import (
 )
 from afmbatch.grids.text_reader import TextReader
 from afmbatch.grids.units import BOHR, angstrom_factor, atomic_factor
-from afmbatch.structures.readers.xyz import Readable
+from afmbatch.structures.readers.base import Readable
 
 NUMBER = rb"[-+]?[\d.]+(?:[eEdD][-+]?\d+)?"
 #: Two comment lines, then four lines of an integer and three numbers.

@@ -16,7 +16,7 @@ from afmbatch.grids.readers.base import MAX_ATOMS, GridReading, check_lattice, r
 from afmbatch.grids.refusal import refusal
 from afmbatch.grids.units import angstrom_factor
 from afmbatch.structures.elements import elements
-from afmbatch.structures.readers.xyz import Readable
+from afmbatch.structures.readers.base import Readable
 
 BLOCK_VALUES = 1 << 17
 MAX_SMALL_BYTES = 1 << 24  # of any array but a grid

@@ -27,7 +27,7 @@ from afmbatch.grids.readers.base import (
 from afmbatch.grids.refusal import refusal
 from afmbatch.grids.text_reader import TextReader
 from afmbatch.grids.units import angstrom_factor
-from afmbatch.structures.readers.xyz import Readable
+from afmbatch.structures.readers.base import Readable
 
 NUMBER = rb"[-+]?[\d.]+(?:[eEdD][-+]?\d+)?"
 #: A comment line, one or three scale factors, three lattice vectors.

@@ -27,7 +27,7 @@ from afmbatch.grids.readers.base import (
 )
 from afmbatch.grids.text_reader import TextReader, parse_numbers
 from afmbatch.grids.units import angstrom_factor
-from afmbatch.structures.readers.xyz import Readable
+from afmbatch.structures.readers.base import Readable
 
 STRUCTURES = ("CRYSTAL", "SLAB", "POLYMER", "MOLECULE", "ATOMS", "DIM-GROUP", "PRIMVEC")
 FIRST_WORDS = (*STRUCTURES, "ANIMSTEPS", "BEGIN_BLOCK_DATAGRID_3D", "BEGIN_BLOCK_DATAGRID3D", "BEGIN_INFO")
