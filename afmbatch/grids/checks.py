@@ -156,7 +156,7 @@ def check_same_frame(a: Grid, a_name: str, b: Grid, b_name: str) -> None:
             reason = f"atom {atom} has positions {difference:.4g} Å apart in the two"
             wrong.append(refusal(field, f"{difference:.4g} Å", reason, f"differences of at most {SAME_ATOM} Å"))
     if wrong:
-        raise InvalidInput(*(fault for e in wrong for fault in e.faults))
+        raise InvalidInput(*(fault for e in wrong for fault in e.field_errors))
 
 
 def _examined_atoms(grid: Grid) -> range:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, cast
 
-from afmbatch.grids.refusal import refusal
+from afmbatch.grids.refusal import refusal, too_large
 from afmbatch.structures.readers.base import Readable
 
 HEAD_BYTES = 1 << 13
@@ -127,7 +127,10 @@ def plain_files(file: BinaryIO | Readable, name: str) -> Iterator[tuple[str, Hea
 
 @contextmanager
 def seekable(file: Readable, name: str) -> Iterator[BinaryIO]:
-    """Give a file as one that can seek, at its start: itself where that is cheap, else a temporary copy on disk."""
+    """Give a file as one that can seek, at its start: itself where that is cheap, else a temporary copy on disk.
+
+    Raises TooLarge for a file of more than MAX_COPY_BYTES.
+    """
     source = file.source if isinstance(file, HeadedFile) else None
     if source is not None:
         source.seek(0)
@@ -138,7 +141,7 @@ def seekable(file: Readable, name: str) -> Iterator[BinaryIO]:
             copy.write(data)
             if copy.tell() > MAX_COPY_BYTES:
                 reason = f"the file has more than {MAX_COPY_BYTES} bytes when decompressed"
-                raise refusal(name, "", reason, f"at most {MAX_COPY_BYTES} bytes")
+                raise too_large(name, "", reason, f"at most {MAX_COPY_BYTES} bytes")
         copy.seek(0)
         yield cast(BinaryIO, copy)
 

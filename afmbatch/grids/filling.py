@@ -6,7 +6,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from afmbatch.grids.refusal import refusal
+from afmbatch.grids.refusal import refusal, too_large
 
 MAX_POINTS = 1 << 28  # 1 GiB as float32
 MAX_POINTS_PER_AXIS = 2048  # a plane is buffered whole: 16 MiB
@@ -23,13 +23,13 @@ class ValueOrder(Enum):
 
 
 def check_shape(shape: Shape, where: str) -> None:
-    """Raise InvalidInput for a grid that is too small or too large; `where` names file and line."""
+    """Raise InvalidInput for a grid that is too small, TooLarge for one over the limits; `where` is for errors."""
     n = "×".join(map(str, shape))
     accepted = f"2 to {MAX_POINTS_PER_AXIS} points along each axis, at most {MAX_POINTS} points in all"
     if min(shape) < 2:
         raise refusal(where, n, "the grid has fewer than 2 points along an axis", accepted)
     if max(shape) > MAX_POINTS_PER_AXIS or np.prod(shape, dtype=object) > MAX_POINTS:
-        raise refusal(where, n, "the grid has too many points", accepted)
+        raise too_large(where, n, "the grid has too many points", accepted)
 
 
 def fill_grid(

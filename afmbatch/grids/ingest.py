@@ -31,7 +31,7 @@ def read_grids(file: BinaryIO | Readable, name: str, quantity: Quantity | None) 
 
     file: read from its start; needs `read(n)` alone, and is copied to disk if it holds an archive and can't seek.
     quantity: what the values stand for; None if the arrays' names say so. Besides the grid itself a few MiB of memory
-    are used. Raises InvalidInput.
+    are used. Raises InvalidInput, TooLarge.
     """
     for plain_name, plain in plain_files(file, name):
         reader = choose_reader(plain_name, plain.head())

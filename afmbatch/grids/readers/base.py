@@ -49,7 +49,7 @@ class GridReader(Protocol):
         """Yield the grids of a file in canonical form; each is complete before the next one is read.
 
         quantity: what the values of the file stand for. It may be None only if the file names its arrays' quantities;
-        of such a file a given quantity selects the arrays that hold it. Raises InvalidInput.
+        of such a file a given quantity selects the arrays that hold it. Raises InvalidInput, TooLarge.
         """
 
 

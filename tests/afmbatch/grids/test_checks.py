@@ -73,7 +73,7 @@ class TestElectronCount:
     def test_mistakes_are_explained(self, factor, explained, electrons):
         with pytest.raises(InvalidInput) as info:
             check_electron_count(scaled(WATER, factor * electrons / 8), "f")
-        (fault,) = info.value.faults
+        (fault,) = info.value.field_errors
         assert explained in fault.reason
         assert fault.value == f"{factor * electrons:.4g} electrons"
         assert "5.8 to 12.2 electrons" in fault.accepted
@@ -209,7 +209,7 @@ def test_the_sign_of_a_potential():
     assert not finding.warning
     with pytest.raises(InvalidInput) as info:
         check_sign(scaled(POTENTIAL, -1), "f")
-    (fault,) = info.value.faults
+    (fault,) = info.value.field_errors
     assert fault.value == "0 of 3 nuclei"
     assert "the sign is wrong" in fault.reason
     assert "electron_energy for values that are negative there" in fault.accepted
@@ -277,7 +277,7 @@ class TestSameFrame:
     def test_different(self, changes, reason):
         with pytest.raises(InvalidInput) as info:
             check_same_frame(WATER, "a", replace(POTENTIAL, **changes), "b")
-        (fault,) = info.value.faults
+        (fault,) = info.value.field_errors
         assert reason in fault.reason
         assert fault.field == "a and b"
 
@@ -285,4 +285,4 @@ class TestSameFrame:
         other = replace(POTENTIAL, values=POTENTIAL.values[:-1], lattice=POTENTIAL.lattice * 2)
         with pytest.raises(InvalidInput) as info:
             check_same_frame(WATER, "a", other, "b")
-        assert len(info.value.faults) == 2
+        assert len(info.value.field_errors) == 2

@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from afmbatch.errors import InvalidInput
+from afmbatch.errors import InvalidInput, TooLarge
 from afmbatch.grids import files, readers
 from afmbatch.grids.grid import Grid, Quantity
 from afmbatch.grids.ingest import read_grids
@@ -91,7 +91,7 @@ def test_files_that_are_no_grids(data, name, reason):
 
 def test_a_copy_on_disk_is_limited(monkeypatch):
     monkeypatch.setattr(files, "MAX_COPY_BYTES", 100)
-    with pytest.raises(InvalidInput, match="more than 100 bytes"):
+    with pytest.raises(TooLarge, match="more than 100 bytes"):
         list(read_grids(Pipe(NPZ, 50), "a.npz", Quantity.ELECTRONS))
 
 

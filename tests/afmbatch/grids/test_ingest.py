@@ -98,7 +98,7 @@ def test_grids_of_different_structures():
     sample, tip = real(DENSITY, Quantity.ELECTRONS), real(TIP, Quantity.ELECTRONS)
     with pytest.raises(InvalidInput) as info:
         prepare_sample([sample, tip])
-    reasons = [fault.reason for fault in info.value.faults]
+    reasons = [fault.reason for fault in info.value.field_errors]
     assert "the grids have different numbers of points: 40×38×36 and 24×26×30" in reasons
     assert "the grids belong to different atoms" in reasons
 

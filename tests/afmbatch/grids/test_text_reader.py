@@ -50,7 +50,7 @@ def test_a_word_that_is_no_number_is_named(words, data, block):
         reader = TextReader(Pipe("\n".join(words).encode(), block), "f")
         with pytest.raises(InvalidInput) as info:
             list(reader.values(len(words)))
-    (fault,) = info.value.faults
+    (fault,) = info.value.field_errors
     assert fault.field == f"f, line {bad + 1}"
     assert fault.value == words[bad]
     assert fault.reason == f"value {bad + 1} is not a number"
