@@ -1,0 +1,148 @@
+// The sample's density and potential on planes of the imaged frame (physics.md §8): quintic splines, periodic in the
+// sample's cell, evaluated at the points of `planes`, of N_X × N_Y points around the box's centre, from the lowest up.
+
+// One structure's coefficients: n points along each axis, repeated by five more (eight along the last), the first two of
+// them those before the origin, so that no index wraps; the offset of each field in `coefficients`.
+typedef struct {
+    int nx, ny, nz;
+    int density, potential;
+} structure_t;
+
+// One image: the grid index of point (i, j, k) is base + i·along_x + j·along_y + k·along_z, in steps of the structure's
+// grid; the exponent B; and what limits the values of planes that a probe reaches, lest the nuclei of a periodic image
+// that stands beside the window take float32's digits: at `depth` Å below plane 0, density_limit · exp(2.4 depth).
+typedef struct {
+    float base[3], along_x[3], along_y[3], along_z[3];
+    float exponent, depth;
+    int structure;
+} resampling_t;
+
+static float periodic(float u, float n)
+{
+    const float wrapped = u - n * floor(u / n);
+    return wrapped < n ? wrapped : 0.0f;
+}
+
+static real vload_real(const float *values)
+{
+#if WIDTH == 8
+    return vload8(0, values);
+#else
+    return values[0];
+#endif
+}
+
+static void vstore_real(real value, global float *at)
+{
+#if WIDTH == 8
+    vstore8(value, 0, at);
+#else
+    at[0] = value;
+#endif
+}
+
+// x^b for x ≥ 0, to a few units in the last place of single precision.
+static real power_of(real x, float b)
+{
+#if WIDTH == 8
+    const int8 bits = as_int8(x);
+    const int8 exponent = ((bits - 0x3f3504f3) >> 23);
+    const real m = as_float8(bits - (exponent << 23)) - 1.0f;  // √½ − 1 … √2 − 1
+    const real e = convert_float8(exponent);
+#else
+    const int bits = as_int(x);
+    const int exponent = ((bits - 0x3f3504f3) >> 23);
+    const real m = as_float(bits - (exponent << 23)) - 1.0f;
+    const real e = (float)exponent;
+#endif
+    // ln(1 + m) = 2 artanh(s), s = m / (2 + m)
+    const real s = m / (2.0f + m), s2 = s * s;
+    const real ln = 2.0f * s * (1.0f + s2 * (0.33333333f + s2 * (0.2f + s2 * (0.14285714f + s2 * 0.11111111f))));
+    const real t = b * (e + ln * 1.44269504f);
+    const real clipped = t < -126.0f ? (real)(-126.0f) : t;
+    const real shifted = clipped + 12582912.0f;
+    const real f = (clipped - (shifted - 12582912.0f)) * 0.69314718f;
+    const real p = 1.0f + f * (1.0f + f * (0.5f + f * (1.6666667e-1f + f * (4.1666667e-2f + f * (8.3333333e-3f +
+                   f * 1.3888889e-3f)))));
+#if WIDTH == 8
+    const real scaled = as_float8(as_int8(p) + (as_int8(shifted) << 23));
+#else
+    const real scaled = as_float(as_int(p) + (as_int(shifted) << 23));
+#endif
+    return (x > 1.0e-35f) & (t > -126.0f) ? scaled : (real)(0.0f);
+}
+
+#if WIDTH == 8
+static float spline(global const float *taps, int stride_x, int stride_y, const float *wx, const float *wy, taps_t wz)
+{
+    float8 sum = 0.0f;
+    for (int i = 0; i < 6; ++i) {
+        float8 line = 0.0f;
+        for (int j = 0; j < 6; ++j)
+            line += wy[j] * vload8(0, taps + i * stride_x + j * stride_y);
+        sum += wx[i] * line;
+    }
+    return sum_of_taps(sum * wz);
+}
+#else
+static float spline(global const float *taps, int stride_x, int stride_y, const float *wx, const float *wy, taps_t wz)
+{
+    float sum = 0.0f;
+    for (int i = 0; i < 6; ++i) {
+        float plane = 0.0f;
+        for (int j = 0; j < 6; ++j) {
+            global const float *row = taps + i * stride_x + j * stride_y;
+            float line = 0.0f;
+            for (int k = 0; k < 6; ++k)
+                line += wz.w[k] * row[k];
+            plane += wy[j] * line;
+        }
+        sum += wx[i] * plane;
+    }
+    return sum;
+}
+#endif
+
+// densities, potentials: for each image PLANES × N_X × N_Y; of densities the first DENSITY_PLANES are made.
+kernel void resample(global const float *restrict coefficients, global const structure_t *restrict structures,
+                     global const resampling_t *restrict images, const float step, global float *restrict densities,
+                     global float *restrict potentials)
+{
+    const int iy = get_global_id(0) * WIDTH, ix = get_global_id(1);
+    const int image = get_global_id(2) / PLANES, plane = get_global_id(2) - image * PLANES;
+    if (iy >= N_Y || ix >= N_X)
+        return;
+    global const resampling_t *im = images + image;
+    global const structure_t *s = structures + im->structure;
+    const int stride_y = s->nz + 8, stride_x = (s->ny + 5) * stride_y;
+    const int with_density = DENSITY_PLANES && plane < DENSITY_PLANES;
+    float density[WIDTH], potential[WIDTH];
+    for (int lane = 0; lane < WIDTH; ++lane) {
+        const float i = ix - N_X / 2, j = iy + lane - N_Y / 2, k = plane;
+        const float ux = periodic(im->base[0] + i * im->along_x[0] + j * im->along_y[0] + k * im->along_z[0], s->nx);
+        const float uy = periodic(im->base[1] + i * im->along_x[1] + j * im->along_y[1] + k * im->along_z[1], s->ny);
+        const float uz = periodic(im->base[2] + i * im->along_x[2] + j * im->along_y[2] + k * im->along_z[2], s->nz);
+        const int x0 = ux, y0 = uy, z0 = uz;
+        const taps_t tx = quintic(ux - x0), ty = quintic(uy - y0), tz = quintic(uz - z0);
+        const size_t at = (size_t)x0 * stride_x + y0 * stride_y + z0;
+        potential[lane] =
+            spline(coefficients + s->potential + at, stride_x, stride_y, (const float *)&tx, (const float *)&ty, tz);
+        density[lane] = 0.0f;
+        if (with_density)
+            density[lane] =
+                spline(coefficients + s->density + at, stride_x, stride_y, (const float *)&tx, (const float *)&ty, tz);
+    }
+    const size_t out = ((size_t)get_global_id(2) * N_X + ix) * N_Y + iy;
+    const float depth = im->depth - plane * step;
+    real v = vload_real(potential);
+    const float v_limit = VALUE_LIMITS ? 20.0f * exp(2.2f * fmax(depth, -1.0f)) : 3.0e38f;
+    v = v < v_limit ? v : (real)(v_limit);
+    v = v > -v_limit ? v : (real)(-v_limit);
+    vstore_real(v, potentials + out);
+    if (with_density) {
+        real rho = vload_real(density);
+        const float limit = VALUE_LIMITS ? 0.1f * exp(2.4f * fmax(depth, -1.0f)) : 3.0e38f;
+        rho = rho < limit ? rho : (real)(limit);
+        vstore_real(power_of(rho, im->exponent), densities + ((size_t)(image * DENSITY_PLANES + plane) * N_X + ix) * N_Y + iy);
+    }
+}
