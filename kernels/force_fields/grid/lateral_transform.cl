@@ -43,7 +43,7 @@ kernel void forward_x(global const float *restrict planes, global const float *r
     global const float *in = planes + (size_t)get_global_id(2) * N_X * N_Y + y;
     real re[BLOCK], im[BLOCK];
     const real middle = load_real(in + N_X / 2 * N_Y), edge = load_real(in);
-    for (int b = 0; b < BLOCK; ++b) {
+    UNROLL for (int b = 0; b < BLOCK; ++b) {
         re[b] = middle + cosines[N_X / 2 * K_X + k + b] * edge;
         im[b] = 0.0f;
     }
@@ -51,13 +51,13 @@ kernel void forward_x(global const float *restrict planes, global const float *r
         const real right = load_real(in + (N_X / 2 + x) * N_Y), left = load_real(in + (N_X / 2 - x) * N_Y);
         const real even = right + left, odd = left - right;
         global const float *c = cosines + x * K_X + k, *s = sines + x * K_X + k;
-        for (int b = 0; b < BLOCK; ++b) {
+        UNROLL for (int b = 0; b < BLOCK; ++b) {
             re[b] += c[b] * even;
             im[b] += s[b] * odd;
         }
     }
     global float *out = rows + ((size_t)get_global_id(2) * K_X + k) * 2 * N_Y + y;
-    for (int b = 0; b < BLOCK; ++b) {
+    UNROLL for (int b = 0; b < BLOCK; ++b) {
         store_real(re[b], out + 2 * b * N_Y);
         store_real(im[b], out + (2 * b + 1) * N_Y);
     }
@@ -76,7 +76,7 @@ kernel void forward_y(global const float *restrict rows, global const float *res
     const size_t at = (size_t)get_global_id(2) * K_X + row;
     global const float *in = rows + at * 2 * N_Y + N_Y / 2;
     real even_re[VECTORS], even_im[VECTORS], odd_re[VECTORS], odd_im[VECTORS];
-    for (int v = 0; v < VECTORS; ++v) {
+    UNROLL for (int v = 0; v < VECTORS; ++v) {
         const real c = load_real(cosines + N_Y / 2 * K_Y + (v * items + item) * WIDTH);
         even_re[v] = in[0] + c * in[-N_Y / 2];
         even_im[v] = in[N_Y] + c * in[N_Y / 2];
@@ -86,7 +86,7 @@ kernel void forward_y(global const float *restrict rows, global const float *res
         const float right_re = in[y], left_re = in[-y], right_im = in[N_Y + y], left_im = in[N_Y - y];
         const real e_re = right_re + left_re, e_im = right_im + left_im;
         const real o_re = right_re - left_re, o_im = right_im - left_im;
-        for (int v = 0; v < VECTORS; ++v) {
+        UNROLL for (int v = 0; v < VECTORS; ++v) {
             const real c = load_real(cosines + y * K_Y + (v * items + item) * WIDTH);
             const real s = load_real(sines + y * K_Y + (v * items + item) * WIDTH);
             even_re[v] += c * e_re;
@@ -96,7 +96,7 @@ kernel void forward_y(global const float *restrict rows, global const float *res
         }
     }
     global float *out = spectra + at * 4 * K_Y;
-    for (int v = 0; v < VECTORS; ++v) {
+    UNROLL for (int v = 0; v < VECTORS; ++v) {
         global float *to = out + (v * items + item) * WIDTH;
         store_real(even_re[v] + odd_im[v], to);
         store_real(even_im[v] - odd_re[v], to + K_Y);
@@ -117,13 +117,13 @@ kernel void inverse_y(global const float *restrict spectra, global const float *
     const size_t at = (size_t)get_global_id(2) * K_X + row;
     global const float *in = spectra + at * 4 * K_Y;
     real even_re[Y_VECTORS], even_im[Y_VECTORS], odd_re[Y_VECTORS], odd_im[Y_VECTORS];
-    for (int v = 0; v < Y_VECTORS; ++v)
+    UNROLL for (int v = 0; v < Y_VECTORS; ++v)
         even_re[v] = even_im[v] = odd_re[v] = odd_im[v] = 0.0f;
     for (int k = 0; k <= N_Y / 2; ++k) {
         const float plus_re = in[k], plus_im = in[K_Y + k], minus_re = in[2 * K_Y + k], minus_im = in[3 * K_Y + k];
         const real e_re = plus_re + minus_re, e_im = plus_im + minus_im;
         const real o_re = plus_re - minus_re, o_im = plus_im - minus_im;
-        for (int v = 0; v < Y_VECTORS; ++v) {
+        UNROLL for (int v = 0; v < Y_VECTORS; ++v) {
             const real c = load_real(cosines + k * H_Y + (v * items + item) * WIDTH);
             const real s = load_real(sines + k * H_Y + (v * items + item) * WIDTH);
             even_re[v] += c * e_re;
@@ -133,7 +133,7 @@ kernel void inverse_y(global const float *restrict spectra, global const float *
         }
     }
     global float *out = rows + at * 4 * H_Y + H_Y - 1;
-    for (int v = 0; v < Y_VECTORS; ++v) {
+    UNROLL for (int v = 0; v < Y_VECTORS; ++v) {
         const int y = (v * items + item) * WIDTH;
         store_reversed(even_re[v] + odd_re[v], out - y);
         store_reversed(even_im[v] - odd_im[v], out + 2 * H_Y - y);
@@ -152,18 +152,18 @@ kernel void inverse_x(global const float *restrict rows, global const float *res
         return;
     global const float *in = rows + (size_t)get_global_id(2) * K_X * 4 * H_Y + y;
     real even[BLOCK], odd[BLOCK];
-    for (int b = 0; b < BLOCK; ++b)
+    UNROLL for (int b = 0; b < BLOCK; ++b)
         even[b] = odd[b] = 0.0f;
     for (int k = 0; k <= N_X / 2; ++k) {
         const real re = load_real(in + (size_t)k * 4 * H_Y), im = load_real(in + (size_t)k * 4 * H_Y + 2 * H_Y);
         global const float *c = cosines + k * H_X + x, *s = sines + k * H_X + x;
-        for (int b = 0; b < BLOCK; ++b) {
+        UNROLL for (int b = 0; b < BLOCK; ++b) {
             even[b] += c[b] * re;
             odd[b] += s[b] * im;
         }
     }
     global float *out = planes + ((size_t)get_global_id(2) * 2 * H_X + H_X - 1) * 2 * H_Y + y;
-    for (int b = 0; b < BLOCK; ++b) {
+    UNROLL for (int b = 0; b < BLOCK; ++b) {
         store_real(even[b] + odd[b], out - (x + b) * 2 * H_Y);
         store_real(even[b] - odd[b], out + (x + b) * 2 * H_Y);
     }

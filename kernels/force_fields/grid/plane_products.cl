@@ -16,7 +16,7 @@ static void add_products(global const float *restrict sample, global const float
     const size_t plane = (size_t)K_X * 4 * K_Y;
     for (int p = 0; p < planes + ROWS - 1; ++p) {
         const real s_re = load_part(sample + p * plane), s_im = load_part(sample + p * plane + K_Y);
-        for (int r = 0; r < ROWS; ++r) {
+        UNROLL for (int r = 0; r < ROWS; ++r) {
             const int t = p - r;
             if (t >= 0 && t < planes) {
                 const real t_re = load_part(tip + t * plane), t_im = load_part(tip + t * plane + K_Y);
@@ -42,12 +42,12 @@ kernel void plane_products(global const float *restrict densities, global const 
     const size_t plane = (size_t)K_X * 4 * K_Y, at = (size_t)row * 2 * K_Y + k;
     const int tip = tips[image];
     real re[ROWS], im[ROWS];
-    for (int r = 0; r < ROWS; ++r)
+    UNROLL for (int r = 0; r < ROWS; ++r)
         re[r] = im[r] = 0.0f;
 #if DENSITY_PLANES
     add_products(densities + (image * DENSITY_PLANES + first) * plane + at,
                  tip_densities + tip * DENSITY_TIP_PLANES * plane + at, DENSITY_TIP_PLANES, re, im);
-    for (int r = 0; r < ROWS; ++r) {
+    UNROLL for (int r = 0; r < ROWS; ++r) {
         re[r] *= strengths[image];
         im[r] *= strengths[image];
     }
@@ -55,7 +55,7 @@ kernel void plane_products(global const float *restrict densities, global const 
     add_products(potentials + (image * PLANES + first) * plane + at, tip_charges + tip * TIP_PLANES * plane + at, TIP_PLANES,
                  re, im);
     global float *out = energies + (image * HEIGHTS + first) * plane + at;
-    for (int r = 0; r < ROWS; ++r) {
+    UNROLL for (int r = 0; r < ROWS; ++r) {
 #if WIDTH == 8
         vstore8(re[r], 0, out + r * plane);
         vstore8(im[r], 0, out + r * plane + K_Y);

@@ -17,10 +17,22 @@ typedef struct {
     int structure;
 } resampling_t;
 
-static float periodic(float u, float n)
+#if WIDTH == 8
+typedef int8 integers;
+#define AS_INTEGERS as_int8
+#else
+typedef int integers;
+#define AS_INTEGERS as_int
+#endif
+
+// Splits a grid index, wrapped to 0 … n, in a whole number below n and the rest.
+static integers split(real *u, float n)
 {
-    const float wrapped = u - n * floor(u / n);
-    return wrapped < n ? wrapped : 0.0f;
+    const real wrapped = *u - n * whole_part(*u * (1.0f / n));
+    const real inside = larger(wrapped, (real)(0.0f));
+    const real floored = smaller(whole_part(inside), (real)(n - 1.0f));
+    *u = inside - floored;
+    return AS_INTEGERS(floored + 12582912.0f) - 0x4b400000;
 }
 
 static real vload_real(const float *values)
@@ -73,16 +85,18 @@ static real power_of(real x, float b)
 }
 
 #if WIDTH == 8
+// Unrolled, so that six sums grow side by side; PoCL's compiler leaves loops as they are.
+#define LINE(i, row)                                                                                                   \
+    (wy[0] * vload8(0, row) + wy[1] * vload8(0, row + stride_y) + wy[2] * vload8(0, row + 2 * stride_y) +              \
+     (wy[3] * vload8(0, row + 3 * stride_y) + wy[4] * vload8(0, row + 4 * stride_y) +                                  \
+      wy[5] * vload8(0, row + 5 * stride_y)))
+
 static float spline(global const float *taps, int stride_x, int stride_y, const float *wx, const float *wy, taps_t wz)
 {
-    float8 sum = 0.0f;
-    for (int i = 0; i < 6; ++i) {
-        float8 line = 0.0f;
-        for (int j = 0; j < 6; ++j)
-            line += wy[j] * vload8(0, taps + i * stride_x + j * stride_y);
-        sum += wx[i] * line;
-    }
-    return sum_of_taps(sum * wz);
+    global const float *mid = taps + 3 * stride_x;
+    const float8 lower = wx[0] * LINE(0, taps) + wx[1] * LINE(1, (taps + stride_x)) + wx[2] * LINE(2, (taps + 2 * stride_x));
+    const float8 upper = wx[3] * LINE(3, mid) + wx[4] * LINE(4, (mid + stride_x)) + wx[5] * LINE(5, (mid + 2 * stride_x));
+    return sum_of_taps((lower + upper) * wz);
 }
 #else
 static float spline(global const float *taps, int stride_x, int stride_y, const float *wx, const float *wy, taps_t wz)
@@ -116,21 +130,21 @@ kernel void resample(global const float *restrict coefficients, global const str
     global const structure_t *s = structures + im->structure;
     const int stride_y = s->nz + 8, stride_x = (s->ny + 5) * stride_y;
     const int with_density = DENSITY_PLANES && plane < DENSITY_PLANES;
+    const float i = ix - N_X / 2, k = plane;
+    const real j = iy - N_Y / 2 + LANE_INDEX;
+    real ux = im->base[0] + i * im->along_x[0] + k * im->along_z[0] + j * im->along_y[0];
+    real uy = im->base[1] + i * im->along_x[1] + k * im->along_z[1] + j * im->along_y[1];
+    real uz = im->base[2] + i * im->along_x[2] + k * im->along_z[2] + j * im->along_y[2];
+    const integers x0 = split(&ux, s->nx), y0 = split(&uy, s->ny), z0 = split(&uz, s->nz);
+    const integers at = x0 * stride_x + y0 * stride_y + z0;
+    const float *tx = (const float *)&ux, *ty = (const float *)&uy, *tz = (const float *)&uz;
     float density[WIDTH], potential[WIDTH];
     for (int lane = 0; lane < WIDTH; ++lane) {
-        const float i = ix - N_X / 2, j = iy + lane - N_Y / 2, k = plane;
-        const float ux = periodic(im->base[0] + i * im->along_x[0] + j * im->along_y[0] + k * im->along_z[0], s->nx);
-        const float uy = periodic(im->base[1] + i * im->along_x[1] + j * im->along_y[1] + k * im->along_z[1], s->ny);
-        const float uz = periodic(im->base[2] + i * im->along_x[2] + j * im->along_y[2] + k * im->along_z[2], s->nz);
-        const int x0 = ux, y0 = uy, z0 = uz;
-        const taps_t tx = quintic(ux - x0), ty = quintic(uy - y0), tz = quintic(uz - z0);
-        const size_t at = (size_t)x0 * stride_x + y0 * stride_y + z0;
-        potential[lane] =
-            spline(coefficients + s->potential + at, stride_x, stride_y, (const float *)&tx, (const float *)&ty, tz);
-        density[lane] = 0.0f;
+        const taps_t wx = quintic(tx[lane]), wy = quintic(ty[lane]), wz = quintic(tz[lane]);
+        global const float *taps = coefficients + ((const int *)&at)[lane];
+        potential[lane] = spline(taps + s->potential, stride_x, stride_y, (const float *)&wx, (const float *)&wy, wz);
         if (with_density)
-            density[lane] =
-                spline(coefficients + s->density + at, stride_x, stride_y, (const float *)&tx, (const float *)&ty, tz);
+            density[lane] = spline(taps + s->density, stride_x, stride_y, (const float *)&wx, (const float *)&wy, wz);
     }
     const size_t out = ((size_t)get_global_id(2) * N_X + ix) * N_Y + iy;
     const float depth = im->depth - plane * step;
