@@ -73,7 +73,7 @@ class Prepared:
     @property
     def upload_bytes(self) -> int:
         """The bytes of all arrays to upload."""
-        return sum(array.nbytes for array in self.arrays.values())
+        return self.force_field.device_bytes + sum(array.nbytes for array in self.arrays.values())
 
 
 class Pending:
@@ -170,6 +170,7 @@ class Simulator:
         slot = self._next(self._inputs, device.uploads)
         buffers, copies = slot.memory.upload(batch.arrays)
         cl.enqueue_barrier(device.queue, copies[-1:])
+        buffers |= batch.force_field.launch(device, slot.memory, self._slot_bytes)
         for partition in partitions:
             copies += self._start_partition(batch, partition, buffers, result)
         cl.enqueue_barrier(device.downloads, [cl.enqueue_marker(device.queue)])

@@ -2,23 +2,30 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyopencl as cl
 
 from kernels.atoms import Floats, Ints
-from kernels.device import Device
+from kernels.device.device import Device
+from kernels.device.shared import share_struct
 from kernels.force_fields.grid.plane_grid import PlaneGrid
 from kernels.force_fields.grid.splines import padded, periodic_coefficients
-from kernels.workspace import Workspace
+from kernels.device.workspace import Workspace
 
-FOLDER = Path(__file__).parent
-STRUCTURE = np.dtype([("n", "i4", 3), ("density", "i4"), ("potential", "i4")])
-RESAMPLING = np.dtype(
-    [("base", "f4", 3), ("along_x", "f4", 3), ("along_y", "f4", 3), ("along_z", "f4", 3), ("exponent", "f4"),
-     ("depth", "f4"), ("structure", "i4")]
+KERNELS = {
+    "resample": ("resample",),
+    "lateral_transform": ("forward_x", "forward_y", "inverse_y", "inverse_x"),
+    "plane_products": ("plane_products", "prefilter_z"),
+}
+STRUCTURE = share_struct("structure_t", [("n", "i4", 3), ("density", "i4"), ("potential", "i4")])
+RESAMPLING = share_struct(
+    "resampling_t",
+    [("base", "f4", 3), ("along_x", "f4", 3), ("along_y", "f4", 3), ("along_z", "f4", 3),
+     ("exponent", "f4"),  # of the density
+     ("depth", "f4"),  # Å from the lowest plane up to the lowest probe
+     ("structure", "i4")],
 )  # fmt: skip
 
 
@@ -82,9 +89,10 @@ class EnergyGrids:
     def __init__(self, device: Device, plan: PlaneGrid) -> None:
         self.device, self.plan = device, plan
         self._memory = Workspace(device)
-        text = "\n".join((FOLDER / name).read_text() for name in ("quintic.cl", "resample.cl", "lateral_transform.cl", "plane_products.cl"))
-        self._program = device.build(device.source("vector") + text, VALUE_LIMITS=1, **plan.defines)
-        self._kernels = {kernel.function_name: kernel for kernel in self._program.all_kernels()}
+        self._kernels = {
+            name: device.kernel(name, f"force_fields/grid/{file}.cl", **plan.defines)
+            for file, names in KERNELS.items() for name in names
+        }  # fmt: skip
         self._matrices, _ = self._memory.upload(plan.matrices)
 
     def bytes_per_image(self) -> int:

@@ -4,6 +4,9 @@
 //
 // K_X, K_Y: wave numbers from 0 to half the size, rounded up to whole blocks of 8. Spectra have for each k_x ≥ 0 the rows
 // +k_y and −k_y.
+#include "opencl/vector.cl"
+#include "force_fields/grid/quintic.cl"
+
 static real load_real(global const float *at)
 {
 #if WIDTH == 8

@@ -7,10 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.atoms import Floats
+from kernels.device.shared import share_constants
 from kernels.force_fields.grid.splines import open_prefilter, spectrum
 
-#: exp(DECAY z), z in Å, evens out energies over the heights of a probe, so that splines of them keep their digits.
+#: 1/Å: exp(DECAY z) evens out energies over the heights of a probe, so that splines of them keep their digits.
 DECAY = 2.4
+share_constants("grid_constants", DECAY=DECAY)
 BLOCK = 8
 ROWS = 4
 

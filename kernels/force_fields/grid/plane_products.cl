@@ -1,5 +1,8 @@
 // Energy for each lateral wave vector: sums of products of the tip's and the sample's planes, the tip lowered to each
 // height. A work-item has WIDTH wave vectors and ROWS heights.
+#include "opencl/vector.cl"
+#include "force_fields/grid/quintic.cl"
+
 #define ROWS 4
 
 static real load_part(global const float *at)

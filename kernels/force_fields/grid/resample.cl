@@ -1,21 +1,14 @@
 // The sample's density and potential on planes of the imaged frame (physics.md §8): quintic splines, periodic in the
 // sample's cell, evaluated at the points of `planes`, of N_X × N_Y points around the box's centre, from the lowest up.
 
-// One structure's coefficients: n points along each axis, repeated by five more (eight along the last), the first two of
-// them those before the origin, so that no index wraps; the offset of each field in `coefficients`.
-typedef struct {
-    int nx, ny, nz;
-    int density, potential;
-} structure_t;
-
-// One image: the grid index of point (i, j, k) is base + i·along_x + j·along_y + k·along_z, in steps of the structure's
-// grid; the exponent B; and what limits the values of planes that a probe reaches, lest the nuclei of a periodic image
-// that stands beside the window take float32's digits: at `depth` Å below plane 0, density_limit · exp(2.4 depth).
-typedef struct {
-    float base[3], along_x[3], along_y[3], along_z[3];
-    float exponent, depth;
-    int structure;
-} resampling_t;
+// A structure_t tells where the coefficients of a structure are: n points along each axis, padded as in splines.py, so that
+// no index wraps. A resampling_t tells where the planes of an image lie in them: the grid index of point (i, j, k) is
+// base + i·along_x + j·along_y + k·along_z; VALUE_LIMITS are for nuclei that stand between the planes that a probe
+// reaches, as those of periodic images beside the window may: they would take the digits of everything else.
+#include "opencl/vector.cl"
+#include <structure_t>
+#include <resampling_t>
+#include "force_fields/grid/quintic.cl"
 
 #if WIDTH == 8
 typedef int8 integers;
@@ -28,9 +21,9 @@ typedef int integers;
 // Splits a grid index, wrapped to 0 … n, in a whole number below n and the rest.
 static integers split(real *u, float n)
 {
-    const real wrapped = *u - n * whole_part(*u * (1.0f / n));
-    const real inside = larger(wrapped, (real)(0.0f));
-    const real floored = smaller(whole_part(inside), (real)(n - 1.0f));
+    const real wrapped = *u - n * vfloor(*u * (1.0f / n));
+    const real inside = vmax(wrapped, (real)(0.0f));
+    const real floored = vmin(vfloor(inside), (real)(n - 1.0f));
     *u = inside - floored;
     return AS_INTEGERS(floored + 12582912.0f) - 0x4b400000;
 }
@@ -128,14 +121,14 @@ kernel void resample(global const float *restrict coefficients, global const str
         return;
     global const resampling_t *im = images + image;
     global const structure_t *s = structures + im->structure;
-    const int stride_y = s->nz + 8, stride_x = (s->ny + 5) * stride_y;
+    const int stride_y = s->n[2] + 8, stride_x = (s->n[1] + 5) * stride_y;
     const int with_density = DENSITY_PLANES && plane < DENSITY_PLANES;
     const float i = ix - N_X / 2, k = plane;
     const real j = iy - N_Y / 2 + LANE_INDEX;
     real ux = im->base[0] + i * im->along_x[0] + k * im->along_z[0] + j * im->along_y[0];
     real uy = im->base[1] + i * im->along_x[1] + k * im->along_z[1] + j * im->along_y[1];
     real uz = im->base[2] + i * im->along_x[2] + k * im->along_z[2] + j * im->along_y[2];
-    const integers x0 = split(&ux, s->nx), y0 = split(&uy, s->ny), z0 = split(&uz, s->nz);
+    const integers x0 = split(&ux, s->n[0]), y0 = split(&uy, s->n[1]), z0 = split(&uz, s->n[2]);
     const integers at = x0 * stride_x + y0 * stride_y + z0;
     const float *tx = (const float *)&ux, *ty = (const float *)&uy, *tz = (const float *)&uz;
     float density[WIDTH], potential[WIDTH];
@@ -149,13 +142,13 @@ kernel void resample(global const float *restrict coefficients, global const str
     const size_t out = ((size_t)get_global_id(2) * N_X + ix) * N_Y + iy;
     const float depth = im->depth - plane * step;
     real v = vload_real(potential);
-    const float v_limit = VALUE_LIMITS ? 20.0f * exp(2.2f * fmax(depth, -1.0f)) : 3.0e38f;
+    const float v_limit = 20.0f * exp(2.2f * fmax(depth, -1.0f));
     v = v < v_limit ? v : (real)(v_limit);
     v = v > -v_limit ? v : (real)(-v_limit);
     vstore_real(v, potentials + out);
     if (with_density) {
         real rho = vload_real(density);
-        const float limit = VALUE_LIMITS ? 0.1f * exp(2.4f * fmax(depth, -1.0f)) : 3.0e38f;
+        const float limit = 0.1f * exp(2.4f * fmax(depth, -1.0f));
         rho = rho < limit ? rho : (real)(limit);
         vstore_real(power_of(rho, im->exponent), densities + ((size_t)(image * DENSITY_PLANES + plane) * N_X + ix) * N_Y + iy);
     }

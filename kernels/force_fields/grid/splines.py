@@ -1,5 +1,8 @@
 """Quintic B-splines on grids: their coefficients from values, periodic in a cell or open along one axis."""
 
+from math import comb
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -26,12 +29,18 @@ def periodic_coefficients(values: npt.NDArray[np.floating]) -> Floats:
     return np.asarray(np.fft.irfftn(transform, s=values.shape, axes=(0, 1, 2)))
 
 
-def padded(coefficients: Floats) -> npt.NDArray[np.float32]:
-    """Return periodic coefficients (a, b, c) as f4 (a + 5, b + 5, c + 8), repeated so that TAPS never wrap.
+def bspline_weights(t: Floats | float) -> Floats:
+    """Return the weights f8 of the TAPS coefficients around points at t, 0 ≤ t ≤ 1, along a last axis."""
+    x = np.asarray(t, np.float64)[..., None] - np.arange(-2, 4)
+    return np.asarray(sum((-1) ** k * comb(TAPS, k) * np.maximum(x + 3 - k, 0) ** 5 for k in range(TAPS + 1)) / 120)
+
+
+def padded(coefficients: Floats, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
+    """Return periodic coefficients (a, b, c) as (a + 5, b + 5, c + 8), repeated so that TAPS never wrap.
 
     The first two are those before the origin. The last axis has two more than the taps, so that eight can be read.
     """
-    return np.pad(coefficients, ((2, 3), (2, 3), (2, 6)), mode="wrap").astype(np.float32)
+    return np.pad(coefficients, ((2, 3), (2, 3), (2, 6)), mode="wrap").astype(dtype)
 
 
 def open_prefilter(n: int, step: float, decay: float) -> Floats:
