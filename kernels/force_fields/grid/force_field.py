@@ -1,7 +1,7 @@
 """The force field of a sample given as potential and density on a grid, on the interface of kernels.force_fields.base."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from kernels.device.workspace import Workspace
 from kernels.force_fields.base import Arrays, ForceField, Group, PreparedForceField
 from kernels.force_fields.grid.energy_grids import EnergyGrids, Samples
 from kernels.force_fields.grid.pair_terms import NO_PAIR_TERM, PairTerms
-from kernels.force_fields.grid.plane_grid import PlaneGrid
+from kernels.force_fields.grid.plane_grid import SUPPORT, PlaneGrid, TipReach
 from kernels.force_fields.grid.tips import Tip
 from kernels.imaging.images import Images
 from kernels.per_image_atoms import PerImageAtoms
@@ -25,7 +25,6 @@ from kernels.sample_frames import SampleFrames
 
 BELOW = 0.35  # Å that a probe may be drawn below its equilibrium
 ABOVE = 0.45  # Å that it may be pushed above it
-SUPPORT = 2  # planes below a point that its spline needs
 GRID_IMAGE = share_struct(
     "grid_image_t",
     [("atom_begin", "i4"), ("atom_end", "i4"),
@@ -65,8 +64,11 @@ class GridDevice:
     def _spectrum(self, plan: PlaneGrid, tip: int, exponent: float | None) -> npt.NDArray[np.float32]:
         key = plan, tip, exponent
         if key not in self._spectra:
-            planes = self.tips[tip].charge_planes(plan) if exponent is None else self.tips[tip].density_planes(plan, exponent)
-            self._spectra[key] = plan.tip_spectra(planes)
+            if exponent is None:
+                spectra = plan.tip_spectra(self.tips[tip].charge_planes(plan), plan.tip_planes)
+            else:
+                spectra = plan.tip_spectra(self.tips[tip].density_planes(plan, exponent), plan.density_tip_planes)
+            self._spectra[key] = spectra
         return self._spectra[key]
 
 
@@ -167,6 +169,7 @@ class GridForceField(ForceField):
     pair_terms: PairTerms | None = None
     step: float = 0.2
     depth: float = BELOW
+    reach: TipReach = TipReach()
 
     def prepare(
         self, atoms: Atoms, images: Images, frames: SampleFrames, origin: Floats, per_image: PerImageAtoms | None,
@@ -179,7 +182,7 @@ class GridForceField(ForceField):
             width = tuple((window[1, :2] - window[0, :2]).tolist())
             height = (nz - 1) * dz + self.depth + ABOVE
             plan.append(
-                PlaneGrid.covering(width, height, self.step, density_above=1.6 if with_density else None)
+                PlaneGrid.covering(width, height, replace(self.reach, has_density=with_density), self.step)
             )
         plans = list(dict.fromkeys(plan))
         index = np.array([plans.index(p) for p in plan])

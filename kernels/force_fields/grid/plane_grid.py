@@ -13,8 +13,9 @@ from kernels.force_fields.grid.splines import open_prefilter, spectrum
 #: 1/Å: exp(DECAY z) evens out energies over the heights of a probe, so that splines of them keep their digits.
 DECAY = 2.4
 share_constants("grid_constants", DECAY=DECAY)
-BLOCK = 8
-ROWS = 4
+BLOCK = 8  # rows that a work-item of lateral_transform.cl has
+ROWS = 4  # heights that a work-item of plane_products.cl has
+SUPPORT = 3  # steps around a point that its spline needs
 
 
 def _blocks(n: int, block: int) -> int:
@@ -27,12 +28,27 @@ def _vectors(n: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
+class TipReach:
+    """How far from the probe a tip's charge and density are summed, Å: beyond, they change forces by less than 1e-4.
+
+    What the charge has above is not lost: the potential over the sample falls off as its wave numbers say.
+    """
+
+    lateral: float = 2.4
+    below: float = 6.0
+    above: float = 3.2
+    density_below: float = 4.6
+    density_above: float = 1.6
+    has_density: bool = True
+
+
+@dataclass(frozen=True)
 class PlaneGrid:
     """Planes of size_x × size_y points `step` Å apart, around a centre, and the part of them that a probe may reach.
 
     Energies exist on `heights` planes, from the lowest up, at (−reach_x + 1 … reach_x − 1) × (−reach_y + 1 … reach_y − 1)
-    steps from the centre. The tip has `tip_planes` planes, the lowest `below` steps under the probe, the first
-    `density_tip_planes` of them with density (0: none).
+    steps from the centre. The tip has `tip_planes` planes of charge, the lowest `below` steps under the probe, and
+    `density_tip_planes` of density (0: none), the lowest `density_below` steps under it.
     """
 
     step: float
@@ -43,25 +59,24 @@ class PlaneGrid:
     heights: int
     below: int
     tip_planes: int
+    density_below: int
     density_tip_planes: int
 
     @classmethod
     def covering(
-        cls, width: tuple[float, float], height: float, step: float = 0.2, margin: float = 0.8, lateral: float = 2.4,
-        below: float = 4.0, above: float = 3.2, density_above: float | None = 1.6,
-    ) -> "PlaneGrid":  # fmt: skip
-        """Return the grid for probes within width (x, y) and height, Å.
-
-        margin: how far beyond the width a probe may go; lateral, below, above, density_above: the tip's reach. All in Å.
-        """
-        reach = [int(np.ceil((w / 2 + margin) / step)) + 4 for w in width]
-        reach_x, (reach_y, _) = _blocks(reach[0], BLOCK), _vectors(reach[1])
-        size = [int(np.ceil((w + 2 * (margin + 3 * step) + 2 * lateral) / step)) for w in width]
-        heights = _blocks(int(np.ceil(height / step)) + 6, ROWS)
-        tip = [1 + round(below / step) + round(up / step) for up in (above, density_above or 0)]
+        cls, width: tuple[float, float], height: float, reach: TipReach, step: float = 0.2, margin: float = 0.8
+    ) -> "PlaneGrid":
+        """Return the grid for probes within width (x, y) and height, and `margin` beyond the width, all in Å."""
+        half = [int(np.ceil((w / 2 + margin) / step)) + SUPPORT for w in width]
+        reach_x, (reach_y, _) = _blocks(half[0], BLOCK), _vectors(half[1])
+        size = [int(np.ceil((w + 2 * (margin + SUPPORT * step + reach.lateral)) / step)) for w in width]
+        heights = _blocks(int(np.ceil(height / step)) + 2 * SUPPORT, ROWS)
+        below, above, density_below, density_above = (
+            round(length / step) for length in (reach.below, reach.above, reach.density_below, reach.density_above)
+        )
         return cls(
             step, max(_blocks(size[0], 2), 2 * reach_x), max(_blocks(size[1], 8), 2 * reach_y), reach_x, reach_y, heights,
-            round(below / step), tip[0], tip[1] if density_above is not None else 0,
+            below, below + 1 + above, density_below, density_below + 1 + density_above if reach.has_density else 0,
         )  # fmt: skip
 
     @property
@@ -90,7 +105,7 @@ class PlaneGrid:
         return {
             "N_X": self.size_x, "N_Y": self.size_y, "H_X": self.reach_x, "H_Y": self.reach_y, "HEIGHTS": self.heights,
             "PLANES": self.planes, "DENSITY_PLANES": self.density_planes, "TIP_PLANES": self.tip_planes,
-            "DENSITY_TIP_PLANES": self.density_tip_planes, "K_X": self.k_x, "K_Y": self.k_y,
+            "DENSITY_FIRST": self.below - self.density_below, "DENSITY_TIP_PLANES": self.density_tip_planes, "K_X": self.k_x, "K_Y": self.k_y,
             "VECTORS": _vectors(self.size_y // 2 + 1)[1], "Y_VECTORS": _vectors(self.reach_y)[1],
         }  # fmt: skip
 
@@ -114,18 +129,24 @@ class PlaneGrid:
         arrays["prefilter_z"] = np.ascontiguousarray(matrix.T, np.float32)
         return arrays
 
-    def tip_spectra(self, planes: Floats) -> npt.NDArray[np.float32]:
+    def tip_spectra(self, planes: Floats, n: int) -> npt.NDArray[np.float32]:
         """Return what plane_products multiplies with the sample: (n, k_x, 2, 2, k_y) f4, from a tip's planes.
 
-        planes: (n, size_x, size_y), the tip around the probe at [size_x // 2, size_y // 2], per Å³. The spectra are
+        planes: (n or more, size_x, size_y), the tip around the probe at [size_x // 2, size_y // 2], per Å³. Planes above
+        the first n act on the potential at the n-th by its decay, exp(−k z) for a wave number k. The spectra are
         conjugate, for the tip does not turn round, and carry the volume, the transforms' norm and the lateral splines.
         """
         spectra = np.conj(np.fft.fft2(np.fft.ifftshift(planes, axes=(1, 2))))
+        k = [2 * np.pi * np.fft.fftfreq(size, self.step) for size in (self.size_x, self.size_y)]
+        decay = np.exp(-self.step * np.hypot(k[0][:, None], k[1]))
+        for plane in range(n, len(planes)):
+            spectra[n - 1] += spectra[plane] * decay ** (plane - n + 1)
+        spectra = spectra[:n]
         kx, ky = np.arange(self.size_x // 2 + 1), np.arange(self.size_y // 2 + 1)
         weight_x = np.where((kx == 0) | (2 * kx == self.size_x), 1.0, 2.0) / spectrum(2 * np.pi * kx / self.size_x)
         weight_y = np.where((ky == 0) | (2 * ky == self.size_y), 0.5, 1.0) / spectrum(2 * np.pi * ky / self.size_y)
         weight = self.step**3 / (self.size_x * self.size_y) * weight_x[:, None] * weight_y
-        out = np.zeros((len(planes), self.k_x, 2, 2, self.k_y), np.float32)
+        out = np.zeros((n, self.k_x, 2, 2, self.k_y), np.float32)
         for sign, columns in enumerate((ky, -ky)):
             part = spectra[:, kx][:, :, columns] * weight
             out[:, : len(kx), sign, 0, : len(ky)] = part.real

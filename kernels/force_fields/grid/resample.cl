@@ -122,7 +122,7 @@ kernel void resample(global const float *restrict coefficients, global const str
     global const resampling_t *im = images + image;
     global const structure_t *s = structures + im->structure;
     const int stride_y = s->n[2] + 8, stride_x = (s->n[1] + 5) * stride_y;
-    const int with_density = DENSITY_PLANES && plane < DENSITY_PLANES;
+    const int with_density = plane >= DENSITY_FIRST && plane < DENSITY_FIRST + DENSITY_PLANES;
     const float i = ix - N_X / 2, k = plane;
     const real j = iy - N_Y / 2 + LANE_INDEX;
     real ux = im->base[0] + i * im->along_x[0] + k * im->along_z[0] + j * im->along_y[0];
@@ -150,6 +150,6 @@ kernel void resample(global const float *restrict coefficients, global const str
         real rho = vload_real(density);
         const float limit = 0.1f * exp(2.4f * fmax(depth, -1.0f));
         rho = rho < limit ? rho : (real)(limit);
-        vstore_real(power_of(rho, im->exponent), densities + ((size_t)(image * DENSITY_PLANES + plane) * N_X + ix) * N_Y + iy);
+        vstore_real(power_of(rho, im->exponent), densities + ((size_t)(image * DENSITY_PLANES + plane - DENSITY_FIRST) * N_X + ix) * N_Y + iy);
     }
 }

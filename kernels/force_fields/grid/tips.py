@@ -17,9 +17,10 @@ class Tip(ABC):
 
     @abstractmethod
     def charge_planes(self, plan: PlaneGrid) -> Floats:
-        """Return the charge density in e/Å³ at the points of the tip's planes: (tip_planes, size_x, size_y) f8.
+        """Return the charge density in e/Å³ on the tip's planes, from the lowest up: (n, size_x, size_y) f8.
 
-        The probe is at [below, size_x // 2, size_y // 2].
+        There are at least tip_planes of them, and as many more as the tip is high. The probe is at
+        [below, size_x // 2, size_y // 2].
         """
 
     def density_planes(self, plan: PlaneGrid, exponent: float) -> Floats:
@@ -42,16 +43,19 @@ class GridTip(Tip):
 
     def charge_planes(self, plan: PlaneGrid) -> Floats:
         """Return the charge density, interpolated by quintic splines."""
-        return self._planes(self.charge, plan, plan.tip_planes)
+        top = np.abs(self.lattice[:, 2]).sum() / 2
+        return self._planes(self.charge, plan, plan.below, max(plan.tip_planes, plan.below + 1 + int(top / plan.step)))
 
     def density_planes(self, plan: PlaneGrid, exponent: float) -> Floats:
         """Return the density, interpolated by quintic splines, then raised; negative values count as 0."""
         assert self.density is not None
-        raised: Floats = np.maximum(self._planes(self.density, plan, plan.density_tip_planes), 0) ** exponent
+        raised: Floats = np.maximum(
+            self._planes(self.density, plan, plan.density_below, plan.density_tip_planes), 0
+        ) ** exponent
         return raised
 
-    def _planes(self, field: npt.NDArray[np.floating], plan: PlaneGrid, planes: int) -> Floats:
-        x, y, z = points(plan, planes)
+    def _planes(self, field: npt.NDArray[np.floating], plan: PlaneGrid, below: int, planes: int) -> Floats:
+        x, y, z = points(plan, below, planes)
         fraction = np.stack((x, y, z), axis=-1) @ np.linalg.inv(self.lattice)
         inside = (np.abs(fraction) <= 0.5 + 1e-9).all(axis=-1)
         out = np.zeros(x.shape)
@@ -71,7 +75,7 @@ class MultipoleTip(Tip):
 
     def charge_planes(self, plan: PlaneGrid) -> Floats:
         """Return the charge density of all moments."""
-        x, y, z = (a / self.sigma for a in points(plan, plan.tip_planes))
+        x, y, z = (a / self.sigma for a in points(plan, plan.below, plan.tip_planes))
         gaussian = np.exp(-(x**2 + y**2 + z**2) / 2) / ((2 * np.pi) ** 1.5 * self.sigma**3)
         polynomials = {
             "s": np.ones_like(x), "px": x, "py": y, "pz": z, "dxy": x * y, "dxz": x * z, "dyz": y * z,
@@ -104,10 +108,10 @@ class PointChargeTip(Tip):
         return planes
 
 
-def points(plan: PlaneGrid, planes: int) -> tuple[Floats, Floats, Floats]:
+def points(plan: PlaneGrid, below: int, planes: int) -> tuple[Floats, Floats, Floats]:
     """Return x, y and z of the tip's points, Å from the probe, each (planes, size_x, size_y) f8."""
     z, x, y = np.meshgrid(
-        plan.step * (np.arange(planes) - plan.below),
+        plan.step * (np.arange(planes) - below),
         plan.step * (np.arange(plan.size_x) - plan.size_x // 2),
         plan.step * (np.arange(plan.size_y) - plan.size_y // 2),
         indexing="ij",
