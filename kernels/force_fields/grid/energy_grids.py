@@ -1,7 +1,7 @@
-"""Energies of a probe particle as splines, for the images of a batch: what runs on the device, in what order."""
+"""Energies of a probe particle as splines: what the device does for the images of a batch, in what order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -9,152 +9,105 @@ import pyopencl as cl
 
 from kernels.atoms import Floats, Ints
 from kernels.device.device import Device
-from kernels.device.shared import share_struct
-from kernels.force_fields.grid.plane_grid import PlaneGrid
-from kernels.force_fields.grid.splines import padded, periodic_coefficients
 from kernels.device.workspace import Workspace
+from kernels.force_fields.grid.plane_grid import BLOCK, ROWS, PlaneGrid
+from kernels.force_fields.grid.samples import Samples
 
 KERNELS = {
-    "resample": ("resample",),
-    "lateral_transform": ("forward_x", "forward_y", "inverse_y", "inverse_x"),
-    "plane_products": ("plane_products", "prefilter_z"),
-}
-STRUCTURE = share_struct("structure_t", [("n", "i4", 3), ("density", "i4"), ("potential", "i4")])
-RESAMPLING = share_struct(
-    "resampling_t",
-    [("base", "f4", 3), ("along_x", "f4", 3), ("along_y", "f4", 3), ("along_z", "f4", 3),
-     ("exponent", "f4"),  # of the density
-     ("depth", "f4"),  # Å from the lowest plane up to the lowest probe
-     ("structure", "i4")],
-)  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class SampleGrid:
-    """A structure's fields on a grid, periodic in its cell.
-
-    lattice: (3, 3) f8, Å, the cell's edges in rows; origin: (3,) f8, Å, where [0, 0, 0] lies.
-    potential: (a, b, c), V; density: the same shape, electrons per Å³, or None.
-    """
-
-    lattice: Floats
-    origin: Floats
-    potential: npt.NDArray[np.floating]
-    density: npt.NDArray[np.floating] | None = None
-
-    def coefficients(self) -> list[npt.NDArray[np.float32]]:
-        """Return the fields' spline coefficients, density first: each (a + 5, b + 5, c + 8) f4."""
-        fields = [self.potential] if self.density is None else [self.density, self.potential]
-        return [padded(periodic_coefficients(field)) for field in fields]
-
-
-class Samples:
-    """Structures' spline coefficients on the device, where they stay while their rotations are made."""
-
-    def __init__(self, device: Device, grids: Sequence[SampleGrid]) -> None:
-        self.grids = grids
-        table = np.zeros(len(grids), STRUCTURE)
-        chunks: list[npt.NDArray[np.float32]] = []
-        offset = 0
-        for row, grid in zip(table, grids, strict=True):
-            row["n"] = grid.potential.shape
-            fields = grid.coefficients()
-            row["density"], row["potential"] = offset, offset + (len(fields) - 1) * fields[0].size
-            offset += len(fields) * fields[0].size
-            chunks += [field.ravel() for field in fields]
-        read = cl.mem_flags.READ_ONLY | cl.mem_flags.COPY_HOST_PTR
-        self.coefficients = cl.Buffer(device.context, read, hostbuf=np.concatenate(chunks))
-        self.table = cl.Buffer(device.context, read, hostbuf=table)
-
-    def resampling(self, structure: Ints, rotation: Floats, shift: Floats, origin: Floats, step: float) -> npt.NDArray[np.void]:
-        """Return (M,) of RESAMPLING: where the planes of images lie in the grids of their structures.
-
-        structure: (M,), which one; position in the image = rotation (M, 3, 3) @ own position + shift (M, 3), Å;
-        origin: (M, 3), Å, the centre of the lowest plane in the image's frame.
-        """
-        table = np.zeros(len(structure), RESAMPLING)
-        for row, which, turn, moved, start in zip(table, structure, rotation, shift, origin, strict=True):
-            grid = self.grids[which]
-            n = np.array(grid.potential.shape)
-            to_index = (np.linalg.inv(grid.lattice).T * n[:, None]) @ turn.T  # of a vector in the image's frame
-            row["base"] = (to_index @ (start - moved) - (np.linalg.inv(grid.lattice).T * n[:, None]) @ grid.origin) % n
-            row["along_x"], row["along_y"], row["along_z"] = step * to_index.T
-            row["structure"] = which
-        return table
+    "resample": "resample", "forward_x": "lateral_transform", "forward_y": "lateral_transform",
+    "inverse_y": "lateral_transform", "inverse_x": "lateral_transform", "plane_products": "plane_products",
+    "prefilter_z": "plane_products",
+}  # fmt: skip
 
 
 class EnergyGrids:
-    """Makes the spline coefficients of the images' energies, a few images at a time."""
+    """Makes the spline coefficients of images' energies on one plan, for as many images at a time as memory allows."""
 
     def __init__(self, device: Device, plan: PlaneGrid) -> None:
         self.device, self.plan = device, plan
         self._memory = Workspace(device)
-        self._kernels = {
-            name: device.kernel(name, f"force_fields/grid/{file}.cl", **plan.defines)
-            for file, names in KERNELS.items() for name in names
-        }  # fmt: skip
         self._matrices, _ = self._memory.upload(plan.matrices)
+        self._kernels = {
+            name: device.kernel(name, f"force_fields/grid/{file}.cl", **plan.defines) for name, file in KERNELS.items()
+        }
 
-    def bytes_per_image(self) -> int:
-        """The device memory that an image takes while it is made, in bytes."""
+    @property
+    def image_bytes(self) -> int:
+        """The bytes of device memory that an image takes while its energy is made."""
         plan = self.plan
-        plane = plan.size_x * plan.size_y + 2 * plan.k_x * plan.size_y + 4 * plan.k_x * plan.k_y
+        plane = plan.size_x * plan.size_y + 4 * plan.k_x * plan.k_y
+        rows = 2 * plan.k_x * plan.size_y * max(plan.planes, plan.density_planes)
         energy = plan.heights * 4 * plan.k_x * (plan.k_y + plan.reach_y) + 2 * plan.coefficients
-        return 4 * ((plan.planes + plan.density_planes) * plane + energy)
+        return 4 * ((plan.planes + plan.density_planes) * plane + rows + energy)
 
     def make(
-        self, samples: Samples, images: npt.NDArray[np.void], tip_charges: "cl.Buffer", tip_densities: "cl.Buffer | None",
-        tips: Ints, strengths: Floats, profile: dict[str, float] | None = None,
+        self, samples: Samples, resampling: npt.NDArray[np.void], tip_charges: "cl.Buffer",
+        tip_densities: "cl.Buffer | None", tips: Ints, strengths: Floats,
     ) -> "cl.Buffer":  # fmt: skip
-        """Enqueue the energies of M images; the buffer (M, 2 reach_x, 2 reach_y, heights) f4 is used again by the next call."""
-        plan, device, count = self.plan, self.device, len(images)
-        lanes = device.lanes
-        uploads, _ = self._memory.upload(
-            {"images": images, "tips": np.asarray(tips, np.int32), "strengths": np.asarray(strengths, np.float32)}
+        """Enqueue the energies of M images.
+
+        Return their coefficients, (M, 2 reach_x, 2 reach_y, heights) f4, in a buffer that the next call uses again.
+
+        samples: the structures; resampling: (M,) of RESAMPLING, where the images' planes lie in them.
+        tip_charges, tip_densities: PlaneGrid.tip_spectra of the tips, one after the other.
+        tips: (M,) i8, which of these each image has; strengths: (M,) f8, the factor A of its densities' overlap.
+        """
+        plan, count = self.plan, len(resampling)
+        uploads, copies = self._memory.upload(
+            {"images": resampling, "tips": tips.astype(np.int32), "strengths": strengths.astype(np.float32)}
         )
-        device.uploads.finish()
-        matrices = self._matrices
-
-        def buffer(name: str, planes: int, *shape: int) -> "cl.Buffer":
-            return self._memory.buffer(name, 4 * count * planes * int(np.prod(shape)))
-
-        def launch(name: str, size: tuple[int, int, int], *arguments: object, tile: tuple[int, int, int] | None = None) -> None:
-            default = (4, 4, 1) if lanes > 1 else (32, 4, 1)
-            device.launch(self._kernels[name], size, tile or default, *arguments)
-            if profile is not None:
-                from time import perf_counter
-
-                device.queue.finish()
-                now = perf_counter()
-                profile[name] = profile.get(name, 0.0) + now - profile["at"]
-                profile["at"] = now
-
-        if profile is not None:
-            from time import perf_counter
-
-            profile["at"] = perf_counter()
-        n_x, n_y, k_x, k_y = plan.size_x, plan.size_y, plan.k_x, plan.k_y
-        spectra = {}
-        potentials = buffer("potentials", plan.planes, n_x, n_y)
-        densities = buffer("densities", plan.density_planes, n_x, n_y)
-        launch("resample", (-(-n_y // lanes), n_x, count * plan.planes), samples.coefficients, samples.table,
-               uploads["images"], np.float32(plan.step), densities, potentials)  # fmt: skip
-        for name, field, planes in (("density", densities, plan.density_planes), ("potential", potentials, plan.planes)):
-            rows = buffer("rows", planes, k_x, 2, n_y)
-            spectra[name] = buffer(f"{name}_spectra", planes, k_x, 4, k_y)
-            if planes:
-                launch("forward_x", (-(-n_y // lanes), k_x // 8, count * planes), field, matrices["cos_forward_x"], matrices["sin_forward_x"], rows)
-                launch("forward_y", (k_y // (plan.defines["VECTORS"] * lanes), k_x, count * planes), rows, matrices["cos_forward_y"], matrices["sin_forward_y"], spectra[name],
-                       tile=(2, 4, 1) if lanes > 1 else (16, 8, 1))
-        energies = buffer("energies", plan.heights, k_x, 4, k_y)
-        launch("plane_products", (k_y // lanes, 2 * k_x, count * plan.heights // 4), spectra["density"], spectra["potential"],
-               tip_densities or tip_charges, tip_charges, uploads["tips"], uploads["strengths"], energies)
-        rows = buffer("energy_rows", plan.heights, k_x, 4, plan.reach_y)
-        launch("inverse_y", (plan.reach_y // (plan.defines["Y_VECTORS"] * lanes), k_x, count * plan.heights), energies,
-               matrices["cos_inverse_y"], matrices["sin_inverse_y"], rows, tile=(2, 4, 1) if lanes > 1 else (16, 8, 1))
-        planes = buffer("energy_planes", plan.heights, 4, plan.reach_x, plan.reach_y)
-        launch("inverse_x", (2 * plan.reach_y // lanes, plan.reach_x // 8, count * plan.heights), rows,
-               matrices["cos_inverse_x"], matrices["sin_inverse_x"], planes)
-        coefficients = buffer("coefficients", 1, plan.coefficients)
-        launch("prefilter_z", (2 * plan.reach_y // lanes, 2 * plan.reach_x, count), planes, matrices["prefilter_z"], coefficients)
+        cl.enqueue_barrier(self.device.queue, copies)
+        densities = self._buffer("densities", count, plan.density_planes, plan.size_x, plan.size_y)
+        potentials = self._buffer("potentials", count, plan.planes, plan.size_x, plan.size_y)
+        self._launch(
+            "resample", (plan.size_y, plan.size_x, count * plan.planes), samples.coefficients, samples.table,
+            uploads["images"], np.float32(plan.step), densities, potentials,
+        )  # fmt: skip
+        density_spectra = self._transform("density_spectra", densities, count * plan.density_planes)
+        potential_spectra = self._transform("potential_spectra", potentials, count * plan.planes)
+        energies = self._buffer("energies", count, plan.heights, plan.k_x, 4, plan.k_y)
+        self._launch(
+            "plane_products", (plan.k_y, 2 * plan.k_x, count * plan.heights // ROWS), density_spectra, potential_spectra,
+            tip_charges if tip_densities is None else tip_densities, tip_charges, uploads["tips"], uploads["strengths"],
+            energies,
+        )  # fmt: skip
+        planes = self._transform_back(energies, count * plan.heights)
+        coefficients = self._buffer("coefficients", count, plan.coefficients)
+        self._launch(
+            "prefilter_z", (2 * plan.reach_y, 2 * plan.reach_x, count), planes, self._matrices["prefilter_z"], coefficients
+        )
         return coefficients
+
+    def _transform(self, name: str, planes: "cl.Buffer", count: int) -> "cl.Buffer":
+        """Enqueue the spectra of planes (count, size_x, size_y); return (count, k_x, 2, 2, k_y) f4."""
+        plan = self.plan
+        rows = self._buffer("rows", count, plan.k_x, 2, plan.size_y)
+        spectra = self._buffer(name, count, plan.k_x, 4, plan.k_y)
+        if count:
+            self._launch("forward_x", (plan.size_y, plan.k_x // BLOCK, count), planes, *self._matrix("forward_x"), rows)
+            columns = plan.k_y // plan.defines["VECTORS"]
+            self._launch("forward_y", (columns, plan.k_x, count), rows, *self._matrix("forward_y"), spectra)
+        return spectra
+
+    def _transform_back(self, spectra: "cl.Buffer", count: int) -> "cl.Buffer":
+        """Enqueue the planes, (count, 2 reach_x, 2 reach_y) f4, of spectra (count, k_x, 2, 2, k_y)."""
+        plan = self.plan
+        rows = self._buffer("energy_rows", count, plan.k_x, 4, plan.reach_y)
+        planes = self._buffer("energy_planes", count, 4, plan.reach_x, plan.reach_y)
+        columns = plan.reach_y // plan.defines["Y_VECTORS"]
+        self._launch("inverse_y", (columns, plan.k_x, count), spectra, *self._matrix("inverse_y"), rows)
+        size = (2 * plan.reach_y, plan.reach_x // BLOCK, count)
+        self._launch("inverse_x", size, rows, *self._matrix("inverse_x"), planes)
+        return planes
+
+    def _matrix(self, name: str) -> "tuple[cl.Buffer, cl.Buffer]":
+        return self._matrices[f"cos_{name}"], self._matrices[f"sin_{name}"]
+
+    def _buffer(self, name: str, *shape: int) -> "cl.Buffer":
+        return self._memory.buffer(name, 4 * prod(shape))
+
+    def _launch(self, name: str, size: Sequence[int], *arguments: object) -> None:
+        """Enqueue a kernel over `size`; its first axis is the one that a work-item has several neighbours of."""
+        lanes = self.device.lanes
+        tile = (2, 4, 1) if lanes > 1 else (32, 4, 1)
+        self.device.launch(self._kernels[name], (-(-size[0] // lanes), *size[1:]), tile, *arguments)

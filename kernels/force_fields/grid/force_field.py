@@ -15,9 +15,10 @@ from kernels.device.device import Device
 from kernels.device.shared import share_struct
 from kernels.device.workspace import Workspace
 from kernels.force_fields.base import Arrays, ForceField, Group, PreparedForceField
-from kernels.force_fields.grid.energy_grids import EnergyGrids, Samples
+from kernels.force_fields.grid.energy_grids import EnergyGrids
 from kernels.force_fields.grid.pair_terms import NO_PAIR_TERM, PairTerms
 from kernels.force_fields.grid.plane_grid import SUPPORT, PlaneGrid, TipReach
+from kernels.force_fields.grid.samples import Samples
 from kernels.force_fields.grid.tips import Tip
 from kernels.imaging.images import Images
 from kernels.per_image_atoms import PerImageAtoms
@@ -113,7 +114,7 @@ class PreparedGridForceField(PreparedForceField):
             chosen = np.flatnonzero(self.plan == i)
             out = memory.buffer(f"grid_coefficients_{i}", 4 * plan.coefficients * len(chosen))
             grids = self.held.grids(plan)
-            chunk = max(1, chunk_bytes // grids.bytes_per_image())
+            chunk = max(1, chunk_bytes // grids.image_bytes)
             for begin in range(0, len(chosen), chunk):
                 part = chosen[begin : begin + chunk]
                 pairs = tuple(dict.fromkeys(zip(self.tip[part].tolist(), self.exponent[part].tolist(), strict=True)))
@@ -176,7 +177,7 @@ class GridForceField(ForceField):
     ) -> PreparedGridForceField:  # fmt: skip
         """Plan the grid of each image, and where it lies in its sample's own grid."""
         molecule = images.molecule
-        with_density = all(grid.density is not None for grid in self.held.samples.grids)
+        with_density = self.held.samples.has_density
         plans, plan = [], []
         for window, nz, dz in zip(images.window, images.nz, images.dz, strict=True):
             width = tuple((window[1, :2] - window[0, :2]).tolist())
@@ -204,9 +205,8 @@ class GridForceField(ForceField):
             packed[:, 4:] = self.pair_terms.parameters(atoms, images, atom, image)
         below = np.array([p.below for p in plan]) * self.step
         start = origin + np.column_stack((np.zeros((len(images), 2)), bottom - below))
-        resampling = self.held.samples.resampling(
-            self.structure[molecule], frames.rotation[molecule], frames.origin[molecule], start, self.step
-        )
+        of_images = SampleFrames(frames.rotation[molecule], frames.origin[molecule])
+        resampling = self.held.samples.resampling(self.structure[molecule], of_images, start, self.step)
         resampling["exponent"], resampling["depth"] = self.exponent, SUPPORT * self.step + below
         highest = np.array([np.argmax(z) for z in np.split(atoms.xyz[:, 2], atoms.offsets[1:-1])]) + atoms.offsets[:-1]
         return PreparedGridForceField(
