@@ -43,6 +43,7 @@ def coordination_numbers(numbers: Ints, xyz: Floats, tables: D3Tables) -> Floats
     distance = np.linalg.norm(xyz[:, None] - xyz, axis=-1)
     np.fill_diagonal(distance, np.inf)
     count = 1 / (1 + np.exp(-K1 * (SCALE * (radius[:, None] + radius) / distance - 1)))
+    np.fill_diagonal(count, 0)  # at infinity an atom still counts e⁻¹⁶
     return np.asarray(count.sum(axis=1))
 
 
