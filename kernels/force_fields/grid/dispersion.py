@@ -33,8 +33,10 @@ class D3Tables:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> "D3Tables":
         """Return the tables of an opened npz file with these names and the functionals as JSON in bj_parameters."""
-        names = ("r_cov", "r4r2", "ref_cn", "ref_c6")
-        return cls(*(arrays[name].astype(np.float64) for name in names), json.loads(str(arrays["bj_parameters"])))
+        r_cov, r4r2, ref_cn, ref_c6 = (
+            arrays[name].astype(np.float64) for name in ("r_cov", "r4r2", "ref_cn", "ref_c6")
+        )
+        return cls(r_cov, r4r2, ref_cn, ref_c6, json.loads(str(arrays["bj_parameters"])))
 
 
 def coordination_numbers(numbers: Ints, xyz: Floats, tables: D3Tables) -> Floats:

@@ -66,15 +66,20 @@ class EnergyGrids:
         density_spectra = self._transform("density_spectra", densities, count * plan.density_planes)
         potential_spectra = self._transform("potential_spectra", potentials, count * plan.planes)
         energies = self._buffer("energies", count, plan.heights, plan.k_x, 4, plan.k_y)
+        size = (plan.k_y, 2 * plan.k_x, count * plan.heights // ROWS)
         self._launch(
-            "plane_products", (plan.k_y, 2 * plan.k_x, count * plan.heights // ROWS), density_spectra, potential_spectra,
+            "plane_products", size, density_spectra, potential_spectra,
             tip_charges if tip_densities is None else tip_densities, tip_charges, uploads["tips"], uploads["strengths"],
             energies,
         )  # fmt: skip
         planes = self._transform_back(energies, count * plan.heights)
         coefficients = self._buffer("coefficients", count, plan.coefficients)
         self._launch(
-            "prefilter_z", (2 * plan.reach_y, 2 * plan.reach_x, count), planes, self._matrices["prefilter_z"], coefficients
+            "prefilter_z",
+            (2 * plan.reach_y, 2 * plan.reach_x, count),
+            planes,
+            self._matrices["prefilter_z"],
+            coefficients,
         )
         return coefficients
 

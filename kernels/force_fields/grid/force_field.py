@@ -1,7 +1,7 @@
-"""The force field of a sample given as potential and density on a grid, on the interface of kernels.force_fields.base."""
+"""The force field of samples that are given as potentials and densities on grids (physics.md §8)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -36,7 +36,7 @@ GRID_IMAGE = share_struct(
 
 
 class GridDevice:
-    """What stays on a device between batches: samples' splines, tips' spectra, and the memory that energies are made in."""
+    """Keeps on a device, between batches: the samples' splines, the tips' spectra, the memory to make energies in."""
 
     def __init__(self, device: Device, samples: Samples, tips: Sequence[Tip]) -> None:
         self.device, self.samples, self.tips = device, samples, tips
@@ -120,7 +120,9 @@ class PreparedGridForceField(PreparedForceField):
                 pairs = tuple(dict.fromkeys(zip(self.tip[part].tolist(), self.exponent[part].tolist(), strict=True)))
                 tips = np.array([pairs.index(pair) for pair in zip(self.tip[part], self.exponent[part], strict=True)])
                 charges, densities = self.held.spectra(plan, pairs)
-                made = grids.make(self.held.samples, self.resampling[part], charges, densities, tips, self.strength[part])
+                made = grids.make(
+                    self.held.samples, self.resampling[part], charges, densities, tips, self.strength[part]
+                )
                 cl.enqueue_copy(
                     device.queue, out, made, byte_count=4 * plan.coefficients * len(part),
                     dst_offset=4 * plan.coefficients * begin,
@@ -170,7 +172,7 @@ class GridForceField(ForceField):
     pair_terms: PairTerms | None = None
     step: float = 0.2
     depth: float = BELOW
-    reach: TipReach = TipReach()
+    reach: TipReach = field(default_factory=TipReach)
 
     def prepare(
         self, atoms: Atoms, images: Images, frames: SampleFrames, origin: Floats, per_image: PerImageAtoms | None,
@@ -182,9 +184,7 @@ class GridForceField(ForceField):
         for window, nz, dz in zip(images.window, images.nz, images.dz, strict=True):
             width = tuple((window[1, :2] - window[0, :2]).tolist())
             height = (nz - 1) * dz + self.depth + ABOVE
-            plan.append(
-                PlaneGrid.covering(width, height, replace(self.reach, has_density=with_density), self.step)
-            )
+            plan.append(PlaneGrid.covering(width, height, replace(self.reach, has_density=with_density), self.step))
         plans = list(dict.fromkeys(plan))
         index = np.array([plans.index(p) for p in plan])
         table = np.zeros(len(images), GRID_IMAGE)
@@ -207,10 +207,11 @@ class GridForceField(ForceField):
         start = origin + np.column_stack((np.zeros((len(images), 2)), bottom - below))
         of_images = SampleFrames(frames.rotation[molecule], frames.origin[molecule])
         resampling = self.held.samples.resampling(self.structure[molecule], of_images, start, self.step)
-        resampling["exponent"], resampling["depth"] = self.exponent, SUPPORT * self.step + below
+        resampling["exponent"] = self.exponent
+        resampling["depth"] = -bottom + below - BELOW
         highest = np.array([np.argmax(z) for z in np.split(atoms.xyz[:, 2], atoms.offsets[1:-1])]) + atoms.offsets[:-1]
         return PreparedGridForceField(
             self.held, tuple(plans), index, table, resampling, packed,
-            self.pair_terms.kind if self.pair_terms is not None else NO_PAIR_TERM, self.tip, self.exponent, self.strength,
-            atoms.xyz[highest, :2],
+            self.pair_terms.kind if self.pair_terms is not None else NO_PAIR_TERM, self.tip, self.exponent,
+            self.strength, atoms.xyz[highest, :2],
         )  # fmt: skip

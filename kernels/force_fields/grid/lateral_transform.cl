@@ -108,7 +108,7 @@ kernel void forward_y(global const float *restrict rows, global const float *res
     }
 }
 
-// spectra (P, K_X, 2 signs, 2, K_Y) to rows (P, K_X, 2, 2 H_Y): along y, from −H_Y + 1 to H_Y − 1; the last is void.
+// spectra (P, K_X, 2 signs, 2, K_Y) to rows (P, K_X, 2, 2 H_Y): along y, from −H_Y + 1 to H_Y − 1; the last is 0.
 // cosines, sines (K_Y, H_Y).
 kernel void inverse_y(global const float *restrict spectra, global const float *restrict cosines,
                       global const float *restrict sines, global float *restrict rows)
@@ -136,6 +136,8 @@ kernel void inverse_y(global const float *restrict spectra, global const float *
         }
     }
     global float *out = rows + at * 4 * H_Y + H_Y - 1;
+    if (item == 0)
+        out[H_Y] = out[3 * H_Y] = 0.0f;
     UNROLL for (int v = 0; v < Y_VECTORS; ++v) {
         const int y = (v * items + item) * WIDTH;
         store_reversed(even_re[v] + odd_re[v], out - y);
@@ -145,7 +147,7 @@ kernel void inverse_y(global const float *restrict spectra, global const float *
     }
 }
 
-// rows (P, K_X, 2, 2 H_Y) to planes (P, 2 H_X, 2 H_Y), real: along x, from −H_X + 1 to H_X − 1; the last is void.
+// rows (P, K_X, 2, 2 H_Y) to planes (P, 2 H_X, 2 H_Y), real: along x, from −H_X + 1 to H_X − 1; the last is 0.
 // cosines, sines (K_X, H_X), H_X whole blocks.
 kernel void inverse_x(global const float *restrict rows, global const float *restrict cosines,
                       global const float *restrict sines, global float *restrict planes)
@@ -166,6 +168,8 @@ kernel void inverse_x(global const float *restrict rows, global const float *res
         }
     }
     global float *out = planes + ((size_t)get_global_id(2) * 2 * H_X + H_X - 1) * 2 * H_Y + y;
+    if (x == 0)
+        store_real((real)(0.0f), out + H_X * 2 * H_Y);
     UNROLL for (int b = 0; b < BLOCK; ++b) {
         store_real(even[b] + odd[b], out - (x + b) * 2 * H_Y);
         store_real(even[b] - odd[b], out + (x + b) * 2 * H_Y);

@@ -23,8 +23,8 @@ def _blocks(n: int, block: int) -> int:
 
 
 def _vectors(n: int) -> tuple[int, int]:
-    """Return n rounded up to whole blocks of 8 × 4 or 8 × 3, whichever is less, and that 4 or 3."""
-    return min((_blocks(n, 8 * vectors), vectors) for vectors in (4, 3))
+    """Return n rounded up to whole blocks of 8 × 4, 8 × 3 or 8 × 2, the least of these, and that 4, 3 or 2."""
+    return min(((_blocks(n, 8 * vectors), vectors) for vectors in (4, 3, 2)), key=lambda padded: padded[0])
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class TipReach:
 class PlaneGrid:
     """Planes of size_x × size_y points `step` Å apart, around a centre, and the part of them that a probe may reach.
 
-    Energies exist on `heights` planes, from the lowest up, at (−reach_x + 1 … reach_x − 1) × (−reach_y + 1 … reach_y − 1)
-    steps from the centre. The tip has `tip_planes` planes of charge, the lowest `below` steps under the probe, and
+    Energies exist on `heights` planes, from the lowest up; along x up to reach_x − 1 steps from the centre, and along
+    y up to reach_y − 1. The tip has `tip_planes` planes of charge, the lowest `below` steps under the probe, and
     `density_tip_planes` of density (0: none), the lowest `density_below` steps under it.
     """
 
@@ -74,10 +74,11 @@ class PlaneGrid:
         below, above, density_below, density_above = (
             round(length / step) for length in (reach.below, reach.above, reach.density_below, reach.density_above)
         )
+        size_x, size_y = max(_blocks(size[0], 2), 2 * reach_x), max(_blocks(size[1], 8), 2 * reach_y)
+        density_planes = density_below + 1 + density_above if reach.has_density else 0
         return cls(
-            step, max(_blocks(size[0], 2), 2 * reach_x), max(_blocks(size[1], 8), 2 * reach_y), reach_x, reach_y, heights,
-            below, below + 1 + above, density_below, density_below + 1 + density_above if reach.has_density else 0,
-        )  # fmt: skip
+            step, size_x, size_y, reach_x, reach_y, heights, below, below + 1 + above, density_below, density_planes
+        )
 
     @property
     def planes(self) -> int:
@@ -105,7 +106,8 @@ class PlaneGrid:
         return {
             "N_X": self.size_x, "N_Y": self.size_y, "H_X": self.reach_x, "H_Y": self.reach_y, "HEIGHTS": self.heights,
             "PLANES": self.planes, "DENSITY_PLANES": self.density_planes, "TIP_PLANES": self.tip_planes,
-            "DENSITY_FIRST": self.below - self.density_below, "DENSITY_TIP_PLANES": self.density_tip_planes, "K_X": self.k_x, "K_Y": self.k_y,
+            "DENSITY_FIRST": self.below - self.density_below, "DENSITY_TIP_PLANES": self.density_tip_planes,
+            "K_X": self.k_x, "K_Y": self.k_y,
             "VECTORS": _vectors(self.size_y // 2 + 1)[1], "Y_VECTORS": _vectors(self.reach_y)[1],
         }  # fmt: skip
 
@@ -118,7 +120,10 @@ class PlaneGrid:
     def matrices(self) -> dict[str, npt.NDArray[np.float32]]:
         """The matrices of the transforms (lateral_transform.cl) and of the spline along z, f4."""
         arrays = {}
-        for axis, size, k, reach in (("x", self.size_x, self.k_x, self.reach_x), ("y", self.size_y, self.k_y, self.reach_y)):
+        for axis, size, k, reach in (
+            ("x", self.size_x, self.k_x, self.reach_x),
+            ("y", self.size_y, self.k_y, self.reach_y),
+        ):
             phase = 2 * np.pi / size * (np.outer(np.arange(size // 2 + 1), np.arange(k)) % size)
             back = 2 * np.pi / size * (np.outer(np.arange(k), np.arange(reach)) % size)
             for name, angle in ((f"forward_{axis}", phase), (f"inverse_{axis}", back)):
@@ -132,8 +137,8 @@ class PlaneGrid:
     def tip_spectra(self, planes: Floats, n: int) -> npt.NDArray[np.float32]:
         """Return what plane_products multiplies with the sample: (n, k_x, 2, 2, k_y) f4, from a tip's planes.
 
-        planes: (n or more, size_x, size_y), the tip around the probe at [size_x // 2, size_y // 2], per Å³. Planes above
-        the first n act on the potential at the n-th by its decay, exp(−k z) for a wave number k. The spectra are
+        planes: (n or more, size_x, size_y) f8, the tip around the probe at [size_x // 2, size_y // 2], per Å³. Those
+        above the first n act by the decay of the potential from there, exp(−k z) for a wave number k. The spectra are
         conjugate, for the tip does not turn round, and carry the volume, the transforms' norm and the lateral splines.
         """
         spectra = np.conj(np.fft.fft2(np.fft.ifftshift(planes, axes=(1, 2))))

@@ -22,7 +22,7 @@ STRUCTURE = share_struct(
 RESAMPLING = share_struct(
     "resampling_t",
     [("base", "f4", 3),  # the grid index of the middle of the lowest plane
-     ("along_x", "f4", 3), ("along_y", "f4", 3), ("along_z", "f4", 3),  # its change by a step along an axis of the image
+     ("along_x", "f4", 3), ("along_y", "f4", 3), ("along_z", "f4", 3),  # its change by a step along the image's axes
      ("exponent", "f4"),  # of the density
      ("depth", "f4"),  # Å from the lowest plane up to the lowest probe
      ("structure", "i4")],
@@ -85,13 +85,13 @@ class Samples:
             offset += len(coefficients) * size
             fields += coefficients
         if offset >= 1 << 31:
-            raise InvalidInput(f"structures: their {offset} spline coefficients exceed the 2³¹ that kernels can address")
+            raise InvalidInput(
+                f"structures: their {offset} spline coefficients exceed the 2³¹ that kernels can address"
+            )
         read_only = cl.mem_flags.READ_ONLY
-        self.coefficients = cl.Buffer(device.context, read_only, 4 * offset)
-        begin = 0
-        for field in fields:
-            cl.enqueue_copy(device.uploads, self.coefficients, field, dst_offset=begin)
-            begin += field.nbytes
+        self.coefficients = cl.Buffer(
+            device.context, read_only | cl.mem_flags.COPY_HOST_PTR, hostbuf=np.concatenate([f.ravel() for f in fields])
+        )
         self.table = cl.Buffer(device.context, read_only | cl.mem_flags.COPY_HOST_PTR, hostbuf=table)
 
     @property

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.atoms import Floats
+from kernels.errors import InvalidInput
 from kernels.force_fields.grid.plane_grid import PlaneGrid
 from kernels.force_fields.grid.splines import TAPS, bspline_weights, padded, periodic_coefficients, spectrum
 
@@ -24,8 +25,11 @@ class Tip(ABC):
         """
 
     def density_planes(self, plan: PlaneGrid, exponent: float) -> Floats:
-        """Return the electron density to the power `exponent`: (density_tip_planes, size_x, size_y) f8, (e/Å³)^exponent."""
-        raise NotImplementedError
+        """Return the electron density in e/Å³ to the power `exponent`: (density_tip_planes, size_x, size_y) f8.
+
+        The probe is at [density_below, size_x // 2, size_y // 2]. Raises InvalidInput if the tip has no density.
+        """
+        raise InvalidInput("tip: it has a charge density, but no electron density, which overlaps the sample's")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +52,11 @@ class GridTip(Tip):
 
     def density_planes(self, plan: PlaneGrid, exponent: float) -> Floats:
         """Return the density, interpolated by quintic splines, then raised; negative values count as 0."""
-        assert self.density is not None
-        raised: Floats = np.maximum(
-            self._planes(self.density, plan, plan.density_below, plan.density_tip_planes), 0
-        ) ** exponent
+        if self.density is None:
+            return super().density_planes(plan, exponent)
+        raised: Floats = (
+            np.maximum(self._planes(self.density, plan, plan.density_below, plan.density_tip_planes), 0) ** exponent
+        )
         return raised
 
     def _planes(self, field: npt.NDArray[np.floating], plan: PlaneGrid, below: int, planes: int) -> Floats:
@@ -81,7 +86,10 @@ class MultipoleTip(Tip):
             "s": np.ones_like(x), "px": x, "py": y, "pz": z, "dxy": x * y, "dxz": x * z, "dyz": y * z,
             "dx2": x**2, "dy2": y**2, "dz2": (2 * z**2 - x**2 - y**2) / 4,
         }  # fmt: skip
-        return gaussian * np.asarray(sum(moment * polynomials[name] for name, moment in self.moments.items()))
+        total = np.zeros_like(x)
+        for name, moment in self.moments.items():
+            total += moment * polynomials[name]
+        return np.asarray(gaussian * total)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +109,7 @@ class PointChargeTip(Tip):
             place = height / plan.step + plan.below
             first = int(np.floor(place)) - 2
             weights[first : first + TAPS] += charge * bspline_weights(place - np.floor(place))
-        k = 2 * np.pi * np.fft.rfftfreq(4 * plan.tip_planes)
+        k = np.asarray(2 * np.pi * np.fft.rfftfreq(4 * plan.tip_planes), np.float64)
         cardinal = np.fft.irfft(np.fft.rfft(weights, 4 * plan.tip_planes) / spectrum(k))[: plan.tip_planes]
         planes = np.zeros((plan.tip_planes, plan.size_x, plan.size_y))
         planes[:, plan.size_x // 2, plan.size_y // 2] = cardinal / plan.step**3

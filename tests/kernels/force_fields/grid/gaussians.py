@@ -7,7 +7,6 @@ import numpy as np
 from kernels.atoms import Atoms, Floats
 from kernels.device.device import Device
 from kernels.force_fields.grid.force_field import GridDevice, GridForceField
-from kernels.force_fields.grid.pair_terms import PairTerms
 from kernels.force_fields.grid.samples import SampleGrid, Samples
 from kernels.force_fields.grid.tips import Tip
 from kernels.imaging.images import Images
@@ -71,7 +70,9 @@ def probe_points(images: Images, n: int = 40) -> Floats:
     rng = np.random.default_rng(5)
     low, high = images.window[0]
     top = images.origin[0, 2] + (images.nz[0] - 1) * images.dz[0]
-    return rng.uniform([low[0] - 0.5, low[1] - 0.5, images.origin[0, 2] - 0.3], [high[0] + 0.5, high[1] + 0.5, top + 0.3], (n, 3))
+    return rng.uniform(
+        [low[0] - 0.5, low[1] - 0.5, images.origin[0, 2] - 0.3], [high[0] + 0.5, high[1] + 0.5, top + 0.3], (n, 3)
+    )
 
 
 def radial_derivatives(d: Floats, first: Floats, second: Floats) -> tuple[Floats, Floats]:

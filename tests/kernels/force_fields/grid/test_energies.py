@@ -10,7 +10,16 @@ from kernels.device.device import Device
 from kernels.force_fields.grid.samples import SampleGrid
 from kernels.force_fields.grid.tips import GridTip, MultipoleTip, PointChargeTip, Tip
 from kernels.sample_frames import SampleFrames
-from tests.kernels.force_fields.grid.gaussians import AT, LATTICE, Scene, gaussian, on_grid, probe_points, radial_derivatives, scene
+from tests.kernels.force_fields.grid.gaussians import (
+    AT,
+    LATTICE,
+    Scene,
+    gaussian,
+    on_grid,
+    probe_points,
+    radial_derivatives,
+    scene,
+)
 from tests.kernels.force_fields.grid.probing import probe
 
 BOX = np.diag([9.6, 10.0, 12.0])
@@ -33,7 +42,9 @@ def fields(device: Device, made: Scene, tip: Tip, **parameters) -> tuple[Floats,
     return points, gradient, hessian
 
 
-def assert_gaussian(points: Floats, gradient: Floats, hessian: Floats, amount: float, width: float, error: float) -> None:
+def assert_gaussian(
+    points: Floats, gradient: Floats, hessian: Floats, amount: float, width: float, error: float
+) -> None:
     """Compare with the derivatives of amount · gaussian(r², width) of the distance to the atom."""
     d = points - AT
     energy = amount * gaussian((d**2).sum(axis=1), width)
@@ -47,8 +58,8 @@ def assert_gaussian(points: Floats, gradient: Floats, hessian: Floats, amount: f
 def test_gaussian_densities_overlap_as_a_gaussian(lanes: str, exponent: float, request: pytest.FixtureRequest) -> None:
     sample, tip, strength = 0.75, 0.7, 30.0
     got = fields(
-        request.getfixturevalue(lanes), scene(1.0, sample, charge=0.0), gaussian_tip(tip), strength=np.array([strength]),
-        exponent=np.array([exponent]),
+        request.getfixturevalue(lanes), scene(1.0, sample, charge=0.0), gaussian_tip(tip),
+        strength=np.array([strength]), exponent=np.array([exponent]),
     )  # fmt: skip
     # gaussian(r², w)^B = c(w) gaussian(r², w/√B)
     amount = strength
@@ -91,7 +102,7 @@ def test_point_charges_feel_the_potential_where_they_are(lanes: str, request: py
     )
     want = np.zeros_like(gradient)
     for charge, height in zip(charges, heights, strict=True):
-        d = points + [0, 0, height] - AT
+        d = points + np.array([0, 0, height]) - AT
         want -= charge * 50.0 * gaussian((d**2).sum(axis=1), 1.1)[:, None] * d / 1.1**2
     assert gradient == pytest.approx(want, abs=1e-4 * np.abs(want).max())
 
@@ -135,7 +146,9 @@ def test_a_probe_beyond_the_grid_is_lost(device: Device) -> None:
     force_field = made.force_field(device, MultipoleTip({"s": 1.0}, 0.7))
     low, high = made.images.window[0]
     z = made.images.origin[0, 2]
-    points = np.array([[high[0] + 9, low[1], z], [low[0], low[1] - 9, z], [low[0], low[1], z + 9], [low[0], low[1], z - 9]])
+    points = np.array(
+        [[high[0] + 9, low[1], z], [low[0], low[1] - 9, z], [low[0], low[1], z + 9], [low[0], low[1], z - 9]]
+    )
     gradient, hessian, lost = probe(device, force_field, made.atoms, made.images, made.frames, points)
     assert lost.all()
     assert np.isfinite(gradient).all()

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from kernels.force_fields.grid.splines import TAPS, bspline_weights, open_prefilter, padded, periodic_coefficients, spectrum
+from kernels.force_fields.grid.splines import (
+    TAPS,
+    bspline_weights,
+    open_prefilter,
+    padded,
+    periodic_coefficients,
+    spectrum,
+)
 from kernels.force_fields.grid.tips import sample_spline
 
 

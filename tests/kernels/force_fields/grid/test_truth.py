@@ -39,7 +39,11 @@ class Truth:
         self.grid = SampleGrid(
             sample["lattice"], sample["origin"], sample["potential"], sample["density"] if with_density else None
         )
-        self.tip = GridTip(tip["lattice"], -tip["excess"], tip["density"]) if with_density else MultipoleTip({"dz2": -0.1}, 0.71)
+        self.tip = (
+            GridTip(tip["lattice"], -tip["excess"], tip["density"])
+            if with_density
+            else MultipoleTip({"dz2": -0.1}, 0.71)
+        )
         self.strength, self.exponent = parameters["A_pauli"] or 1.0, parameters["B_pauli"]
         self.terms = LennardJones(parameters["lj_vdw_damp"] if with_density else None)
         if with_density and parameters["vdw"] == "D3":
