@@ -61,10 +61,10 @@ class PreparedForceField(ABC):
         """The bytes of the buffers that `launch` makes; they count against the device memory limit as `arrays` do."""
         return 0
 
-    def launch(self, device: Device, memory: Workspace, chunk_bytes: int) -> "dict[str, cl.Buffer]":
-        """Enqueue what the images need beside the uploaded arrays, and return its buffers, of `memory`, by name.
+    def launch(self, device: Device, memory: Workspace, working_bytes: int) -> "dict[str, cl.Buffer]":
+        """Enqueue what the images need beside the uploaded arrays, and return its buffers, by name.
 
-        chunk_bytes: the memory that is free for intermediate results.
+        memory: makes the buffers. working_bytes: the device memory for intermediate results. Raises DeviceLimit.
         """
         return {}
 

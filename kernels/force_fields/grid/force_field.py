@@ -14,6 +14,7 @@ from kernels.atoms import Atoms, Floats, Ints
 from kernels.device.device import Device
 from kernels.device.shared import share_struct
 from kernels.device.workspace import Workspace
+from kernels.errors import DeviceLimit
 from kernels.force_fields.base import Arrays, ForceField, Group, PreparedForceField
 from kernels.force_fields.grid.energy_grids import EnergyGrids
 from kernels.force_fields.grid.pair_terms import NO_PAIR_TERM, PairTerms
@@ -107,14 +108,22 @@ class PreparedGridForceField(PreparedForceField):
         """The bytes of the energies' coefficients, which are made on the device."""
         return sum(4 * plan.coefficients * int((self.plan == i).sum()) for i, plan in enumerate(self.plans))
 
-    def launch(self, device: Device, memory: Workspace, chunk_bytes: int) -> "dict[str, cl.Buffer]":
-        """Enqueue the energies of all images; return the coefficients' buffers, one for each plan."""
+    def launch(self, device: Device, memory: Workspace, working_bytes: int) -> "dict[str, cl.Buffer]":
+        """Enqueue the energies of all images; return the buffers of their coefficients, one for each plan.
+
+        Raises DeviceLimit if not even one image's planes fit in `working_bytes`.
+        """
         buffers = {}
         for i, plan in enumerate(self.plans):
             chosen = np.flatnonzero(self.plan == i)
             out = memory.buffer(f"grid_coefficients_{i}", 4 * plan.coefficients * len(chosen))
             grids = self.held.grids(plan)
-            chunk = max(1, chunk_bytes // grids.image_bytes)
+            chunk = working_bytes // grids.image_bytes
+            if chunk == 0:
+                raise DeviceLimit(
+                    f"scan: the planes of one image take {grids.image_bytes} bytes of device memory while its energies "
+                    f"are made, {working_bytes} are left for them"
+                )
             for begin in range(0, len(chosen), chunk):
                 part = chosen[begin : begin + chunk]
                 pairs = tuple(dict.fromkeys(zip(self.tip[part].tolist(), self.exponent[part].tolist(), strict=True)))

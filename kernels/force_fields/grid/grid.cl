@@ -39,8 +39,14 @@ static field_t sample_field(const sample_t *s, real x, real y, real z)
     return f;
 }
 
-// No bound of how fast a grid's force may grow: every step is checked.
-static rigid_t sample_rigid(const sample_t *s, real x, real y, real z, float iso, float step)
+#if WIDTH == 1
+#define NOT_INLINED
+#else  // PoCL mixes up the arrays of a group's work-items where a kernel has barriers, as the surface search has
+#define NOT_INLINED __attribute__((noinline))
+#endif
+
+// No bound is known of how fast a grid's force may grow: every step is checked.
+NOT_INLINED static rigid_t sample_rigid(const sample_t *s, real x, real y, real z, float iso, float step)
 {
     rigid_t rigid;
     rigid.force = -sample_field(s, x, y, z).gz;

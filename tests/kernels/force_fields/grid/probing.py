@@ -35,7 +35,7 @@ kernel void probe(SAMPLE_PARAMETERS, const int image, global const float *points
 
 def probe(
     device: Device, force_field: ForceField, atoms: Atoms, images: Images, frames: SampleFrames, points: Floats,
-    image: int = 0, chunk_bytes: int = 1 << 28,
+    image: int = 0, working_bytes: int = 1 << 28,
 ) -> tuple[Floats, Floats, np.ndarray]:  # fmt: skip
     """Return gradients (n, 3), Hessians (n, 3, 3) and whether the probe counts as lost (n,), at points (n, 3) in Å."""
     prepared = force_field.prepare(atoms, images, frames, images.origin, None)
@@ -47,7 +47,7 @@ def probe(
     memory = Workspace(device)
     buffers, copies = memory.upload(prepared.arrays() | {"points": columns})
     cl.enqueue_barrier(device.queue, copies)
-    buffers |= prepared.launch(device, memory, chunk_bytes)
+    buffers |= prepared.launch(device, memory, working_bytes)
     fields, passed = memory.buffer("fields", 36 * n), memory.buffer("passed", 4 * n)
     kernel = cl.Kernel(device.build(PROBE, FORCE_FIELD=prepared.file, **group.defines), "probe")
     arguments = [*prepared.arguments(group, buffers), np.int32(image), buffers["points"], np.int32(n), fields, passed]

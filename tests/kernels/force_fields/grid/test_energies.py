@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 
 from kernels.atoms import Floats
+from kernels.descriptors import DESCRIPTORS
+from kernels.descriptors.maps import Map
 from kernels.device.device import Device
+from kernels.errors import DeviceLimit
+from kernels.force_fields.grid.energy_grids import EnergyGrids
+from kernels.force_fields.grid.plane_grid import PlaneGrid
 from kernels.force_fields.grid.samples import SampleGrid
 from kernels.force_fields.grid.tips import GridTip, MultipoleTip, PointChargeTip, Tip
 from kernels.sample_frames import SampleFrames
+from kernels.simulator import Simulator
 from tests.kernels.force_fields.grid.gaussians import (
     AT,
     LATTICE,
@@ -40,6 +46,12 @@ def fields(device: Device, made: Scene, tip: Tip, **parameters) -> tuple[Floats,
     )
     assert not lost.any()
     return points, gradient, hessian
+
+
+def plan_of(device: Device, made: Scene, tip: Tip) -> PlaneGrid:
+    """Return the plan of the scene's first image."""
+    images = made.images
+    return made.force_field(device, tip).prepare(made.atoms, images, made.frames, images.origin, None).plans[0]
 
 
 def assert_gaussian(
@@ -135,10 +147,44 @@ def test_an_image_is_the_same_in_any_batch(device: Device) -> None:
     tip = gaussian_tip(0.7, charge=0.2)
     points = probe_points(one.images)
     alone = probe(device, one.force_field(device, tip), one.atoms, one.images, one.frames, points)
-    for chunk in (1, 1 << 28):
+    image_bytes = EnergyGrids(device, plan_of(device, one, tip)).image_bytes
+    for working in (image_bytes, 2 * image_bytes, 1 << 28):
         held = many.force_field(device, tip)
-        among = probe(device, held, many.atoms, many.images, many.frames, points, image=3, chunk_bytes=chunk)
+        among = probe(device, held, many.atoms, many.images, many.frames, points, image=3, working_bytes=working)
         assert all((a == b).all() for a, b in zip(alone, among, strict=True))
+
+
+def test_too_little_memory_for_one_image_is_refused(device: Device) -> None:
+    made, tip = scene(1.1, None, charge=50.0), MultipoleTip({"s": 1.0}, 0.7)
+    image_bytes = EnergyGrids(device, plan_of(device, made, tip)).image_bytes
+    with pytest.raises(DeviceLimit, match=str(image_bytes)):
+        probe(
+            device, made.force_field(device, tip), made.atoms, made.images, made.frames, probe_points(made.images),
+            working_bytes=image_bytes - 1,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("lanes", ["device", "scalar_device"])
+def test_a_height_map_follows_the_force(lanes: str, request: pytest.FixtureRequest) -> None:
+    device: Device = request.getfixturevalue(lanes)
+    made, tip = scene(1.1, None, charge=50.0), MultipoleTip({"s": 1.0}, 0.7)
+    dim, iso = (24, 24), 0.1
+    made.images = replace(made.images, dim=dim)
+    height_map = Map(DESCRIPTORS["height_map"](iso=iso, zmin=-1.5))
+    result = Simulator(device).run(
+        made.atoms, made.images, made.force_field(device, tip, depth=2.0), [height_map], frames=made.frames
+    )
+    (x0, y0, _), (x1, y1, _) = made.images.window[0]
+    top = made.images.origin[0, 2] + (made.images.nz[0] - 1) * made.images.dz[0]
+    z = top - made.images.dz[0] * np.arange(35)
+    x, y = np.linspace(x0, x1, dim[0]) - AT[0], np.linspace(y0, y1, dim[1]) - AT[1]
+    r2 = (x**2)[:, None, None] + (y**2)[:, None] + (z - AT[2]) ** 2
+    width = np.hypot(1.1, 0.7)
+    force = 50.0 * gaussian(r2, width) * (z - AT[2]) / width**2
+    above = (force > iso).argmax(axis=-1)
+    before, after = (np.take_along_axis(force, (above - i)[..., None], -1)[..., 0] for i in (1, 0))
+    height = np.where(above > 0, -(above - 1 + (iso - before) / (after - before)) * made.images.dz[0], -np.inf)
+    assert result.descriptors[0, 0] == pytest.approx(np.maximum(height - height.max() + 1.5, 0), abs=1e-3)
 
 
 def test_a_probe_beyond_the_grid_is_lost(device: Device) -> None:
