@@ -15,6 +15,8 @@ import numpy.typing as npt
 import pyopencl as cl
 
 from kernels.atoms import Atoms, Floats, Ints
+from kernels.device.device import Device
+from kernels.device.workspace import Workspace
 from kernels.imaging.images import Images
 from kernels.per_image_atoms import PerImageAtoms
 from kernels.registry import Registry
@@ -53,6 +55,18 @@ class PreparedForceField(ABC):
     @abstractmethod
     def arrays(self) -> Arrays:
         """Return the arrays that are uploaded with the batch; their bytes count against the device memory limit."""
+
+    @property
+    def device_bytes(self) -> int:
+        """The bytes of the buffers that `launch` makes; they count against the device memory limit as `arrays` do."""
+        return 0
+
+    def launch(self, device: Device, memory: Workspace, working_bytes: int) -> "dict[str, cl.Buffer]":
+        """Enqueue what the images need beside the uploaded arrays, and return its buffers, by name.
+
+        memory: makes the buffers. working_bytes: the device memory for intermediate results. Raises DeviceLimit.
+        """
+        return {}
 
     @abstractmethod
     def groups(self, key: str, images: Ints, lanes: int) -> "tuple[list[Group], Arrays]":
