@@ -25,6 +25,7 @@ RESAMPLING = share_struct(
      ("along_x", "f4", 3), ("along_y", "f4", 3), ("along_z", "f4", 3),  # its change by a step along the image's axes
      ("exponent", "f4"),  # of the density
      ("depth", "f4"),  # Å from the lowest plane up to the lowest probe
+     ("fine", "i4"),  # planes, from the lowest up, that have all points; those above have every second
      ("structure", "i4")],
 )  # fmt: skip
 
