@@ -146,6 +146,8 @@ class StructureKind(Model):
     elements: tuple[int, ...] = Field(description="Atomic numbers of the elements in each structure, ascending.")
     charged: bool = Field(description="True if the structures have point charges.")
     lattice: bool = Field(description="True if the structures have lattice vectors.")
+    potential: bool = Field(default=False, description="True if the structures have an electrostatic potential.")
+    density: bool = Field(default=False, description="True if the structures have an electron density.")
     structures: int = Field(description="Number of structures of this kind.")
     examples: tuple[str, ...] = Field(description="Names of the first structures of this kind.")
 
