@@ -81,7 +81,8 @@ class FullDensity(ForceField):
     )
     exponent: PauliExponent = Field(default=1.0, description="Exponent B of the densities in the Pauli repulsion.")
     van_der_waals: AnyVanDerWaals = Field(
-        default=DispersionD3(kind="d3"), description="Van der Waals attraction between the probe particle and each atom."
+        default=DispersionD3(kind="d3"),
+        description="Van der Waals attraction between the probe particle and each atom.",
     )
     density_cutoff: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
         default=None,

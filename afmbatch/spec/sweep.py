@@ -42,8 +42,8 @@ class Sweep(Model):
     )
     df_steps: Annotated[tuple[DfSteps, ...], Field(max_length=MAX_VALUES)] = Field(
         default=(),
-        description="Oscillation amplitudes in vertical steps. The scan is extended away from its anchor or shortened so "
-        "that the number of slices stays.",
+        description="Oscillation amplitudes in vertical steps. The scan is extended away from its anchor or "
+        "shortened so that the number of slices stays.",
     )
     tip_charges: Annotated[tuple[Finite, ...], Field(max_length=MAX_VALUES)] = Field(
         default=(), description="Factors by which all charges of the probe particle are multiplied."

@@ -2,11 +2,10 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import Field
 
 from afmbatch.spec.family import ModelFamily
-from afmbatch.spec.model import Model, refusal
-from afmbatch.structures.dispersion import functionals
+from afmbatch.spec.model import Model
 
 
 class VanDerWaals(Model):
@@ -15,24 +14,20 @@ class VanDerWaals(Model):
     kind: str
 
 
-def _known_functional(name: str) -> str:
-    if name not in functionals():
-        raise refusal("", name, "no parameters are known for this functional", f"one of {', '.join(functionals())}")
-    return name
-
-
-Functional: TypeAlias = Annotated[
-    str, AfterValidator(_known_functional), WithJsonSchema({"type": "string", "enum": list(functionals())})
-]
+#: The functionals of `afmbatch.structures.dispersion.tables`.
+Functional: TypeAlias = Literal[
+    "PBE", "B1B95", "B2GPPLYP", "B3PW91", "BHLYP", "BMK", "BOP", "BPBE", "CAMB3LYP", "LCwPBE", "MPW1B95", "MPWB1K",
+    "mPWLYP", "OLYP", "OPBE", "oTPSS", "PBE38", "PBEsol", "PTPSS", "PWB6K", "revSSB", "SSB", "TPSSh", "HCTH120",
+    "B2PLYP", "B3LYP", "B97D", "BLYP", "BP86", "DSDBLYP", "PBE0", "PW6B95", "PWPB95", "revPBE0", "revPBE38",
+    "revPBE", "rPW86PBE", "TPSS0", "TPSS",
+]  # fmt: skip
 
 
 class DispersionD3(VanDerWaals):
     """DFT-D3 dispersion with Becke-Johnson damping."""
 
     kind: Literal["d3"]
-    functional: Functional = Field(
-        default="PBE", description="Density functional whose damping parameters are used."
-    )
+    functional: Functional = Field(default="PBE", description="Density functional whose damping parameters are used.")
 
 
 class DampedLennardJones(VanDerWaals):

@@ -11,7 +11,7 @@ from kernels.atoms import Floats, Ints
 from kernels.device.device import Device
 from kernels.device.workspace import Workspace
 from kernels.force_fields.grid.plane_grid import BLOCK, ROWS, PlaneGrid
-from kernels.force_fields.grid.samples import Samples
+from kernels.force_fields.grid.samples import LoadedSamples
 
 FILES = {
     "resample": ("resample", "resample_coarse", "refine"),
@@ -44,7 +44,7 @@ class EnergyGrids:
         return 4 * ((plan.planes + plan.density_planes) * plane + rows + energy)
 
     def make(
-        self, samples: Samples, resampling: npt.NDArray[np.void], tip_charges: "cl.Buffer",
+        self, samples: LoadedSamples, resampling: npt.NDArray[np.void], tip_charges: "cl.Buffer",
         tip_densities: "cl.Buffer | None", tips: Ints, strengths: Floats,
     ) -> "cl.Buffer":  # fmt: skip
         """Enqueue the energies of M images.

@@ -1,6 +1,7 @@
 """The force field of samples that are given as potentials and densities on grids (physics.md §8)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,13 +20,14 @@ from kernels.force_fields.base import Arrays, ForceField, Group, PreparedForceFi
 from kernels.force_fields.grid.energy_grids import EnergyGrids
 from kernels.force_fields.grid.pair_terms import NO_PAIR_TERM, PairTerms
 from kernels.force_fields.grid.plane_grid import SUPPORT, PlaneGrid, TipReach
-from kernels.force_fields.grid.samples import Samples
+from kernels.force_fields.grid.samples import SampleFields
 from kernels.force_fields.grid.tips import Tip
 from kernels.imaging.images import Images
 from kernels.per_image_atoms import PerImageAtoms
 from kernels.sample_frames import SampleFrames
 
 BELOW = 0.35  # Å that a probe may be drawn below its equilibrium
+SPECTRA_BYTES = 64 << 20  # of tips' spectra on the device, beyond which all are made anew: exponents may be sampled
 ABOVE = 0.45  # Å that it may be pushed above it
 SMOOTH = 2.6  # Å above the highest atom, where every second point is enough of a sample's fields
 GRID_IMAGE = share_struct(
@@ -40,11 +42,17 @@ GRID_IMAGE = share_struct(
 class GridDevice:
     """Keeps on a device, between batches: the samples' splines, the tips' spectra, the memory to make energies in."""
 
-    def __init__(self, device: Device, samples: Samples, tips: Sequence[Tip]) -> None:
+    def __init__(self, device: Device, samples: SampleFields, tips: Sequence[Tip]) -> None:
         self.device, self.samples, self.tips = device, samples, tips
         self._grids: dict[PlaneGrid, EnergyGrids] = {}
         self._spectra: dict[tuple[PlaneGrid, int, float | None], npt.NDArray[np.float32]] = {}
         self._buffers: dict[tuple[Any, ...], cl.Buffer] = {}
+
+    def with_samples(self, samples: SampleFields) -> "GridDevice":
+        """Return the same for other samples; everything else is shared."""
+        other = copy(self)
+        other.samples = samples
+        return other
 
     def grids(self, plan: PlaneGrid) -> EnergyGrids:
         """Return what makes energies on this plan."""
@@ -59,6 +67,9 @@ class GridDevice:
 
     def _upload(self, plan: PlaneGrid, keys: tuple[tuple[int, float | None], ...]) -> "cl.Buffer":
         if (plan, keys) not in self._buffers:
+            if sum(buffer.size for buffer in self._buffers.values()) > SPECTRA_BYTES:
+                self._buffers.clear()
+                self._spectra.clear()
             arrays = np.concatenate([self._spectrum(plan, *key) for key in keys])
             flags = cl.mem_flags.READ_ONLY | cl.mem_flags.COPY_HOST_PTR
             self._buffers[plan, keys] = cl.Buffer(self.device.context, flags, hostbuf=arrays)
@@ -125,20 +136,35 @@ class PreparedGridForceField(PreparedForceField):
                     f"scan: the planes of one image take {grids.image_bytes} bytes of device memory while its energies "
                     f"are made, {working_bytes} are left for them"
                 )
-            for begin in range(0, len(chosen), chunk):
-                part = chosen[begin : begin + chunk]
+            begin = 0
+            for part in self._parts(chosen, chunk):
                 pairs = tuple(dict.fromkeys(zip(self.tip[part].tolist(), self.exponent[part].tolist(), strict=True)))
                 tips = np.array([pairs.index(pair) for pair in zip(self.tip[part], self.exponent[part], strict=True)])
                 charges, densities = self.held.spectra(plan, pairs)
-                made = grids.make(
-                    self.held.samples, self.resampling[part], charges, densities, tips, self.strength[part]
-                )
+                loaded = self.held.samples.load(np.unique(self.resampling["structure"][part]).tolist())
+                made = grids.make(loaded, self.resampling[part], charges, densities, tips, self.strength[part])
                 cl.enqueue_copy(
                     device.queue, out, made, byte_count=4 * plan.coefficients * len(part),
                     dst_offset=4 * plan.coefficients * begin,
                 )  # fmt: skip
+                begin += len(part)
             buffers[f"grid_coefficients_{i}"] = out
         return buffers
+
+    def _parts(self, images: Ints, limit: int) -> Iterator[Ints]:
+        """Yield images, at most `limit` at a time, whose structures fit on the device together."""
+        samples = self.held.samples
+        part, structures, size = list[int](), set[int](), 0
+        for image in images.tolist():
+            structure = int(self.resampling["structure"][image])
+            more = 0 if structure in structures else samples.bytes_of(structure)
+            if part and (len(part) == limit or size + more > samples.capacity_bytes):
+                yield np.array(part)
+                part, structures, size, more = [], set(), 0, samples.bytes_of(structure)
+            part.append(image)
+            structures.add(structure)
+            size += more
+        yield np.array(part)
 
     def groups(self, key: str, images: Ints, lanes: int) -> tuple[list[Group], Arrays]:
         """Split images by their plans."""
@@ -185,9 +211,12 @@ class GridForceField(ForceField):
     reach: TipReach = field(default_factory=TipReach)
 
     def prepare(
-        self, atoms: Atoms, images: Images, frames: SampleFrames, origin: Floats, per_image: PerImageAtoms | None,
+        self, atoms: Atoms, images: Images, frames: SampleFrames | None, origin: Floats,
+        per_image: PerImageAtoms | None,
     ) -> PreparedGridForceField:  # fmt: skip
         """Plan the grid of each image, and where it lies in its sample's own grid."""
+        if frames is None:
+            frames = SampleFrames(np.tile(np.eye(3), (atoms.molecules, 1, 1)), np.zeros((atoms.molecules, 3)))
         molecule = images.molecule
         with_density = self.held.samples.has_density
         plans, plan = [], []
@@ -212,7 +241,7 @@ class GridForceField(ForceField):
         packed[:, :3] = atoms.xyz[atom] - origin[image]
         table["top"] = np.maximum.reduceat(packed[:, 2], end - count)
         if self.pair_terms is not None:
-            packed[:, 4:] = self.pair_terms.parameters(atoms, images, atom, image)
+            packed[:, 4:] = self.pair_terms.parameters(atoms, images, atom, image, per_image)
         below = np.array([p.below for p in plan]) * self.step
         start = origin + np.column_stack((np.zeros((len(images), 2)), bottom - below))
         of_images = SampleFrames(frames.rotation[molecule], frames.origin[molecule])
