@@ -103,7 +103,7 @@ class Deviation:
 def spec_of(parameters: Mapping[str, Any], dataset: str, tip: str) -> dict[str, Any]:
     """Return the spec of a case, without its rotation."""
     *tilt, r0 = parameters["tipR0"]
-    density = {"kind": "tip", "id": tip}
+    density: dict[str, Any] = {"kind": "tip", "id": tip}
     force_field: dict[str, Any] = {"kind": "lj_hartree"}
     if parameters["sim"] == "fdbm":
         force_field = {

@@ -16,7 +16,7 @@ from kernels.device.device import Device
 from kernels.device.shared import share_struct
 from kernels.device.workspace import Workspace
 from kernels.errors import DeviceLimit
-from kernels.force_fields.base import Arrays, ForceField, Group, PreparedForceField
+from kernels.force_fields.base import Arrays, ForceField, Group, PreparedForceField, SamplePotential
 from kernels.force_fields.grid.energy_grids import EnergyGrids
 from kernels.force_fields.grid.pair_terms import NO_PAIR_TERM, PairTerms
 from kernels.force_fields.grid.plane_grid import SUPPORT, PlaneGrid, TipReach
@@ -87,6 +87,29 @@ class GridDevice:
 
 
 @dataclass(frozen=True, eq=False)
+class GridPotential(SamplePotential):
+    """The potentials of B samples.
+
+    samples: the structures; structure: (B,) i8, which of them each sample is; frames: B, how it lies in its images.
+    """
+
+    samples: SampleFields
+    structure: Ints
+    frames: SampleFrames
+
+    def places(self, origin: Floats) -> npt.NDArray[Any]:
+        """Return where positions, (B, 3) f8 in Å, lie in the grids of the samples: (B,) of RESAMPLING."""
+        return self.samples.resampling(self.structure, self.frames, origin, 1.0)
+
+    def load(self, samples: range) -> "Iterator[tuple[range, cl.Buffer, cl.Buffer]]":
+        """Yield these samples in ranges, with the coefficients and the table of the structures of each."""
+        structure = self.structure[samples.start : samples.stop]
+        for part in self.samples.parts(structure, len(structure)):
+            loaded = self.samples.load(np.unique(structure[part]).tolist())
+            yield samples[part], loaded.coefficients, loaded.table
+
+
+@dataclass(frozen=True, eq=False)
 class PreparedGridForceField(PreparedForceField):
     """The force field for M images.
 
@@ -95,6 +118,7 @@ class PreparedGridForceField(PreparedForceField):
     atoms: (ΣN, 8) f4: x, y, z in Å, 0, and four parameters of the pair term (pair_terms.cl).
     tip: (M,) i8; exponent, strength: (M,) f8, B and A of each image.
     points: (B, 2) f8, Å.
+    structure: (B,) i8; frames: B: the structure of each sample, and how it lies in its images.
     """
 
     file: ClassVar[Path] = Path(__file__).with_name("grid.cl")
@@ -110,6 +134,13 @@ class PreparedGridForceField(PreparedForceField):
     exponent: Floats
     strength: Floats
     points: Floats
+    structure: Ints
+    frames: SampleFrames
+
+    @property
+    def potential(self) -> "GridPotential":
+        """The potentials of the samples."""
+        return GridPotential(self.held.samples, self.structure, self.frames)
 
     def arrays(self) -> Arrays:
         """Return the images' grids and the atoms."""
@@ -136,8 +167,9 @@ class PreparedGridForceField(PreparedForceField):
                     f"scan: the planes of one image take {grids.image_bytes} bytes of device memory while its energies "
                     f"are made, {working_bytes} are left for them"
                 )
-            begin = 0
-            for part in self._parts(chosen, chunk):
+            structure = self.resampling["structure"][chosen]
+            for images in self.held.samples.parts(structure, chunk):
+                part = chosen[images]
                 pairs = tuple(dict.fromkeys(zip(self.tip[part].tolist(), self.exponent[part].tolist(), strict=True)))
                 tips = np.array([pairs.index(pair) for pair in zip(self.tip[part], self.exponent[part], strict=True)])
                 charges, densities = self.held.spectra(plan, pairs)
@@ -145,26 +177,10 @@ class PreparedGridForceField(PreparedForceField):
                 made = grids.make(loaded, self.resampling[part], charges, densities, tips, self.strength[part])
                 cl.enqueue_copy(
                     device.queue, out, made, byte_count=4 * plan.coefficients * len(part),
-                    dst_offset=4 * plan.coefficients * begin,
+                    dst_offset=4 * plan.coefficients * images.start,
                 )  # fmt: skip
-                begin += len(part)
             buffers[f"grid_coefficients_{i}"] = out
         return buffers
-
-    def _parts(self, images: Ints, limit: int) -> Iterator[Ints]:
-        """Yield images, at most `limit` at a time, whose structures fit on the device together."""
-        samples = self.held.samples
-        part, structures, size = list[int](), set[int](), 0
-        for image in images.tolist():
-            structure = int(self.resampling["structure"][image])
-            more = 0 if structure in structures else samples.bytes_of(structure)
-            if part and (len(part) == limit or size + more > samples.capacity_bytes):
-                yield np.array(part)
-                part, structures, size, more = [], set(), 0, samples.bytes_of(structure)
-            part.append(image)
-            structures.add(structure)
-            size += more
-        yield np.array(part)
 
     def groups(self, key: str, images: Ints, lanes: int) -> tuple[list[Group], Arrays]:
         """Split images by their plans."""
@@ -254,5 +270,5 @@ class GridForceField(ForceField):
         return PreparedGridForceField(
             self.held, tuple(plans), index, table, resampling, packed,
             self.pair_terms.kind if self.pair_terms is not None else NO_PAIR_TERM, self.tip, self.exponent,
-            self.strength, atoms.xyz[highest, :2],
+            self.strength, atoms.xyz[highest, :2], self.structure, frames,
         )  # fmt: skip

@@ -1,7 +1,7 @@
 """Samples given as fields on grids, and where the planes of images lie in them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -135,6 +135,19 @@ class SampleFields(ABC):
     @abstractmethod
     def load(self, structures: Sequence[int]) -> LoadedSamples:
         """Have these structures on the device, for commands enqueued before the next call. Raises DeviceLimit."""
+
+    def parts(self, structures: Ints, limit: int) -> Iterator[slice]:
+        """Yield slices of `structures`, (n,) i8, at most `limit` long, whose structures can be loaded at once."""
+        begin, loaded, size = 0, set[int](), 0
+        for i, structure in enumerate(structures.tolist()):
+            more = 0 if structure in loaded else self.bytes_of(structure)
+            if i > begin and (i - begin == limit or size + more > self.capacity_bytes):
+                yield slice(begin, i)
+                begin, loaded, size, more = i, set(), 0, self.bytes_of(structure)
+            loaded.add(structure)
+            size += more
+        if len(structures):
+            yield slice(begin, len(structures))
 
     @property
     def has_density(self) -> bool:
