@@ -41,11 +41,11 @@ DATASET, TIP = "ds-truth", "tip-truth"
 class Bench:
     """A store with one sample and one tip at a time, and the batch maker that reads it."""
 
-    def __init__(self, folder: Path, device: str = "auto") -> None:
-        self.settings = Settings(store_url=folder.as_uri(), device=device)
+    def __init__(self, folder: Path, device: str = "auto", **settings: Any) -> None:
+        """Open the store in a folder and the device, with these settings of a worker."""
+        self.settings = Settings(store_url=folder.as_uri(), device=device, **settings)
         self.store = ObjectStore(self.settings.store_url)
         self.maker: BatchMaker = open_batch_maker(self.settings)
-        self._datasets: dict[str, str] = {}
 
     def add_sample(self, name: str, *samples: SampleGrids) -> Recipe:
         """Store a dataset of these structures under its name."""

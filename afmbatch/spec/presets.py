@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from afmbatch.spec.descriptors import AtomicDisks, EsMapConstant, HeightMap, VdwSpheres
-from afmbatch.spec.distributions import Disk, Uniform
+from afmbatch.spec.distributions import Disk, Integers, Uniform
+from afmbatch.spec.force_fields import LennardJonesHartree
 from afmbatch.spec.job import JobSpec
 from afmbatch.spec.model import Model
 from afmbatch.spec.randomise import Randomise
 from afmbatch.spec.rotations import BestDirections, Unrotated
 from afmbatch.spec.scan import Scan
 from afmbatch.spec.sweep import Sweep
+from afmbatch.spec.tip_densities import MultipoleTip
 from afmbatch.spec.tips import Tip
 
 
