@@ -130,6 +130,8 @@ def test_cores_hold_the_electrons_of_the_density():
 
 def test_cores_reach_across_the_edge_of_the_cell():
     middle = grid(Quantity.ELECTRONS, 3)
-    moved = Grid(middle.values, middle.origin, CELL, middle.z, middle.xyz + np.array([4.0, 3.5, 0.0]), Quantity.ELECTRONS)
+    moved = Grid(
+        middle.values, middle.origin, CELL, middle.z, middle.xyz + np.array([4.0, 3.5, 0.0]), Quantity.ELECTRONS
+    )
     there = np.roll(core_electrons(moved, 0.8), (8, 7), axis=(0, 1))
     assert there == pytest.approx(core_electrons(middle, 0.8), abs=1e-5)
