@@ -143,9 +143,9 @@ _PRESETS: Mapping[str, tuple[Preset, JobSpec]] = {
                 name="ed-afm",
                 summary="192 × 192 pixels 0.125 Å apart, 10 slices, under CO, Xe and Cl; distance and tilt randomised "
                 "for each tip; electrostatic field 4 Å above the highest atom",
-                source="Oinonen et al., ACS Nano 16, 89 (2022), and the authors' scripts github.com/SINGROUP/ED-AFM and "
-                "github.com/SINGROUP/ml-spm, papers/ed-afm/generate_data.py, which rewrote it. From the latter: r0 = "
-                "4 Å, a window of 23.875 Å, distances of 5.0 to 5.5 Å (the original's were 5.05 to 5.55 Å), the field "
+                source="Oinonen et al., ACS Nano 16, 89 (2022), and the authors' scripts github.com/SINGROUP/ED-AFM "
+                "and github.com/SINGROUP/ml-spm, papers/ed-afm/generate_data.py, which rewrote it. From the latter: r0 "
+                "= 4 Å, a window of 23.875 Å, distances of 5.0 to 5.5 Å (the original's were 5.05 to 5.55 Å), the field "
                 "only where spheres of van der Waals radius + 1 Å lie within 2 Å of the highest. The set has no "
                 "rotations: each orientation is a file of its own, as it must be posted.",
             ),
@@ -167,9 +167,9 @@ _PRESETS: Mapping[str, tuple[Preset, JobSpec]] = {
                 name="quam-afm",
                 summary="256 × 256 pixels of 24 Å, 10 slices 0.1 Å apart; each molecule with 24 settings: lateral "
                 "stiffness 0.4, 0.6, 0.8, 1.0 N/m × oscillation amplitude 0.4, 0.6, 0.8, 1.0, 1.2, 1.4 Å",
-                source="Carracedo-Cosme, Romero-Muñiz, Pou, Pérez, J. Chem. Inf. Model. 62, 1214 (2022); values from the "
-                "readme of the data set QUAM-AFM Lite, whose folders are named like K040_Amp040 for 0.4 N/m and 0.4 "
-                "Å, and whose slice 0 is the closest to the sample; here slice 0 is the farthest. Assumed: that "
+                source="Carracedo-Cosme, Romero-Muñiz, Pou, Pérez, J. Chem. Inf. Model. 62, 1214 (2022); values from "
+                "the readme of the data set QUAM-AFM Lite, whose folders are named like K040_Amp040 for 0.4 N/m and "
+                "0.4 Å, and whose slice 0 is the closest to the sample; here slice 0 is the farthest. Assumed: that "
                 "amplitudes are peak to peak, as the Probe Particle code counts them; distance and r0; vdw_spheres in "
                 "place of the map of atom heights; that molecules are posted lying flat. The set was made with "
                 "densities from DFT (FDBM); this spec has Lennard-Jones potentials and point charges.",
