@@ -24,6 +24,16 @@ class ForceField(Model):
         """True if every structure of the dataset must have point charges."""
         return False
 
+    @property
+    def needs_potential(self) -> bool:
+        """True if every structure of the dataset must have an electrostatic potential on a grid."""
+        return False
+
+    @property
+    def needs_density(self) -> bool:
+        """True if structures and tips must have electron densities on grids, whose overlap is the Pauli repulsion."""
+        return False
+
 
 class LennardJonesPointCharges(ForceField):
     """Lennard-Jones potentials and point charges (physics.md §2)."""

@@ -113,6 +113,11 @@ class JobSpec(Model):
         return self.sweep.tip or self.tips if randomised is None else randomised.values
 
     @property
+    def tip_ids(self) -> tuple[str, ...]:
+        """The ids of the uploaded tips that the spec names, each once."""
+        return ()
+
+    @property
     def image_dim(self) -> tuple[int, int]:
         """The number of pixels of an image along x and y."""
         return self.scan.crop or self.scan.dim[:2]
