@@ -105,10 +105,15 @@ class Simulator:
 
     def __init__(self, device: Device, memory_bytes: int = MEMORY_BYTES) -> None:
         self.device = device
+        self._memory_bytes = memory_bytes
         self._slot_bytes = memory_bytes // 2
         self._inputs = [_Slot(device), _Slot(device)]
         self._outputs = [_Slot(device), _Slot(device)]
         self._host = HostMemory(device.context, device.downloads, locked=device.info.kind == "gpu")
+
+    def reserve(self, nbytes: int) -> None:
+        """Leave so much of the device memory to what stays on the device between batches, from now on."""
+        self._slot_bytes = (self._memory_bytes - nbytes) // 2
 
     def run(
         self, atoms: Atoms, images: Images, force_field: ForceField, maps: Sequence[Map] = (), *,

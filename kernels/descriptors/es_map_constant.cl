@@ -1,4 +1,4 @@
-// The vertical Coulomb field on a plane (physics.md §7). Records: x, y, square of the plane's height above the atom, C·q
+// The vertical Coulomb field on a plane (physics.md §7); with POTENTIAL it is added to what the map has. Records: x, y, square of the plane's height above the atom, C·q
 // times that height; with CUTOFF also the atom's sphere: its centre below the top of the highest sphere, ρ², 0, 0.
 #include "opencl/pixels.cl"
 
@@ -9,7 +9,11 @@ kernel void es_map_constant(MAP_PARAMETERS)
 #endif
 {
     MAP_PIXEL
+#if POTENTIAL
+    real sum = load_pixels(row, iy, ny);
+#else
     real sum = 0.0f;
+#endif
 #if CUTOFF
     real top = zmin;
 #endif

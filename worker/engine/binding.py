@@ -1,6 +1,6 @@
-"""Translates a spec and its sampled parameters into kernel arguments. No other module does."""
+"""Translates a spec and its sampled parameters into kernel arguments. Only grid_binding does so beside this module."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from afmbatch.structures.elements import elements
 from afmbatch.structures.structures import Structures
 from worker.engine.bond_cache import BondCache
 from worker.engine.orientations import Orientations
-from worker.engine.placement import place
+from worker.engine.placement import Placement, place
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -32,6 +32,8 @@ class Bound:
     window: f8 (B, T, 2, 3), Å, lower and upper corner of each image's window
     original: bool (ΣN,), atoms that are no periodic images
     number: i8 (ΣN,), atomic numbers
+    frames: the frames of the structures in those of their images
+    heights: f8 (B, T, n_out, 2), Å, tip above the highest counted atom at both turning points of a slice
     lj: f8 (ΣN, T, 2), Lennard-Jones radius and depth of each atom under each tip; None unless they are sampled
     tip_lj: f8 (B, T, 2), Lennard-Jones radius and depth of the probe particles
     """
@@ -44,6 +46,8 @@ class Bound:
     window: Floats
     original: NDArray[np.bool_]
     number: Ints
+    frames: kernels.SampleFrames
+    heights: Floats
     lj: Floats | None
     tip_lj: Floats
 
@@ -60,10 +64,12 @@ def bind(
     rotation = rotations.of(draws)
     of_atom, tip_lj = _lennard_jones(draws, number, sizes)
     heights = spec.scan.n_out + np.maximum(draws.df_steps, 2) - 1
+    counted = _counted(number, spec.ignored_elements)
+    turned = rotate(structures.xyz[index], np.repeat(rotation, sizes, axis=0))
     placed = place(
-        rotate(structures.xyz[index], np.repeat(rotation, sizes, axis=0)),
+        turned,
         offsets,
-        counted=_counted(number, spec.ignored_elements),
+        counted=counted,
         original=original,
         lj_radius=table.lj_radius[number] if of_atom is None else of_atom[..., 0],
         window=np.array(spec.scan.window),
@@ -72,6 +78,8 @@ def bind(
         distance=draws.distance,
         probe_radius=tip_lj[..., 0],
         offset=draws.offset,
+        anchor=spec.scan.anchor,
+        centre=spec.scan.centre,
     )
     window = _cropped(spec, placed.window, draws.crop)
     charge = structures.q[index] if spec.force_field.needs_charges else np.zeros(len(index))
@@ -110,6 +118,8 @@ def bind(
         window=window,
         original=original,
         number=number,
+        frames=kernels.SampleFrames(rotation, placed.xyz[offsets[:-1]] - turned[offsets[:-1]]),
+        heights=_heights(spec, placed, draws, np.where(counted & original, placed.xyz[:, 2], -np.inf), offsets),
         lj=of_atom,
         tip_lj=tip_lj,
     )
@@ -118,6 +128,15 @@ def bind(
 def _counted(number: Ints, ignored: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return a mask of the atoms by which samples are centred and their heights are measured: bool (ΣN,)."""
     return np.isin(number, ignored, invert=True) if ignored else np.ones(len(number), dtype=bool)
+
+
+def _heights(spec: JobSpec, placed: Placement, draws: SampleParameters, z: Floats, offsets: Ints) -> Floats:
+    """Return the heights of the tip over the highest z of each sample at both turning points, f8 (B, T, n_out, 2)."""
+    upper = placed.window[:, :, 1, 2] - np.maximum.reduceat(z, offsets[:-1])[:, None]
+    first = np.arange(spec.scan.n_out)
+    last = first + np.maximum(draws.df_steps, 2)[..., None] - 1
+    steps = np.stack(np.broadcast_arrays(first, last), axis=-1)
+    return np.asarray(upper[..., None, None] - spec.scan.dz * steps)
 
 
 def _turned(lattice: Floats, rotation: Floats) -> Floats:
@@ -176,9 +195,9 @@ def _cropped(spec: JobSpec, window: Floats, crop: Ints) -> Floats:
     return out
 
 
-def bind_force_field(spec: JobSpec) -> kernels.ForceField:
-    """Return the force field of a spec."""
-    return kernels.FORCE_FIELDS[spec.force_field.kind](**spec.force_field.kernel_parameters)
+def bind_force_field(spec: JobSpec, grids: Mapping[str, Any] | None = None) -> kernels.ForceField:
+    """Return the force field of a spec; `grids` are its arguments from worker.engine.grid_binding, if it has any."""
+    return kernels.FORCE_FIELDS[spec.force_field.kind](**spec.force_field.kernel_parameters, **(grids or {}))
 
 
 def bind_descriptor(descriptor: Descriptor) -> kernels.Map:

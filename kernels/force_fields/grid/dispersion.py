@@ -39,23 +39,30 @@ class D3Tables:
         return cls(r_cov, r4r2, ref_cn, ref_c6, json.loads(str(arrays["bj_parameters"])))
 
 
-def coordination_numbers(numbers: Ints, xyz: Floats, tables: D3Tables) -> Floats:
-    """Return the coordination number of each of N atoms (N,) f8; numbers (N,) i8, xyz (N, 3) f8, Å."""
+def coordination_numbers(numbers: Ints, xyz: Floats, tables: D3Tables, first: int | None = None) -> Floats:
+    """Return the coordination number of each of N atoms, or of the first of them, f8.
+
+    numbers: (N,) i8; xyz: (N, 3) f8, Å; first: the number of atoms to return it of; None: all.
+    """
     radius = tables.r_cov[numbers - 1]
-    distance = np.linalg.norm(xyz[:, None] - xyz, axis=-1)
+    distance = np.linalg.norm(xyz[:first, None] - xyz, axis=-1)
     np.fill_diagonal(distance, np.inf)
-    count = 1 / (1 + np.exp(-K1 * (SCALE * (radius[:, None] + radius) / distance - 1)))
+    count = 1 / (1 + np.exp(-K1 * (SCALE * (radius[:first, None] + radius) / distance - 1)))
     np.fill_diagonal(count, 0)  # at infinity an atom still counts e⁻¹⁶
     return np.asarray(count.sum(axis=1))
 
 
-def dispersion_coefficients(numbers: Ints, xyz: Floats, probe: int, functional: str, tables: D3Tables) -> Floats:
+def dispersion_coefficients(
+    numbers: Ints, xyz: Floats, probe: int, functional: str, tables: D3Tables, first: int | None = None
+) -> Floats:
     """Return s6 C6 in eV Å⁶, R0⁶ in Å⁶, s8 C8 in eV Å⁸ and R0⁸ in Å⁸ of each of N atoms with the probe, (N, 4) f8.
 
     numbers: (N,) i8, xyz: (N, 3) f8, Å, the sample; probe: its atomic number. The probe counts as a free atom.
+    first: the number of atoms, from the first on, whose coefficients are returned; None: all.
     """
     damping = tables.functionals[functional]
-    cn = coordination_numbers(numbers, xyz, tables)
+    cn = coordination_numbers(numbers, xyz, tables, first)
+    numbers = numbers[:first]
     reference, probe_reference = tables.ref_cn[numbers - 1], tables.ref_cn[probe - 1]
     exponent = -K3 * ((cn[:, None] - reference) ** 2)[:, :, None] - K3 * probe_reference**2
     exponent = np.where((reference[:, :, None] >= 0) & (probe_reference >= 0), exponent, -np.inf)

@@ -11,13 +11,14 @@ from kernels.atoms import Floats, Ints
 from kernels.device.device import Device
 from kernels.device.workspace import Workspace
 from kernels.force_fields.grid.plane_grid import BLOCK, ROWS, PlaneGrid
-from kernels.force_fields.grid.samples import Samples
+from kernels.force_fields.grid.samples import LoadedSamples
 
-KERNELS = {
-    "resample": "resample", "forward_x": "lateral_transform", "forward_y": "lateral_transform",
-    "inverse_y": "lateral_transform", "inverse_x": "lateral_transform", "plane_products": "plane_products",
-    "prefilter_z": "plane_products",
-}  # fmt: skip
+FILES = {
+    "resample": ("resample", "resample_coarse", "refine"),
+    "lateral_transform": ("forward_x", "forward_y", "inverse_y", "inverse_x"),
+    "plane_products": ("plane_products", "prefilter_z"),
+}
+"""The kernels in each .cl file."""
 
 
 class EnergyGrids:
@@ -28,20 +29,22 @@ class EnergyGrids:
         self._memory = Workspace(device)
         self._matrices, _ = self._memory.upload(plan.matrices)
         self._kernels = {
-            name: device.kernel(name, f"force_fields/grid/{file}.cl", **plan.defines) for name, file in KERNELS.items()
+            name: device.kernel(name, f"force_fields/grid/{file}.cl", **plan.defines)
+            for file, names in FILES.items()
+            for name in names
         }
 
     @property
     def image_bytes(self) -> int:
         """The bytes of device memory that an image takes while its energy is made."""
         plan = self.plan
-        plane = plan.size_x * plan.size_y + 4 * plan.k_x * plan.k_y
+        plane = plan.size_x * plan.size_y + prod(plan.coarse) + 4 * plan.k_x * plan.k_y
         rows = 2 * plan.k_x * plan.size_y * max(plan.planes, plan.density_planes)
         energy = plan.heights * 4 * plan.k_x * (plan.k_y + plan.reach_y) + 2 * plan.coefficients
         return 4 * ((plan.planes + plan.density_planes) * plane + rows + energy)
 
     def make(
-        self, samples: Samples, resampling: npt.NDArray[np.void], tip_charges: "cl.Buffer",
+        self, samples: LoadedSamples, resampling: npt.NDArray[np.void], tip_charges: "cl.Buffer",
         tip_densities: "cl.Buffer | None", tips: Ints, strengths: Floats,
     ) -> "cl.Buffer":  # fmt: skip
         """Enqueue the energies of M images.
@@ -59,10 +62,20 @@ class EnergyGrids:
         cl.enqueue_barrier(self.device.queue, copies)
         densities = self._buffer("densities", count, plan.density_planes, plan.size_x, plan.size_y)
         potentials = self._buffer("potentials", count, plan.planes, plan.size_x, plan.size_y)
-        self._launch(
-            "resample", (plan.size_y, plan.size_x, count * plan.planes), samples.coefficients, samples.table,
-            uploads["images"], np.float32(plan.step), densities, potentials,
-        )  # fmt: skip
+        coarse_x, coarse_y = plan.coarse
+        coarse_densities = self._buffer("coarse_densities", count, plan.density_planes, coarse_x, coarse_y)
+        coarse_potentials = self._buffer("coarse_potentials", count, plan.planes, coarse_x, coarse_y)
+        fields = samples.coefficients, samples.table, uploads["images"], np.float32(plan.step)
+        self._launch("resample", (plan.size_y, plan.size_x, count * plan.planes), *fields, densities, potentials)
+        size = (coarse_y, coarse_x, count * plan.planes)
+        self._launch("resample_coarse", size, *fields, coarse_densities, coarse_potentials)
+        for coarse, number, first, fine in (
+            (coarse_densities, plan.density_planes, plan.defines["DENSITY_FIRST"], densities),
+            (coarse_potentials, plan.planes, 0, potentials),
+        ):
+            if number:
+                size = (plan.size_y, plan.size_x, count * number)
+                self._launch("refine", size, uploads["images"], coarse, np.int32(number), np.int32(first), fine)
         density_spectra = self._transform("density_spectra", densities, count * plan.density_planes)
         potential_spectra = self._transform("potential_spectra", potentials, count * plan.planes)
         energies = self._buffer("energies", count, plan.heights, plan.k_x, 4, plan.k_y)

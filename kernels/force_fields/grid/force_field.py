@@ -1,6 +1,7 @@
 """The force field of samples that are given as potentials and densities on grids (physics.md §8)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,18 +16,20 @@ from kernels.device.device import Device
 from kernels.device.shared import share_struct
 from kernels.device.workspace import Workspace
 from kernels.errors import DeviceLimit
-from kernels.force_fields.base import Arrays, ForceField, Group, PreparedForceField
+from kernels.force_fields.base import Arrays, ForceField, Group, PreparedForceField, SamplePotential
 from kernels.force_fields.grid.energy_grids import EnergyGrids
 from kernels.force_fields.grid.pair_terms import NO_PAIR_TERM, PairTerms
 from kernels.force_fields.grid.plane_grid import SUPPORT, PlaneGrid, TipReach
-from kernels.force_fields.grid.samples import Samples
+from kernels.force_fields.grid.samples import SampleFields
 from kernels.force_fields.grid.tips import Tip
 from kernels.imaging.images import Images
 from kernels.per_image_atoms import PerImageAtoms
 from kernels.sample_frames import SampleFrames
 
 BELOW = 0.35  # Å that a probe may be drawn below its equilibrium
+SPECTRA_BYTES = 64 << 20  # of tips' spectra on the device, beyond which all are made anew: exponents may be sampled
 ABOVE = 0.45  # Å that it may be pushed above it
+SMOOTH = 2.6  # Å above the highest atom, where every second point is enough of a sample's fields
 GRID_IMAGE = share_struct(
     "grid_image_t",
     [("atom_begin", "i4"), ("atom_end", "i4"),
@@ -39,11 +42,17 @@ GRID_IMAGE = share_struct(
 class GridDevice:
     """Keeps on a device, between batches: the samples' splines, the tips' spectra, the memory to make energies in."""
 
-    def __init__(self, device: Device, samples: Samples, tips: Sequence[Tip]) -> None:
+    def __init__(self, device: Device, samples: SampleFields, tips: Sequence[Tip]) -> None:
         self.device, self.samples, self.tips = device, samples, tips
         self._grids: dict[PlaneGrid, EnergyGrids] = {}
         self._spectra: dict[tuple[PlaneGrid, int, float | None], npt.NDArray[np.float32]] = {}
         self._buffers: dict[tuple[Any, ...], cl.Buffer] = {}
+
+    def with_samples(self, samples: SampleFields) -> "GridDevice":
+        """Return the same for other samples; everything else is shared."""
+        other = copy(self)
+        other.samples = samples
+        return other
 
     def grids(self, plan: PlaneGrid) -> EnergyGrids:
         """Return what makes energies on this plan."""
@@ -58,6 +67,9 @@ class GridDevice:
 
     def _upload(self, plan: PlaneGrid, keys: tuple[tuple[int, float | None], ...]) -> "cl.Buffer":
         if (plan, keys) not in self._buffers:
+            if sum(buffer.size for buffer in self._buffers.values()) > SPECTRA_BYTES:
+                self._buffers.clear()
+                self._spectra.clear()
             arrays = np.concatenate([self._spectrum(plan, *key) for key in keys])
             flags = cl.mem_flags.READ_ONLY | cl.mem_flags.COPY_HOST_PTR
             self._buffers[plan, keys] = cl.Buffer(self.device.context, flags, hostbuf=arrays)
@@ -75,6 +87,29 @@ class GridDevice:
 
 
 @dataclass(frozen=True, eq=False)
+class GridPotential(SamplePotential):
+    """The potentials of B samples.
+
+    samples: the structures; structure: (B,) i8, which of them each sample is; frames: B, how it lies in its images.
+    """
+
+    samples: SampleFields
+    structure: Ints
+    frames: SampleFrames
+
+    def places(self, origin: Floats) -> npt.NDArray[Any]:
+        """Return where positions, (B, 3) f8 in Å, lie in the grids of the samples: (B,) of RESAMPLING."""
+        return self.samples.resampling(self.structure, self.frames, origin, 1.0)
+
+    def load(self, samples: range) -> "Iterator[tuple[range, cl.Buffer, cl.Buffer]]":
+        """Yield these samples in ranges, with the coefficients and the table of the structures of each."""
+        structure = self.structure[samples.start : samples.stop]
+        for part in self.samples.parts(structure, len(structure)):
+            loaded = self.samples.load(np.unique(structure[part]).tolist())
+            yield samples[part], loaded.coefficients, loaded.table
+
+
+@dataclass(frozen=True, eq=False)
 class PreparedGridForceField(PreparedForceField):
     """The force field for M images.
 
@@ -83,6 +118,7 @@ class PreparedGridForceField(PreparedForceField):
     atoms: (ΣN, 8) f4: x, y, z in Å, 0, and four parameters of the pair term (pair_terms.cl).
     tip: (M,) i8; exponent, strength: (M,) f8, B and A of each image.
     points: (B, 2) f8, Å.
+    structure: (B,) i8; frames: B: the structure of each sample, and how it lies in its images.
     """
 
     file: ClassVar[Path] = Path(__file__).with_name("grid.cl")
@@ -98,6 +134,13 @@ class PreparedGridForceField(PreparedForceField):
     exponent: Floats
     strength: Floats
     points: Floats
+    structure: Ints
+    frames: SampleFrames
+
+    @property
+    def potential(self) -> "GridPotential":
+        """The potentials of the samples."""
+        return GridPotential(self.held.samples, self.structure, self.frames)
 
     def arrays(self) -> Arrays:
         """Return the images' grids and the atoms."""
@@ -124,17 +167,17 @@ class PreparedGridForceField(PreparedForceField):
                     f"scan: the planes of one image take {grids.image_bytes} bytes of device memory while its energies "
                     f"are made, {working_bytes} are left for them"
                 )
-            for begin in range(0, len(chosen), chunk):
-                part = chosen[begin : begin + chunk]
+            structure = self.resampling["structure"][chosen]
+            for images in self.held.samples.parts(structure, chunk):
+                part = chosen[images]
                 pairs = tuple(dict.fromkeys(zip(self.tip[part].tolist(), self.exponent[part].tolist(), strict=True)))
                 tips = np.array([pairs.index(pair) for pair in zip(self.tip[part], self.exponent[part], strict=True)])
                 charges, densities = self.held.spectra(plan, pairs)
-                made = grids.make(
-                    self.held.samples, self.resampling[part], charges, densities, tips, self.strength[part]
-                )
+                loaded = self.held.samples.load(np.unique(self.resampling["structure"][part]).tolist())
+                made = grids.make(loaded, self.resampling[part], charges, densities, tips, self.strength[part])
                 cl.enqueue_copy(
                     device.queue, out, made, byte_count=4 * plan.coefficients * len(part),
-                    dst_offset=4 * plan.coefficients * begin,
+                    dst_offset=4 * plan.coefficients * images.start,
                 )  # fmt: skip
             buffers[f"grid_coefficients_{i}"] = out
         return buffers
@@ -184,9 +227,12 @@ class GridForceField(ForceField):
     reach: TipReach = field(default_factory=TipReach)
 
     def prepare(
-        self, atoms: Atoms, images: Images, frames: SampleFrames, origin: Floats, per_image: PerImageAtoms | None,
+        self, atoms: Atoms, images: Images, frames: SampleFrames | None, origin: Floats,
+        per_image: PerImageAtoms | None,
     ) -> PreparedGridForceField:  # fmt: skip
         """Plan the grid of each image, and where it lies in its sample's own grid."""
+        if frames is None:
+            frames = SampleFrames(np.tile(np.eye(3), (atoms.molecules, 1, 1)), np.zeros((atoms.molecules, 3)))
         molecule = images.molecule
         with_density = self.held.samples.has_density
         plans, plan = [], []
@@ -211,16 +257,18 @@ class GridForceField(ForceField):
         packed[:, :3] = atoms.xyz[atom] - origin[image]
         table["top"] = np.maximum.reduceat(packed[:, 2], end - count)
         if self.pair_terms is not None:
-            packed[:, 4:] = self.pair_terms.parameters(atoms, images, atom, image)
+            packed[:, 4:] = self.pair_terms.parameters(atoms, images, atom, image, per_image)
         below = np.array([p.below for p in plan]) * self.step
         start = origin + np.column_stack((np.zeros((len(images), 2)), bottom - below))
         of_images = SampleFrames(frames.rotation[molecule], frames.origin[molecule])
         resampling = self.held.samples.resampling(self.structure[molecule], of_images, start, self.step)
         resampling["exponent"] = self.exponent
+        smooth = np.maximum(-BELOW, table["top"] + SMOOTH)  # the z from which on the sample's fields are smooth
+        resampling["fine"] = np.ceil((smooth - bottom + below) / self.step)
         resampling["depth"] = -bottom + below - BELOW
         highest = np.array([np.argmax(z) for z in np.split(atoms.xyz[:, 2], atoms.offsets[1:-1])]) + atoms.offsets[:-1]
         return PreparedGridForceField(
             self.held, tuple(plans), index, table, resampling, packed,
             self.pair_terms.kind if self.pair_terms is not None else NO_PAIR_TERM, self.tip, self.exponent,
-            self.strength, atoms.xyz[highest, :2],
+            self.strength, atoms.xyz[highest, :2], self.structure, frames,
         )  # fmt: skip

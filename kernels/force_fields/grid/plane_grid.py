@@ -29,9 +29,9 @@ def _vectors(n: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class TipReach:
-    """How far from the probe a tip's charge and density are summed, Å: beyond, they change forces by less than 1e-4.
+    """The distances from the probe, in Å, up to which a tip's charge and density are summed.
 
-    What the charge has above is not lost: the potential over the sample falls off as its wave numbers say.
+    The charge above is taken into account by the decay of the sample's potential (PlaneGrid.tip_spectra).
     """
 
     lateral: float = 2.4
@@ -101,13 +101,18 @@ class PlaneGrid:
         return _vectors(self.size_y // 2 + 1)[0]
 
     @property
+    def coarse(self) -> tuple[int, int]:
+        """The points along x and y of planes that have every second point, and more around for interpolation."""
+        return self.size_x // 2 + 12, _blocks(self.size_y // 2 + 13, 8)
+
+    @property
     def defines(self) -> dict[str, int]:
         """The numbers that the kernels are built with."""
         return {
             "N_X": self.size_x, "N_Y": self.size_y, "H_X": self.reach_x, "H_Y": self.reach_y, "HEIGHTS": self.heights,
             "PLANES": self.planes, "DENSITY_PLANES": self.density_planes, "TIP_PLANES": self.tip_planes,
             "DENSITY_FIRST": self.below - self.density_below, "DENSITY_TIP_PLANES": self.density_tip_planes,
-            "K_X": self.k_x, "K_Y": self.k_y,
+            "K_X": self.k_x, "K_Y": self.k_y, "COARSE_X": self.coarse[0], "COARSE_Y": self.coarse[1],
             "VECTORS": _vectors(self.size_y // 2 + 1)[1], "Y_VECTORS": _vectors(self.reach_y)[1],
         }  # fmt: skip
 

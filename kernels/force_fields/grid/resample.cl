@@ -3,8 +3,7 @@
 
 // A structure_t tells where the coefficients of a structure are: n points along each axis, padded as in splines.py, so that
 // no index wraps. A resampling_t tells where the planes of an image lie in them: the grid index of point (i, j, k) is
-// base + i·along_x + j·along_y + k·along_z; VALUE_LIMITS are for nuclei that stand between the planes that a probe
-// reaches, as those of periodic images beside the window may: they would take the digits of everything else.
+// base + i·along_x + j·along_y + k·along_z.
 #include "opencl/vector.cl"
 #include <structure_t>
 #include <resampling_t>
@@ -110,21 +109,13 @@ static float spline(global const float *taps, int stride_x, int stride_y, const 
 }
 #endif
 
-// densities, potentials: for each image PLANES × N_X × N_Y; of densities the first DENSITY_PLANES are made.
-kernel void resample(global const float *restrict coefficients, global const structure_t *restrict structures,
-                     global const resampling_t *restrict images, const float step, global float *restrict densities,
-                     global float *restrict potentials)
+// Writes potential and density of WIDTH points, from (i, j, k) steps of the image's planes on; a density only where `densities`
+// is not 0. Nuclei that stand between the planes which a probe reaches, as those of periodic images beside the window may,
+// would take the digits of everything else: values there are limited.
+static void write_fields(global const float *coefficients, global const structure_t *s, global const resampling_t *im,
+                         float i, real j, float k, float step, global float *potentials, global float *densities)
 {
-    const int iy = get_global_id(0) * WIDTH, ix = get_global_id(1);
-    const int image = get_global_id(2) / PLANES, plane = get_global_id(2) - image * PLANES;
-    if (iy >= N_Y || ix >= N_X)
-        return;
-    global const resampling_t *im = images + image;
-    global const structure_t *s = structures + im->structure;
     const int stride_y = s->n[2] + 8, stride_x = (s->n[1] + 5) * stride_y;
-    const int with_density = plane >= DENSITY_FIRST && plane < DENSITY_FIRST + DENSITY_PLANES;
-    const float i = ix - N_X / 2, k = plane;
-    const real j = iy - N_Y / 2 + LANE_INDEX;
     real ux = im->base[0] + i * im->along_x[0] + k * im->along_z[0] + j * im->along_y[0];
     real uy = im->base[1] + i * im->along_x[1] + k * im->along_z[1] + j * im->along_y[1];
     real uz = im->base[2] + i * im->along_x[2] + k * im->along_z[2] + j * im->along_y[2];
@@ -136,20 +127,103 @@ kernel void resample(global const float *restrict coefficients, global const str
         const taps_t wx = quintic(tx[lane]), wy = quintic(ty[lane]), wz = quintic(tz[lane]);
         global const float *taps = coefficients + ((const int *)&at)[lane];
         potential[lane] = spline(taps + s->potential, stride_x, stride_y, (const float *)&wx, (const float *)&wy, wz);
-        if (with_density)
+        if (densities)
             density[lane] = spline(taps + s->density, stride_x, stride_y, (const float *)&wx, (const float *)&wy, wz);
     }
-    const size_t out = ((size_t)get_global_id(2) * N_X + ix) * N_Y + iy;
-    const float depth = im->depth - plane * step;
-    real v = vload_real(potential);
-    const float v_limit = 20.0f * exp(2.2f * fmax(depth, -1.0f));
-    v = v < v_limit ? v : (real)(v_limit);
-    v = v > -v_limit ? v : (real)(-v_limit);
-    vstore_real(v, potentials + out);
-    if (with_density) {
-        real rho = vload_real(density);
-        const float limit = 0.1f * exp(2.4f * fmax(depth, -1.0f));
-        rho = rho < limit ? rho : (real)(limit);
-        vstore_real(power_of(rho, im->exponent), densities + ((size_t)(image * DENSITY_PLANES + plane - DENSITY_FIRST) * N_X + ix) * N_Y + iy);
-    }
+    const float depth = fmax(im->depth - k * step, -1.0f);
+    const float limit = 20.0f * exp(2.2f * depth), density_limit = 0.1f * exp(2.4f * depth);
+    vstore_real(vmax(vmin(vload_real(potential), (real)(limit)), (real)(-limit)), potentials);
+    if (densities)
+        vstore_real(power_of(vmin(vload_real(density), (real)(density_limit)), im->exponent), densities);
+}
+
+static int has_density(int plane) { return plane >= DENSITY_FIRST && plane < DENSITY_FIRST + DENSITY_PLANES; }
+
+#define RESAMPLE_PARAMETERS                                                                                            \
+    global const float *restrict coefficients, global const structure_t *restrict structures,                          \
+        global const resampling_t *restrict images, const float step, global float *restrict densities,                \
+        global float *restrict potentials
+
+// The first planes of each image, up to `fine`: potentials (M, PLANES, N_X, N_Y) and densities (M, DENSITY_PLANES, N_X, N_Y).
+kernel void resample(RESAMPLE_PARAMETERS)
+{
+    const int iy = get_global_id(0) * WIDTH, ix = get_global_id(1);
+    const int image = get_global_id(2) / PLANES, plane = get_global_id(2) - image * PLANES;
+    global const resampling_t *im = images + image;
+    if (iy >= N_Y || ix >= N_X || plane >= im->fine)
+        return;
+    const size_t to = (size_t)ix * N_Y + iy, size = (size_t)N_X * N_Y;
+    write_fields(coefficients, structures + im->structure, im, ix - N_X / 2, iy - N_Y / 2 + LANE_INDEX, plane, step,
+                 potentials + (image * PLANES + plane) * size + to,
+                 has_density(plane) ? densities + (image * DENSITY_PLANES + plane - DENSITY_FIRST) * size + to : 0);
+}
+
+// The planes above, where all fields are smooth, have every second point along x and y, and MARGIN such points around:
+// potentials (M, PLANES, COARSE_X, COARSE_Y) and densities (M, DENSITY_PLANES, COARSE_X, COARSE_Y).
+#define MARGIN 6
+
+kernel void resample_coarse(RESAMPLE_PARAMETERS)
+{
+    const int iy = get_global_id(0) * WIDTH, ix = get_global_id(1);
+    const int image = get_global_id(2) / PLANES, plane = get_global_id(2) - image * PLANES;
+    global const resampling_t *im = images + image;
+    if (iy >= COARSE_Y || ix >= COARSE_X || plane < im->fine)
+        return;
+    const size_t to = (size_t)ix * COARSE_Y + iy, size = (size_t)COARSE_X * COARSE_Y;
+    write_fields(coefficients, structures + im->structure, im, 2 * (ix - MARGIN) - N_X / 2,
+                 2.0f * (iy + LANE_INDEX - MARGIN) - N_Y / 2, plane, step, potentials + (image * PLANES + plane) * size + to,
+                 has_density(plane) ? densities + (image * DENSITY_PLANES + plane - DENSITY_FIRST) * size + to : 0);
+}
+
+// Lagrange's polynomial through twelve points, in their middle.
+#define MIDDLE_0 (320166 / 524288.0f)
+#define MIDDLE_1 (-76230 / 524288.0f)
+#define MIDDLE_2 (22869 / 524288.0f)
+#define MIDDLE_3 (-5445 / 524288.0f)
+#define MIDDLE_4 (847 / 524288.0f)
+#define MIDDLE_5 (-63 / 524288.0f)
+
+#define BETWEEN(load)                                                                                                  \
+    (MIDDLE_0 * (load(5) + load(6)) + MIDDLE_1 * (load(4) + load(7)) + MIDDLE_2 * (load(3) + load(8)) +                \
+     (MIDDLE_3 * (load(2) + load(9)) + MIDDLE_4 * (load(1) + load(10)) + MIDDLE_5 * (load(0) + load(11))))
+
+static real read_coarse(global const float *at)
+{
+#if WIDTH == 8
+    return vload8(0, at);
+#else
+    return at[0];
+#endif
+}
+
+// WIDTH points of the row of coarse points that belongs to an even x, or between two rows.
+static real coarse_row(global const float *plane, int ix, int column)
+{
+    global const float *first = plane + (size_t)(ix / 2 + MARGIN) * COARSE_Y + column;
+#define ROW(m) read_coarse(first + ((m) - 5) * COARSE_Y)
+    return ix & 1 ? BETWEEN(ROW) : ROW(5);
+}
+
+// Makes the planes that `coarse` has at every second point, of `planes` planes an image from the `first` one on.
+kernel void refine(global const resampling_t *restrict images, global const float *restrict coarse, const int planes,
+                   const int first, global float *restrict fine)
+{
+    const int iy = get_global_id(0) * WIDTH, ix = get_global_id(1);
+    const int image = get_global_id(2) / planes, plane = first + get_global_id(2) - image * planes;
+    if (iy >= N_Y || ix >= N_X || plane < images[image].fine)
+        return;
+    global const float *from = coarse + get_global_id(2) * ((size_t)COARSE_X * COARSE_Y);
+    global float *to = fine + (get_global_id(2) * (size_t)N_X + ix) * N_Y + iy;
+    const int column = iy / 2 + MARGIN - 5;
+#if WIDTH == 8
+    float row[16];
+    vstore8(coarse_row(from, ix, column), 0, row);
+    vstore8(coarse_row(from, ix, column + 8), 1, row);
+#define FOUR(m) vload4(0, row + (m))
+    const float4 even = FOUR(5), odd = BETWEEN(FOUR);
+    vstore8((float8)(even.x, odd.x, even.y, odd.y, even.z, odd.z, even.w, odd.w), 0, to);
+#else
+#define POINT(m) coarse_row(from, ix, column + (m))
+    to[0] = iy & 1 ? BETWEEN(POINT) : POINT(5);
+#endif
 }

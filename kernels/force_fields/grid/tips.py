@@ -34,16 +34,18 @@ class Tip(ABC):
 
 @dataclass(frozen=True, eq=False)
 class GridTip(Tip):
-    """A tip whose densities are given on a grid, periodic in a box, the probe at [0, 0, 0].
+    """A tip whose densities are given on a grid, periodic in a box, the probe at or near point [0, 0, 0].
 
-    lattice: (3, 3) f8, Å, the box's edges in rows. Beyond half of an edge the tip is zero.
+    lattice: (3, 3) f8, Å, the box's edges in rows. Beyond half of an edge from point [0, 0, 0] the tip is zero.
     charge: (a, b, c), e/Å³, positive for positive charge.
     density: (a, b, c), electrons per Å³, or None.
+    origin: (3,) f8, Å, the position of point [0, 0, 0] relative to the probe.
     """
 
     lattice: Floats
     charge: npt.NDArray[np.floating]
     density: npt.NDArray[np.floating] | None = None
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def charge_planes(self, plan: PlaneGrid) -> Floats:
         """Return the charge density, interpolated by quintic splines."""
@@ -61,7 +63,7 @@ class GridTip(Tip):
 
     def _planes(self, field: npt.NDArray[np.floating], plan: PlaneGrid, below: int, planes: int) -> Floats:
         x, y, z = points(plan, below, planes)
-        fraction = np.stack((x, y, z), axis=-1) @ np.linalg.inv(self.lattice)
+        fraction = (np.stack((x, y, z), axis=-1) - np.array(self.origin)) @ np.linalg.inv(self.lattice)
         inside = (np.abs(fraction) <= 0.5 + 1e-9).all(axis=-1)
         out = np.zeros(x.shape)
         out[inside] = sample_spline(padded(periodic_coefficients(field), np.float64), field.shape, fraction[inside])

@@ -35,7 +35,7 @@ def on_grid(lattice: Floats, shape: tuple[int, int, int], centre: Floats, width:
 
 @dataclass
 class Scene:
-    """One atom at AT of the image, its fields turned by TURN, and an image above it."""
+    """A sample of an atom at AT of the image, its fields turned by TURN, and an image above it."""
 
     atoms: Atoms
     images: Images
