@@ -1,6 +1,4 @@
-"""The grids of a structure must fit into the memory of a device, and tips must have what a force field needs."""
-
-from collections.abc import Sequence
+"""The grids of a structure must fit into the memory of a device, and uploaded tips must fit the spec."""
 
 import numpy as np
 
@@ -8,6 +6,7 @@ from afmbatch.errors import FieldError
 from afmbatch.ledger.records import DatasetRecord, TipRecord
 from afmbatch.settings import Settings
 from afmbatch.spec.job import JobSpec
+from afmbatch.structures.elements import elements
 
 _PADDING = (5, 5, 8)  # spline coefficients beyond the points of each axis, as in kernels.force_fields.grid.splines
 
@@ -30,16 +29,18 @@ def check_device_grids(spec: JobSpec, dataset: DatasetRecord, settings: Settings
     return [FieldError("dataset", dataset.id, reason, "structures with smaller cells or coarser grids")]
 
 
-def check_tips(spec: JobSpec, tips: Sequence[TipRecord]) -> list[FieldError]:
-    """Return an error for each uploaded tip that lacks a density which the force field needs."""
-    kind = spec.force_field.kind
-    errors = []
-    for tip in tips:
-        if spec.force_field.needs_density and not tip.density:
-            reason = f"tip {tip.id} has no electron density, which force field '{kind}' needs"
-            errors.append(FieldError("tips", tip.id, reason, "a tip that was uploaded with form field electrons"))
-        elif not spec.force_field.needs_density and not tip.delta_density:
-            reason = f"tip {tip.id} has neither a difference of electron densities nor a charge density"
-            accepted = "a tip that was uploaded with form field delta_electrons or charge"
-            errors.append(FieldError("tips", tip.id, reason, accepted))
-    return errors
+def check_tip(spec: JobSpec, index: int, tip: TipRecord) -> FieldError | None:
+    """Return an error if the uploaded tip that a tip of the spec's tip pool names does not fit it."""
+    field, force_field = f"{spec.tip_pool_field}[{index}]", spec.force_field
+    probe = elements().number(tip.probe_element)
+    element = spec.tip_pool[index].element
+    if element != probe:
+        reason = f"the probe atom of tip {tip.id} is {tip.probe_element}"
+        return FieldError(f"{field}.element", str(element), reason, f"{probe}, or a tip with another probe atom")
+    if force_field.needs_density and not tip.density:
+        reason = f"tip {tip.id} has no electron density, which the force field {force_field.kind} needs"
+        return FieldError(f"{field}.density.id", tip.id, reason, "a tip uploaded with form field electrons")
+    if not force_field.needs_density and not tip.delta_density:
+        reason = f"tip {tip.id} has neither a difference of electron densities nor a charge density"
+        return FieldError(f"{field}.density.id", tip.id, reason, "a tip uploaded with field delta_electrons or charge")
+    return None

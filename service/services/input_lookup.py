@@ -4,9 +4,10 @@ from redis.client import Pipeline
 
 from afmbatch.errors import Conflict, FieldError, InvalidInput, NotFound
 from afmbatch.ledger.ledger import Ledger
-from afmbatch.ledger.records import DatasetRecord, JobRecord, TipRecord
+from afmbatch.ledger.records import DatasetRecord, JobRecord
 from afmbatch.spec.job import JobSpec
-from service.admission.grid_limits import check_tips
+from afmbatch.spec.tip_densities import UploadedTip
+from service.admission.grid_limits import check_tip
 
 _MAX_LISTED = 20
 
@@ -20,25 +21,33 @@ def dataset_of_spec(ledger: Ledger, dataset_id: str, pipe: Pipeline | None) -> D
         raise InvalidInput(FieldError("dataset", dataset_id, "the dataset does not exist", accepted)) from None
 
 
-def tips_of_spec(ledger: Ledger, spec: JobSpec, pipe: Pipeline | None) -> tuple[TipRecord, ...]:
-    """Return the tips that a spec names. The transaction `pipe` fails if one is removed.
+def check_tips_of_spec(ledger: Ledger, spec: JobSpec, pipe: Pipeline | None) -> None:
+    """Raise InvalidInput unless the uploaded tips that a spec names exist and fit it.
 
-    Raises InvalidInput if a tip does not exist or lacks a density that the force field needs.
+    The transaction `pipe` fails if one is removed.
     """
-    tips, missing = list[TipRecord](), list[str]()
-    for tip_id in spec.tip_ids:
+    errors = list[FieldError]()
+    for i, tip in enumerate(spec.tip_pool):
+        if not isinstance(tip.density, UploadedTip):
+            continue
+        tip_id = tip.density.id
         try:
-            tips.append(ledger.tips.get(tip_id, pipe))
+            error = check_tip(spec, i, ledger.tips.get(tip_id, pipe))
         except NotFound:
-            missing.append(tip_id)
-    if missing:
-        total, existing = ledger.tips.page(0, _MAX_LISTED)
-        listed = ", ".join(tip.id for tip in existing) or "none"
-        accepted = f"the id of a tip: POST /v1/tips makes one; there are {total} ({listed})"
-        raise InvalidInput(*(FieldError("tips", name, f"tip {name} does not exist", accepted) for name in missing))
-    if errors := check_tips(spec, tips):
+            field = f"{spec.tip_pool_field}[{i}].density.id"
+            error = FieldError(field, tip_id, "the tip does not exist", _existing_tips(ledger))
+        if error is not None:
+            errors.append(error)
+    if errors:
         raise InvalidInput(*errors)
-    return tuple(tips)
+
+
+def _existing_tips(ledger: Ledger) -> str:
+    """Return the ids of the newest tips, for an error."""
+    total, tips = ledger.tips.page(0, _MAX_LISTED)
+    listed = ", ".join(tip.id for tip in tips) or "none"
+    more = f" and {total - len(tips)} more" if total > len(tips) else ""
+    return f"the id of a tip, which POST /v1/tips makes; there are: {listed}{more}"
 
 
 def require_inputs(ledger: Ledger, job: JobRecord, pipe: Pipeline) -> None:

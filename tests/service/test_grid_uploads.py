@@ -11,7 +11,6 @@ import pytest
 
 from afmbatch.grids.grid import Quantity
 from afmbatch.grids.stored import read_sample_grids
-from afmbatch.spec.force_fields import LennardJonesPointCharges
 from tests.afmbatch.grids.writers import chgcar, cube, lvec, npz, screened_water, water, xsf
 
 from .conftest import WATER, errors_by_field, problem, running, unchanged
@@ -205,35 +204,45 @@ def test_grids_beyond_the_limit(service):
     assert problem(answer)["errors"][0]["reason"] == "the grids are too large"
 
 
-@pytest.fixture
-def needs_grids(monkeypatch):
-    """The point charge model, as if it needed a potential and a density."""
-    for name in ("needs_potential", "needs_density"):
-        monkeypatch.setattr(LennardJonesPointCharges, name, property(lambda _: True))
+def spec(dataset, kind, **fields):
+    return {
+        "dataset": dataset,
+        "force_field": {"kind": kind},
+        "samples": 2,
+        "batch_size": 2,
+        "descriptors": [],
+    } | fields
 
 
-def spec(dataset):
-    return {"dataset": dataset, "force_field": {"kind": "lj_pc", "charges": "none"}, "samples": 2, "batch_size": 2}
-
-
-def test_a_force_field_that_needs_grids(service, needs_grids):
+def test_structures_without_the_grids_of_the_force_field(service):
     alone = made(service, ("electrons", "water.cube", DENSITY_CUBE))["id"]
-    answer = service.http.post("/v1/jobs", json=spec(alone))
+    answer = service.http.post("/v1/jobs", json=spec(alone, "lj_hartree"))
     assert answer.status_code == 422
     (error,) = problem(answer)["errors"]
-    assert (error["field"], error["value"]) == ("force_field.kind", "lj_pc")
-    assert "1 of 1 structures have no electrostatic potential: water.cube" in error["reason"]
-    both = made(service, ("electrons", "water.cube", DENSITY_CUBE), ("potential", "v.cube", POTENTIAL_CUBE))["id"]
-    report = service.http.post("/v1/preflight", json=spec(both)).json()
-    assert report["accepted"]
-    assert report["device_grid_bytes"] == 2 * 4 * 29 * 25 * 36
+    assert (error["field"], error["value"]) == ("force_field.kind", "lj_hartree")
+    assert error["reason"] == "1 of 1 structures have no electrostatic potential: water.cube"
+    assert "uploaded as a volumetric file" in error["accepted"]
+    potential = made(service, ("potential", "v.cube", POTENTIAL_CUBE))["id"]
+    assert service.http.post("/v1/preflight", json=spec(potential, "lj_hartree")).json()["accepted"]
+    tip = service.http.post("/v1/tips", files={"electrons": ("w.cube", DENSITY_CUBE)}, data={"probe": "O"}).json()["id"]
+    tips = [{"density": {"kind": "tip", "id": tip}}]
+    report = service.http.post("/v1/preflight", json=spec(potential, "fdbm", tips=tips)).json()
+    assert not report["accepted"]
+    assert [entry["reason"] for entry in report["rejected"]] == ["1 of 1 structures have no electron density: v.cube"]
+
+
+def test_grids_beyond_the_memory_of_a_device(service):
+    dataset = made(service, ("electrons", "water.cube", DENSITY_CUBE), ("potential", "v.cube", POTENTIAL_CUBE))["id"]
+    report = service.http.post("/v1/preflight", json=spec(dataset, "lj_hartree")).json()
+    assert (report["accepted"], report["device_grid_bytes"]) == (True, 4 * 29 * 25 * 36)
     limit = report["device_grid_bytes"] - 1
     with running(service.settings.model_copy(update={"device_memory_bytes": limit})) as limited:
-        exceeded = limited.http.post("/v1/preflight", json=spec(both)).json()["exceeded"]
+        exceeded = limited.http.post("/v1/preflight", json=spec(dataset, "lj_hartree")).json()["exceeded"]
     assert any(f"take {limit + 1} bytes on a device, but this server allows {limit}" in e["reason"] for e in exceeded)
 
 
 def test_a_force_field_that_needs_no_grids(service):
     dataset = made(service, ("electrons", "water.cube", DENSITY_CUBE))["id"]
-    report = service.http.post("/v1/preflight", json=spec(dataset)).json()
+    none = {"force_field": {"kind": "lj_pc", "charges": "none"}}
+    report = service.http.post("/v1/preflight", json=spec(dataset, "lj_pc") | none).json()
     assert (report["accepted"], report["device_grid_bytes"]) == (True, 0)

@@ -8,9 +8,7 @@ import pytest
 
 from afmbatch.grids.grid import Quantity
 from afmbatch.grids.stored import read_tip_grids
-from afmbatch.spec.force_fields import LennardJonesPointCharges
-from afmbatch.spec.job import JobSpec
-from tests.afmbatch.grids.writers import cube, lvec, npz, water
+from tests.afmbatch.grids.writers import cube, lvec, npz, screened_water, water
 
 from .conftest import errors_by_field, problem, unchanged
 
@@ -147,47 +145,59 @@ def test_broken_tips_are_refused_with_the_reason(service, what):
     assert all(e["accepted"] for e in errors)
 
 
-@pytest.fixture
-def names_tip(monkeypatch):
-    """Let every spec name these tips, and return the list."""
-    ids = []
-    monkeypatch.setattr(JobSpec, "tip_ids", property(lambda _: tuple(ids)))
-    return ids
+GRIDS = npz(pot=screened_water(FLAT).values, rho=FLAT.values, lvec=lvec(FLAT), xyz=FLAT.xyz, Z=FLAT.z)
 
 
-def test_a_tip_that_does_not_exist(service, names_tip):
+def spec(service, kind, *tips, **fields):
+    """Return a spec of a force field with these uploaded tips."""
+    dataset = service.http.post("/v1/datasets", files={"files": ("water.npz", GRIDS)}).json()["id"]
+    listed = [{"density": {"kind": "tip", "id": tip}} | fields for tip in tips]
+    return {"dataset": dataset, "force_field": {"kind": kind}, "tips": listed, "descriptors": []}
+
+
+def test_a_tip_that_does_not_exist(service):
     existing = made(service, CO)["id"]
-    names_tip[:] = ["tip-00", existing]
     for path in ("/v1/jobs", "/v1/preflight"):
-        answer = service.http.post(path, json={"dataset": service.dataset()})
+        answer = service.http.post(path, json=spec(service, "fdbm", existing, "tip-00"))
         assert answer.status_code == 422
-        error = errors_by_field(answer)["tips"]
-        assert error["reason"] == "tip tip-00 does not exist"
-        assert f"there are 1 ({existing})" in error["accepted"]
+        assert errors_by_field(answer) == {
+            "tips[1].density.id": {
+                "field": "tips[1].density.id",
+                "value": "tip-00",
+                "reason": "the tip does not exist",
+                "accepted": f"the id of a tip, which POST /v1/tips makes; there are: {existing}",
+            }
+        }
 
 
-def test_a_tip_in_use_is_not_deleted(service, names_tip):
-    names_tip[:] = [made(service, CO)["id"]]
-    job = service.job()
+def test_a_tip_in_use_is_not_deleted(service):
+    tip = made(service, CO)["id"]
+    job = service.http.post("/v1/jobs", json=spec(service, "lj_hartree", tip)).json()["id"]
     with unchanged(service):
-        refused = service.http.delete(f"/v1/tips/{names_tip[0]}")
+        refused = service.http.delete(f"/v1/tips/{tip}")
     assert refused.status_code == 409
-    assert problem(refused)["detail"] == (
-        f"Tip {names_tip[0]} is used by jobs that are not finished: {job}. Cancel them first."
-    )
+    assert problem(refused)["detail"] == f"Tip {tip} is used by jobs that are not finished: {job}. Cancel them first."
     service.finish(job)
-    assert service.http.delete(f"/v1/tips/{names_tip[0]}").status_code == 204
+    assert service.http.delete(f"/v1/tips/{tip}").status_code == 204
     extended = service.http.post(f"/v1/jobs/{job}/extend", json={"kind": "epochs", "epochs": 1})
     assert extended.status_code == 409
-    assert f"Tip {names_tip[0]} of job {job} was removed; upload it again." in extended.text
+    assert f"Tip {tip} of job {job} was removed; upload it again." in extended.text
 
 
-def test_a_tip_without_what_the_force_field_needs(service, names_tip, monkeypatch):
+def test_a_tip_that_does_not_fit_the_spec(service):
     density, delta = (made(service, {field: CO[field]})["id"] for field in NAMES)
-    names_tip[:] = [density]
-    error = errors_by_field(service.http.post("/v1/jobs", json={"dataset": service.dataset()}))["tips"]
-    assert f"tip {density} has neither a difference of electron densities nor a charge density" in error["reason"]
-    monkeypatch.setattr(LennardJonesPointCharges, "needs_density", property(lambda _: True))
-    names_tip[:] = [delta]
-    error = errors_by_field(service.http.post("/v1/jobs", json={"dataset": service.dataset()}))["tips"]
-    assert f"tip {delta} has no electron density" in error["reason"]
+    wrong = {
+        "tips[0].density.id": spec(service, "lj_hartree", density),
+        "tips[1].density.id": spec(service, "fdbm", density, delta),
+        "tips[0].element": spec(service, "fdbm", density, element=54),
+    }
+    reasons = {
+        field: errors_by_field(service.http.post("/v1/jobs", json=body))[field]["reason"]
+        for field, body in wrong.items()
+    }
+    assert reasons == {
+        "tips[0].density.id": f"tip {density} has neither a difference of electron densities nor a charge density",
+        "tips[1].density.id": f"tip {delta} has no electron density, which the force field fdbm needs",
+        "tips[0].element": f"the probe atom of tip {density} is O",
+    }
+    assert service.http.post("/v1/jobs", json=spec(service, "fdbm", density)).status_code == 201
