@@ -30,6 +30,11 @@ class Settings(BaseSettings):
 
     max_upload_bytes: int = Field(default=256 << 20, gt=0, description="Largest body of a dataset upload, in bytes.")
     max_unpacked_bytes: int = Field(default=1 << 30, gt=0, description="Largest unpacked size of an upload, in bytes.")
+    max_grid_bytes: int = Field(
+        default=16 << 30,
+        gt=0,
+        description="Largest size of all grids in an upload, as float32 on disk, in bytes.",
+    )
     max_members: int = Field(default=200_000, gt=0, description="Largest number of files in an upload.")
     max_samples: int = Field(default=10_000_000, gt=0, description="Largest number of samples of a job.")
     max_batch_bytes: int = Field(default=1 << 30, gt=0, description="Largest batch file of a job, in bytes.")

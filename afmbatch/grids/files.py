@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import tarfile
 import tempfile
 import zipfile
 import zlib
@@ -11,16 +12,28 @@ from pathlib import PurePosixPath
 from typing import IO, BinaryIO, cast
 
 from afmbatch.grids.refusal import refusal, too_large
+from afmbatch.structures.archives import ZIP_ENTRY, StrictTarInfo
 from afmbatch.structures.readers.base import Readable
 
 HEAD_BYTES = 1 << 13
 MAX_XZ_MEMORY = 100 << 20  # of the decoder; `xz -9` needs 65 MiB
 MAX_COPY_BYTES = 8 << 30
+MAX_MEMBERS = 200_000  # of an archive: zipfile makes an object for each
 GZIP, XZ, ZIP = b"\x1f\x8b", b"\xfd7zXZ\x00", b"PK\x03\x04"
 OTHER = {b"BZh": "bzip2", b"7z\xbc\xaf": "7z", b"Rar!": "rar", b"\x28\xb5\x2f\xfd": "zstd"}
-ACCEPTED = "plain text or npz files, .gz, .xz, or a .zip of such files"
-#: What zipfile, gzip, zlib, lzma and numpy raise for broken content.
-DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, LookupError, RuntimeError)
+ACCEPTED = "plain text or npz files, each plain, .gz or .xz, or a .zip, .tar, .tar.gz or .tar.xz of such files"
+#: What zipfile, tarfile, gzip, zlib, lzma and numpy raise for broken content.
+DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    RuntimeError,
+)
 
 
 class HeadedFile:
@@ -94,19 +107,31 @@ def damaged_files_refused(name: str) -> Iterator[None]:
 
 
 def plain_files(file: BinaryIO | Readable, name: str) -> Iterator[tuple[str, HeadedFile]]:
-    """Yield the decompressed files in an upload with their names: itself, or the members of a zip archive.
+    """Yield the decompressed files in an upload with their names: itself, or the members of a zip or tar archive.
 
     A member's name is that of the archive, a colon and the path in it. Each file is to be read before the next one is
-    asked for. An npz file counts as one file. Raises InvalidInput.
+    asked for. An npz file counts as one file. Raises InvalidInput, TooLarge.
     """
     can_seek = hasattr(file, "seekable") and file.seekable()
     source = cast(BinaryIO, file) if can_seek else None
     headed = HeadedFile(file, name, source)
     head = headed.head()
-    if not head.startswith(ZIP) or is_npz(head):
-        yield _decompressed(headed, name)
+    if head.startswith(ZIP) and not is_npz(head):
+        yield from _zip_members(headed, name)
         return
-    with seekable(headed, name) as archive_file:
+    plain_name, plain = _decompressed(headed, name)
+    if is_tar(plain.head()):
+        yield from _tar_members(plain, plain_name)
+    else:
+        yield plain_name, plain
+
+
+def _zip_members(file: HeadedFile, name: str) -> Iterator[tuple[str, HeadedFile]]:
+    """Yield the decompressed members of a zip archive with their names."""
+    with seekable(file, name) as archive_file:
+        entries = sum(block.count(ZIP_ENTRY) for block in iter(lambda: archive_file.read(1 << 20), b""))
+        if entries > MAX_MEMBERS:
+            raise too_large(name, f"{entries} members", "the archive has too many members", f"at most {MAX_MEMBERS}")
         with damaged_files_refused(name):
             archive = zipfile.ZipFile(archive_file)
         members = [info for info in archive.infolist() if not _is_junk(info.filename)]
@@ -119,10 +144,36 @@ def plain_files(file: BinaryIO | Readable, name: str) -> Iterator[tuple[str, Hea
             with damaged_files_refused(member):
                 content = archive.open(info)
             with content:
-                inner = HeadedFile(content, member)
-                if inner.head().startswith(ZIP) and not is_npz(inner.head()):
-                    raise refusal(member, "zip", "an archive within an archive is not read", ACCEPTED)
-                yield _decompressed(inner, member)
+                yield _member(content, member)
+
+
+def _tar_members(file: HeadedFile, name: str) -> Iterator[tuple[str, HeadedFile]]:
+    """Yield the decompressed members of a tar archive, read once from its start, with their names."""
+    members = 0
+    with damaged_files_refused(name), tarfile.open(fileobj=file, mode="r|", tarinfo=StrictTarInfo) as archive:  # type: ignore[call-overload]
+        while (info := archive.next()) is not None:
+            archive.members = []  # tarfile would keep every member in memory
+            if info.isdir() or _is_junk(info.name):
+                continue
+            members += 1
+            member = f"{name}:{info.name}"
+            if members > MAX_MEMBERS:
+                raise too_large(name, "", "the archive has too many members", f"at most {MAX_MEMBERS}")
+            if not info.isreg() or info.issparse():
+                raise refusal(member, "", "the member is a link, a device or a sparse file", ACCEPTED)
+            yield _member(archive.extractfile(info), member)
+    if not members:
+        raise refusal(name, "", "the archive has no files", ACCEPTED)
+
+
+def _member(content: Readable, name: str) -> tuple[str, HeadedFile]:
+    """Return the decompressed member of an archive and its name. Raises InvalidInput if it is an archive itself."""
+    file = HeadedFile(content, name)
+    is_zip = file.head().startswith(ZIP) and not is_npz(file.head())
+    plain_name, plain = _decompressed(file, name)
+    if is_zip or is_tar(plain.head()):
+        raise refusal(name, "zip" if is_zip else "tar", "an archive within an archive is not read", ACCEPTED)
+    return plain_name, plain
 
 
 @contextmanager
@@ -154,6 +205,11 @@ def file_name(name: str) -> str:
 def is_npz(head: bytes) -> bool:
     """Return whether a file that starts with these bytes is a zip archive whose first member is a .npy file."""
     return head.startswith(ZIP) and head[30 : 30 + head[26] + 256 * head[27]].endswith(b".npy")
+
+
+def is_tar(head: bytes) -> bool:
+    """Return whether a file that starts with these bytes is a tar archive."""
+    return head[257:262] == b"ustar"
 
 
 def _decompressed(file: HeadedFile, name: str) -> tuple[str, HeadedFile]:

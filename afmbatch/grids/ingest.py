@@ -13,6 +13,7 @@ from afmbatch.grids.grid import Grid, Quantity
 from afmbatch.grids.periodic import gather_molecule
 from afmbatch.grids.poisson import check_poisson
 from afmbatch.grids.readers import choose_reader
+from afmbatch.grids.readers.base import GridReading
 from afmbatch.structures.readers.base import Readable
 
 
@@ -24,10 +25,17 @@ class NamedGrid:
     name: str
     grid: Grid
     findings: tuple[Finding, ...]
+    #: The name of the array in the file, "" in formats with a single one.
+    array: str = ""
+
+    @property
+    def file(self) -> str:
+        """The name of the file: "file.cube", "archive.zip:file.cube" or "file.npz"."""
+        return self.name.removesuffix(f":{self.array}") if self.array else self.name
 
 
 def read_grids(file: BinaryIO | Readable, name: str, quantity: Quantity | None) -> Iterator[NamedGrid]:
-    """Yield the grids in an uploaded file: plain, .gz, .xz, or the members of a .zip.
+    """Yield the grids in an uploaded file: plain, .gz, .xz, or the members of a .zip or .tar.
 
     file: read from its start; needs `read(n)` alone, and is copied to disk if it holds an archive and can't seek.
     quantity: what the values stand for; None if the arrays' names say so. Besides the grid itself a few MiB of memory
@@ -36,8 +44,15 @@ def read_grids(file: BinaryIO | Readable, name: str, quantity: Quantity | None) 
     for plain_name, plain in plain_files(file, name):
         reader = choose_reader(plain_name, plain.head())
         for reading in reader.read(plain, plain_name, quantity):
-            full_name = f"{plain_name}:{reading.array}" if reading.array else plain_name
-            yield NamedGrid(full_name, reading.grid, reading.findings)
+            named = _named(plain_name, reading)
+            del reading  # else this grid would still be in memory while the next one is read
+            yield named
+            del named
+
+
+def _named(file: str, reading: GridReading) -> NamedGrid:
+    name = f"{file}:{reading.array}" if reading.array else file
+    return NamedGrid(name, reading.grid, reading.findings, reading.array)
 
 
 def check_grid(named: NamedGrid) -> NamedGrid:
@@ -65,7 +80,7 @@ def prepare_sample(grids: Sequence[NamedGrid]) -> tuple[NamedGrid, ...]:
     checked = [check_grid(named) for named in grids]
     for other in checked[1:]:
         check_same_frame(checked[0].grid, checked[0].name, other.grid, other.name)
-    densities = [c for c in checked if c.grid.quantity is Quantity.ELECTRONS and not _is_difference(c)]
+    densities = [c for c in checked if c.grid.quantity is Quantity.ELECTRONS and not is_difference(c)]
     potentials = [c for c in checked if c.grid.quantity is Quantity.POTENTIAL]
     between: tuple[Finding, ...] = ()
     if densities and potentials:
@@ -76,10 +91,10 @@ def prepare_sample(grids: Sequence[NamedGrid]) -> tuple[NamedGrid, ...]:
         # all take the atoms of the first: positions that differ by rounding could be cut differently
         grid, gathered = gather_molecule(replace(named.grid, xyz=checked[0].grid.xyz))
         comparison = between if potentials and named is potentials[0] else ()
-        prepared.append(NamedGrid(named.name, grid, named.findings + clipped + gathered + comparison))
+        prepared.append(replace(named, grid=grid, findings=named.findings + clipped + gathered + comparison))
     return tuple(prepared)
 
 
-def _is_difference(named: NamedGrid) -> bool:
+def is_difference(named: NamedGrid) -> bool:
     """Return whether a checked density is a difference of densities."""
     return any(finding.subject == DIFFERENCE for finding in named.findings)

@@ -152,6 +152,27 @@ class StructureKind(Model):
     examples: tuple[str, ...] = Field(description="Names of the first structures of this kind.")
 
 
+class GridFinding(Model):
+    """A conclusion about an uploaded volumetric file."""
+
+    file: str = Field(description="Name of the file, or of the array in an npz file.", examples=["density.cube"])
+    subject: str = Field(
+        description="What the finding is about, a word for programs.",
+        examples=["electron_count", "potential_sign", "end_point", "unwrapped", "probe"],
+    )
+    message: str = Field(description="The finding for people, with numbers and units.")
+    warning: bool = Field(description="True if the file is unusual in this respect, although it was accepted.")
+    numbers: dict[str, float] = Field(
+        default={}, description="Numbers in the message by name; a name ends with the unit if there is one."
+    )
+
+
+class StructureFinding(GridFinding):
+    """A conclusion about a volumetric file of a structure."""
+
+    structure: int = Field(description="Number of the structure in the dataset, from 0.")
+
+
 class DatasetSummary(Model):
     """A dataset as it is listed."""
 
@@ -164,6 +185,9 @@ class DatasetSummary(Model):
     atoms: int = Field(description="Number of atoms of all structures of the dataset.")
     elements: tuple[str, ...] = Field(description="Symbols of the elements in the dataset.")
     created_at: float = Field(description="Time at which the dataset was first uploaded, Unix time in seconds.")
+    largest_grid: tuple[int, int, int] | None = Field(
+        default=None, description="Number of points along a, b and c of the largest grid; null: there are no grids."
+    )
 
 
 class DatasetRecord(DatasetSummary):
@@ -172,8 +196,49 @@ class DatasetRecord(DatasetSummary):
     kinds: tuple[StructureKind, ...] = Field(
         description="Kinds of structures in the dataset, the most frequent kind first. Every structure is of one kind."
     )
+    findings: tuple[StructureFinding, ...] = Field(
+        default=(),
+        description="Conclusions about the volumetric files: up to 1000 warnings, then the other findings of the first "
+        "structures, up to 200.",
+    )
+    unlisted_findings: int = Field(default=0, description="Number of findings that are not listed.")
 
     @property
     def summary(self) -> DatasetSummary:
-        """Return the dataset without its kinds, of which there may be thousands."""
+        """Return the dataset without its kinds and findings, of which there may be thousands."""
         return DatasetSummary(**{name: getattr(self, name) for name in DatasetSummary.model_fields})
+
+
+class TipSummary(Model):
+    """A tip as it is listed."""
+
+    id: str = Field(
+        description="Id of the tip. It follows from the content: the same densities have the same id.",
+        examples=["tip-0"],
+    )
+    probe_element: str = Field(description="Symbol of the probe atom's element.", examples=["O"])
+    elements: tuple[str, ...] = Field(description="Symbols of all atoms of the tip, in the order of the file.")
+    density: bool = Field(description="True if the tip has an electron density.")
+    delta_density: bool = Field(
+        description="True if the tip has a difference of electron densities, or a charge density in its place."
+    )
+    points: tuple[int, int, int] = Field(description="Number of grid points along a, b and c.")
+    created_at: float = Field(description="Time at which the tip was first uploaded, Unix time in seconds.")
+
+
+class TipRecord(TipSummary):
+    """A tip: densities around a probe atom, for the force fields that need them."""
+
+    probe_atom: int = Field(description="Number of the probe atom in the file, from 1.")
+    lattice: tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]] = Field(
+        description="Lattice vectors a, b, c of the tip's box, in Å."
+    )
+    probe_offset: tuple[float, float, float] = Field(
+        description="Position of the probe atom relative to the grid point nearest to it, in Å."
+    )
+    findings: tuple[GridFinding, ...] = Field(description="Conclusions about the files.")
+
+    @property
+    def summary(self) -> TipSummary:
+        """Return the tip without its findings."""
+        return TipSummary(**{name: getattr(self, name) for name in TipSummary.model_fields})

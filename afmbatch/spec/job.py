@@ -202,10 +202,10 @@ class JobSpec(Model):
                 accepted = "null, or the force field lj_hartree or fdbm"
             else:
                 continue
-            raise refusal(f"{self._tip_pool_field}[{i}].density", value, reason, accepted)
+            raise refusal(f"{self.tip_pool_field}[{i}].density", value, reason, accepted)
 
     @property
-    def _tip_pool_field(self) -> str:
+    def tip_pool_field(self) -> str:
         """The path of the field that `tip_pool` is taken from."""
         if self.randomise.tip is not None:
             return "randomise.tip.values"

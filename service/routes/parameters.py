@@ -17,6 +17,9 @@ DATASET_PATTERN = "^ds-[0-9a-f]+$"
 DatasetId: TypeAlias = Annotated[
     str, Path(pattern=DATASET_PATTERN, max_length=100, description="Id of a dataset.", examples=["ds-0"])
 ]
+TipId: TypeAlias = Annotated[
+    str, Path(pattern="^tip-[0-9a-f]+$", max_length=100, description="Id of a tip.", examples=["tip-0"])
+]
 BatchNumber: TypeAlias = Annotated[
     int, Path(ge=0, le=MAX_INT, description="Number of the batch in its job, counted from 0.")
 ]

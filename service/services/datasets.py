@@ -1,20 +1,20 @@
 """Users upload datasets, look them up and remove them."""
 
-import contextlib
-import time
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
-from afmbatch.errors import Conflict, NotFound
+from afmbatch.errors import Conflict
+from afmbatch.grids.samples import GridUpload, PreparedSample, holds_grids, prepare_samples, sample_structures
+from afmbatch.grids.stored import sample_grids_key, sample_grids_prefix
 from afmbatch.ledger.ledger import Ledger
-from afmbatch.ledger.records import DatasetRecord, JobStatus
+from afmbatch.ledger.records import DatasetRecord
 from afmbatch.settings import Settings
 from afmbatch.storage.object_store import ObjectStore, dataset_key
-from afmbatch.structures.composition import kinds_of
-from afmbatch.structures.elements import elements
-from afmbatch.structures.ingest import Upload, dataset_id, read_structures
+from afmbatch.structures.ingest import Upload, read_structures
 from afmbatch.structures.structures import Structures
-
-_JOBS_PER_PAGE = 500
+from service.services.dataset_records import describe_dataset, id_with_grids
+from service.services.usage import require_unused
 
 
 class DatasetService:
@@ -25,18 +25,23 @@ class DatasetService:
         self._store = store
         self._settings = settings
 
-    def add(self, uploads: Sequence[Upload]) -> tuple[DatasetRecord, bool]:
+    def add(self, uploads: Sequence[Upload], grid_uploads: Sequence[GridUpload]) -> tuple[DatasetRecord, bool]:
         """Store the structures in these files; return their dataset and whether it is new.
 
-        Raises InvalidInput, TooLarge.
+        uploads: structure files, volumetric files that name their quantities, and archives of either.
+        grid_uploads: volumetric files whose quantity was given. Structures with grids come last. Raises InvalidInput,
+        TooLarge.
         """
-        structures = read_structures(uploads, self._settings)
-        name = dataset_id(structures)
-        record = _describe(name, structures)
-        new = not self._exists(name)
-        # Stored even if it is known: an upload repairs a dataset whose file was lost.
-        self._store.put(dataset_key(name), structures.to_bytes())
-        return self._ledger.datasets.add(record), new
+        named = [upload for upload in uploads if holds_grids(upload.name, upload.file)]
+        plain = [upload for upload in uploads if upload not in named]
+        grid_uploads = [*(GridUpload(upload.name, upload.file, None) for upload in named), *grid_uploads]
+        with tempfile.TemporaryDirectory() as directory:
+            parts = [read_structures(plain, self._settings)] if plain or not grid_uploads else []
+            samples = prepare_samples(grid_uploads, Path(directory), self._settings)
+            if samples:
+                parts.append(sample_structures(samples))
+            structures = Structures.concatenated(parts)
+            return self._store_dataset(structures, len(structures) - len(samples), samples)
 
     def get(self, name: str) -> DatasetRecord:
         """Return the record of a dataset. Raises NotFound."""
@@ -47,7 +52,7 @@ class DatasetService:
         return self._ledger.datasets.page(start, limit)
 
     def remove(self, name: str) -> None:
-        """Remove a dataset. Raises NotFound; Conflict while unfinished jobs use it."""
+        """Remove a dataset with its grids. Raises NotFound; Conflict while unfinished jobs use it."""
         record = self._ledger.datasets.get(name)
         self._require_unused(name)
         self._ledger.datasets.remove(name)
@@ -57,41 +62,20 @@ class DatasetService:
             self._ledger.datasets.add(record)
             raise
         self._store.delete(dataset_key(name))
+        self._store.delete_prefix(sample_grids_prefix(name))
 
-    def _exists(self, name: str) -> bool:
-        try:
-            self._ledger.datasets.get(name)
-        except NotFound:
-            return False
-        return True
+    def _store_dataset(
+        self, structures: Structures, first: int, samples: Sequence[PreparedSample]
+    ) -> tuple[DatasetRecord, bool]:
+        """Store structures, of which those from number `first` on have grids, and record them."""
+        name = id_with_grids(structures, first, samples)
+        record = describe_dataset(name, structures, first, samples)
+        new = not self._ledger.datasets.exists(name)
+        # Stored even if it is known: an upload repairs a dataset whose files were lost.
+        for number, sample in enumerate(samples, start=first):
+            self._store.put_chunks(sample_grids_key(name, number), sample.chunks())
+        self._store.put(dataset_key(name), structures.to_bytes())
+        return self._ledger.datasets.add(record), new
 
     def _require_unused(self, name: str) -> None:
-        start, users = 0, list[str]()
-        while jobs := self._ledger.jobs.page(start, _JOBS_PER_PAGE)[1]:
-            users += [user for job in jobs if name in job.datasets for user in self._unfinished(job)]
-            start += _JOBS_PER_PAGE
-        if users:
-            raise Conflict(
-                f"Dataset {name} is used by jobs that are not finished: {', '.join(users)}. Cancel them first."
-            )
-
-    def _unfinished(self, job: JobStatus) -> list[str]:
-        """Return which of a job and the jobs of its single samples are not finished."""
-        statuses = [job]
-        for child in self._ledger.jobs.children(job.id):
-            with contextlib.suppress(NotFound):
-                statuses.append(self._ledger.jobs.status(child))
-        return [status.id for status in statuses if not status.state.final]
-
-
-def _describe(name: str, structures: Structures) -> DatasetRecord:
-    """Return the record of a dataset. Raises TooLarge."""
-    symbols, kinds = elements().symbols, kinds_of(structures)
-    return DatasetRecord(
-        id=name,
-        structures=len(structures),
-        atoms=len(structures.z),
-        kinds=kinds,
-        elements=tuple(symbols[z] for z in sorted({z for kind in kinds for z in kind.elements})),
-        created_at=time.time(),
-    )
+        require_unused(self._ledger, f"Dataset {name}", lambda job: name in job.datasets)

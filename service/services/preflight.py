@@ -9,7 +9,7 @@ from afmbatch.settings import Settings
 from afmbatch.spec.job import JobSpec
 from service.admission.admission import Admission
 from service.admission.preflight import Preflight, describe_preview, make_report
-from service.services.dataset_lookup import dataset_of_spec
+from service.services.input_lookup import check_tips_of_spec, dataset_of_spec
 from service.services.job_factory import JobFactory, new_job_id
 
 
@@ -24,9 +24,10 @@ class PreflightService:
     def report(self, spec: JobSpec, preview_samples: int) -> Preflight:
         """Return what a job would make, and create a job of its first samples if it would be accepted.
 
-        Raises InvalidInput if there is no such dataset.
+        Raises InvalidInput if there is no such dataset, or no such tip.
         """
         dataset = dataset_of_spec(self._ledger, spec.dataset, None)
+        check_tips_of_spec(self._ledger, spec, None)
         plan = Plan(Recipe.of(spec, dataset.structures, dataset.atoms))
         existing = self._factory.find(plan.recipe)
         admission = Admission.check(plan, dataset, self._settings)
@@ -36,6 +37,7 @@ class PreflightService:
 
         def recipe_of(pipe: Pipeline) -> Recipe:
             dataset_of_spec(self._ledger, spec.dataset, pipe)
+            check_tips_of_spec(self._ledger, spec, pipe)
             batches = range(min(plan.batches, -(-preview_samples // spec.batch_size)))
             return plan.recipe.of_samples(*plan.numbers(*batches)[:preview_samples].tolist())
 

@@ -18,7 +18,7 @@ from afmbatch.errors import AfmbatchError, FieldError, TooLarge
 from service.transport.http_errors import UnsupportedMediaType
 
 MAX_JSON_BYTES = 1 << 20
-MAX_TEXT_FIELDS = 100  # no text field is known, but so many are read to name the unknown one
+MAX_TEXT_FIELDS = 100  # few text fields are known, but so many are read to name an unknown one
 _DRAIN_SECONDS = 5.0
 
 

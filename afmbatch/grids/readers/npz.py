@@ -55,7 +55,10 @@ class NpzReader:
                 values = _values(archive, array, angstrom_factor(array_quantity))
                 values, findings = remove_end_points(values, usual=False)
                 grid = Grid(values, frame.origin, frame.lattice, frame.z, frame.xyz, array_quantity.canonical)
-                yield GridReading(array, grid, findings)
+                reading = GridReading(array, grid, findings)
+                del values, grid  # else they would still be in memory while the next array is read
+                yield reading
+                del reading
 
 
 class _Archive:

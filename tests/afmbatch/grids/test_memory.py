@@ -9,7 +9,9 @@ import pytest
 
 from afmbatch.grids.grid import Quantity
 from afmbatch.grids.ingest import prepare_sample, read_grids
-from tests.afmbatch.grids.writers import chgcar, cube, lvec, npz, water, xsf
+from afmbatch.grids.samples import GridUpload, prepare_samples
+from afmbatch.settings import Settings
+from tests.afmbatch.grids.writers import chgcar, cube, lvec, npz, screened_water, water, xsf
 
 LIMIT = 16 << 20  # bytes besides the grid
 SHAPE = (160, 150, 170)  # 16 MB as float32, 60 MB as text
@@ -42,3 +44,24 @@ def test_memory(form, grid):
     assert any(finding.subject == "unwrapped" for finding in named.findings)
     assert peak < 4 * 161 * 151 * 171 + LIMIT
     assert named.grid.shape == SHAPE
+
+
+def test_memory_of_many_structures_with_two_grids_each(tmp_path):
+    """One grid is in memory at a time, although each structure has two, which are compared."""
+    density = water((32, 30, 34), np.diag([8.0, 7.5, 8.5]), np.zeros(3))
+    arrays = {"rho": density.values, "pot": screened_water(density).values}
+    finer = {name: values.repeat(5, 0).repeat(5, 1).repeat(5, 2) for name, values in arrays.items()}
+    file = io.BytesIO(npz(**finer, lvec=lvec(density), xyz=density.xyz, Z=density.z))
+    uploads = [GridUpload(f"{i}.npz", file, None) for i in range(3)]
+    del finer
+    tracemalloc.start()
+    try:
+        samples = prepare_samples(uploads, tmp_path, Settings())
+        sizes = [sum(map(len, sample.chunks())) for sample in samples]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    grid_bytes = 4 * 160 * 150 * 170
+    assert len(sizes) == 3
+    assert all(2 * grid_bytes < size < 2 * grid_bytes + 10_000 for size in sizes)
+    assert peak < grid_bytes + LIMIT
