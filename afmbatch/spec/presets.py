@@ -146,8 +146,8 @@ _PRESETS: Mapping[str, tuple[Preset, JobSpec]] = {
                 source="Oinonen et al., ACS Nano 16, 89 (2022), and the authors' scripts github.com/SINGROUP/ED-AFM "
                 "and github.com/SINGROUP/ml-spm, papers/ed-afm/generate_data.py, which rewrote it. From the latter: "
                 "r0 = 4 Å, a window of 23.875 Å, distances of 5.0 to 5.5 Å (the original's were 5.05 to 5.55 Å), "
-                "the field only where spheres of van der Waals radius + 1 Å lie within 2 Å of the highest. The set has no "
-                "rotations: each orientation is a file of its own, as it must be posted.",
+                "the field only where spheres of van der Waals radius + 1 Å lie within 2 Å of the highest. The set has "
+                "no rotations: each orientation is a file of its own, as it must be posted.",
             ),
             _ed_afm(),
         ),
