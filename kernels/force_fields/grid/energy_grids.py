@@ -8,8 +8,9 @@ import numpy.typing as npt
 import pyopencl as cl
 
 from kernels.atoms import Floats, Ints
-from kernels.device.device import Device
+from kernels.device.device import Device, is_complete
 from kernels.device.workspace import Workspace
+from kernels.force_fields.base import Arrays
 from kernels.force_fields.grid.plane_grid import BLOCK, ROWS, PlaneGrid
 from kernels.force_fields.grid.samples import LoadedSamples
 
@@ -27,7 +28,9 @@ class EnergyGrids:
     def __init__(self, device: Device, plan: PlaneGrid) -> None:
         self.device, self.plan = device, plan
         self._memory = Workspace(device)
-        self._matrices, _ = self._memory.upload(plan.matrices)
+        self._copies: list[cl.Event] = []  # they keep the arrays that are copied alive
+        self._matrices, copies = self._memory.upload(plan.matrices)
+        cl.enqueue_barrier(device.queue, copies)
         self._kernels = {
             name: device.kernel(name, f"force_fields/grid/{file}.cl", **plan.defines)
             for file, names in FILES.items()
@@ -56,10 +59,9 @@ class EnergyGrids:
         tips: (M,) i8, which of these each image has; strengths: (M,) f8, the factor A of its densities' overlap.
         """
         plan, count = self.plan, len(resampling)
-        uploads, copies = self._memory.upload(
+        uploads = self._send(
             {"images": resampling, "tips": tips.astype(np.int32), "strengths": strengths.astype(np.float32)}
         )
-        cl.enqueue_barrier(self.device.queue, copies)
         densities = self._buffer("densities", count, plan.density_planes, plan.size_x, plan.size_y)
         potentials = self._buffer("potentials", count, plan.planes, plan.size_x, plan.size_y)
         coarse_x, coarse_y = plan.coarse
@@ -95,6 +97,15 @@ class EnergyGrids:
             coefficients,
         )
         return coefficients
+
+    def _send(self, arrays: Arrays) -> "dict[str, cl.Buffer]":
+        """Enqueue copies of arrays to buffers that the call before may still use: they wait in the same queue."""
+        queue, buffers = self.device.queue, {}
+        self._copies = [copy for copy in self._copies if not is_complete(copy)]
+        for name, array in arrays.items():
+            buffers[name] = self._memory.buffer(name, array.nbytes)
+            self._copies.append(cl.enqueue_copy(queue, buffers[name], np.ascontiguousarray(array), is_blocking=False))
+        return buffers
 
     def _transform(self, name: str, planes: "cl.Buffer", count: int) -> "cl.Buffer":
         """Enqueue the spectra of planes (count, size_x, size_y); return (count, k_x, 2, 2, k_y) f4."""

@@ -29,7 +29,7 @@ from kernels.sample_frames import SampleFrames
 BELOW = 0.35  # Å that a probe may be drawn below its equilibrium
 SPECTRA_BYTES = 64 << 20  # of tips' spectra on the device, beyond which all are made anew: exponents may be sampled
 ABOVE = 0.45  # Å that it may be pushed above it
-SMOOTH = 2.6  # Å above the highest atom, where every second point is enough of a sample's fields
+SMOOTH = 2.6  # Å above the highest atom: from there on every second point is enough of a sample's fields
 GRID_IMAGE = share_struct(
     "grid_image_t",
     [("atom_begin", "i4"), ("atom_end", "i4"),
@@ -212,6 +212,9 @@ class GridForceField(ForceField):
     held: the samples' fields and the tips on the device.
     structure: (B,) i8, which of them each sample is.
     tip: (M,) i8, which tip each image has; strength, exponent: (M,) f8, A and B; both ignored without density.
+    pair_terms: the term for each atom, or None; step: Å between the points and planes of the energies.
+    depth: Å below the lowest unloaded probe that energies are made for: about 2.6 for height maps.
+    reach: how far from the probe the tips are summed.
     """
 
     KIND: ClassVar[str] = "grid"
@@ -263,7 +266,7 @@ class GridForceField(ForceField):
         of_images = SampleFrames(frames.rotation[molecule], frames.origin[molecule])
         resampling = self.held.samples.resampling(self.structure[molecule], of_images, start, self.step)
         resampling["exponent"] = self.exponent
-        smooth = np.maximum(-BELOW, table["top"] + SMOOTH)  # the z from which on the sample's fields are smooth
+        smooth = table["top"] + SMOOTH  # the z from which on the sample's fields are smooth
         resampling["fine"] = np.ceil((smooth - bottom + below) / self.step)
         resampling["depth"] = -bottom + below - BELOW
         highest = np.array([np.argmax(z) for z in np.split(atoms.xyz[:, 2], atoms.offsets[1:-1])]) + atoms.offsets[:-1]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyopencl as cl
 
 from kernels.atoms import Floats
-from kernels.device.device import Device
+from kernels.device.device import Device, is_complete
 from kernels.errors import DeviceLimit
 from kernels.force_fields.grid.samples import STRUCTURE, LoadedSamples, SampleFields, SampleGrid, index_matrix
 
@@ -75,7 +75,7 @@ class ResidentSamples:
             self._first[key], self._end = self._end, self._end + array.size
         if copies:
             self._device.queue.flush()
-            self._copies = [*(copy for copy in self._copies if not _is_complete(copy)), *copies]
+            self._copies = [*(copy for copy in self._copies if not is_complete(copy)), *copies]
         return self._buffer, [self._first[key] for key in splines]
 
     def _check(self, splines: dict[Hashable, SampleSplines]) -> None:
@@ -85,10 +85,6 @@ class ResidentSamples:
                 f"dataset: the grids of a structure take {nbytes} bytes of device memory as splines, "
                 f"{self.capacity_bytes} are reserved for them"
             )
-
-
-def _is_complete(event: "cl.Event") -> bool:
-    return bool(event.command_execution_status == cl.command_execution_status.COMPLETE)
 
 
 class ResidentBatch(SampleFields):

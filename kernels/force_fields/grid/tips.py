@@ -10,7 +10,10 @@ import numpy.typing as npt
 from kernels.atoms import Floats
 from kernels.errors import InvalidInput
 from kernels.force_fields.grid.plane_grid import PlaneGrid
-from kernels.force_fields.grid.splines import TAPS, bspline_weights, padded, periodic_coefficients, spectrum
+from kernels.force_fields.grid.splines import TAPS, bspline_weights, padded, periodic_coefficients
+
+#: Planes that a point charge is spread over.
+POLYNOMIAL_POINTS = 10
 
 
 class Tip(ABC):
@@ -105,17 +108,24 @@ class PointChargeTip(Tip):
     heights: Floats
 
     def charge_planes(self, plan: PlaneGrid) -> Floats:
-        """Return the charges spread so that the sum over planes evaluates the spline through them along z."""
+        """Return the charges spread over planes so that the sum over these interpolates along z.
+
+        Polynomials are local: a spline through all planes would pick up what the potential has at the nuclei below.
+        """
         weights = np.zeros(plan.tip_planes)
         for charge, height in zip(self.charges, self.heights, strict=True):
             place = height / plan.step + plan.below
-            first = int(np.floor(place)) - 2
-            weights[first : first + TAPS] += charge * bspline_weights(place - np.floor(place))
-        k = np.asarray(2 * np.pi * np.fft.rfftfreq(4 * plan.tip_planes), np.float64)
-        cardinal = np.fft.irfft(np.fft.rfft(weights, 4 * plan.tip_planes) / spectrum(k))[: plan.tip_planes]
+            first = int(np.floor(place)) - POLYNOMIAL_POINTS // 2 + 1
+            weights[first : first + POLYNOMIAL_POINTS] += charge * polynomial_weights(place - first)
         planes = np.zeros((plan.tip_planes, plan.size_x, plan.size_y))
-        planes[:, plan.size_x // 2, plan.size_y // 2] = cardinal / plan.step**3
+        planes[:, plan.size_x // 2, plan.size_y // 2] = weights / plan.step**3
         return planes
+
+
+def polynomial_weights(place: float) -> Floats:
+    """Return the weights (POLYNOMIAL_POINTS,) f8 of values at 0, 1, 2, … in the polynomial through them, at `place`."""
+    at = np.arange(POLYNOMIAL_POINTS)
+    return np.array([np.prod((place - at[at != i]) / (i - at[at != i])) for i in at])
 
 
 def points(plan: PlaneGrid, below: int, planes: int) -> tuple[Floats, Floats, Floats]:

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 
+from kernels.descriptors.maps import Map
 from kernels.device.device import Device, open_device
 from kernels.force_fields.grid.force_field import GridDevice, GridForceField
 from kernels.force_fields.grid.pair_terms import LennardJones
@@ -13,6 +14,7 @@ from kernels.force_fields.grid.tips import GridTip
 from kernels.sample_frames import SampleFrames
 from kernels.simulator import Result, Simulator
 from tests.kernels.cases import CO_TIP, make_atoms, make_images, window
+from tests.kernels.describe import descriptor
 
 
 def simulate(device: Device) -> Result:
@@ -32,7 +34,7 @@ def simulate(device: Device) -> Result:
         held, np.array([0, 1]), np.zeros(2, int), np.array([1.0, 2.0]), np.array([1.0, 1.2]), LennardJones(), step=0.6,
         reach=TipReach(lateral=0.6, below=1.2, above=0.6, density_below=0.6, density_above=0.6),
     )  # fmt: skip
-    return Simulator(device).run(atoms, images, force_field, frames=frames)
+    return Simulator(device).run(atoms, images, force_field, [Map(descriptor("es_map_constant"))], frames=frames)
 
 
 if __name__ == "__main__":
