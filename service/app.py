@@ -11,7 +11,7 @@ from afmbatch import __version__
 from afmbatch.ledger.ledger import Ledger
 from afmbatch.settings import Settings
 from afmbatch.storage.object_store import ObjectStore
-from service.routes import batches, datasets, events, health, jobs, preflight, presets, samples, streams, tips
+from service.routes import batches, datasets, events, health, jobs, preflight, presets, samples, streams, tips, uploads
 from service.services.job_notifier import JobNotifier
 from service.services.services import Services
 from service.transport.bodies import MAX_TEXT_FIELDS
@@ -34,6 +34,7 @@ field, the reason and what would be accepted.
 _TAGS = [
     {"name": "datasets", "description": "Structures that jobs image."},
     {"name": "tips", "description": "Densities of tips that jobs image with."},
+    {"name": "uploads", "description": "Large files that are sent in parts."},
     {"name": "jobs", "description": "Specs that workers turn into batches."},
     {"name": "batches", "description": "npz files, downloadable as soon as they are made."},
     {"name": "service", "description": "Workers and health."},
@@ -62,7 +63,7 @@ def create_app(settings: Settings, ledger: Ledger, store: ObjectStore, queue: Qu
         app.include_router(
             module.router, form_limits={"max_files": settings.max_members, "max_fields": MAX_TEXT_FIELDS}
         )
-    for module in (presets, preflight, jobs, streams, events, batches, samples, health):
+    for module in (uploads, presets, preflight, jobs, streams, events, batches, samples, health):
         app.include_router(module.router)
     # FastAPI declares models only for answers in JSON, not for those in application/problem+json.
     app.openapi()["components"]["schemas"] |= problem_schemas()

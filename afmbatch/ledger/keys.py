@@ -18,6 +18,11 @@ def tip(tip_id: str) -> str:
     return f"afmbatch:tip:{tip_id}"
 
 
+def upload(upload_id: str) -> str:
+    """string with expiry: UploadRecord."""
+    return f"afmbatch:upload:{upload_id}"
+
+
 def job(job_id: str) -> str:
     """hash: record (JobRecord), recipe_keys (oldest first), siblings (the children set that the job is in), started,
     resumed (when a worker began after the job was posted or extended), samples_before (samples recorded before it was

@@ -12,6 +12,7 @@ from afmbatch.ledger.jobs import JobRepository
 from afmbatch.ledger.records import DatasetRecord, TipRecord
 from afmbatch.ledger.resources import ResourceRepository, dataset_repository, tip_repository
 from afmbatch.ledger.stream_buffer import StreamBuffer
+from afmbatch.ledger.uploads import UploadRepository
 from afmbatch.ledger.workers import WorkerRepository
 
 
@@ -26,6 +27,7 @@ class Ledger:
     batches: BatchRepository
     issued_shards: IssuedShardsRepository
     streams: StreamBuffer
+    uploads: UploadRepository
     workers: WorkerRepository
     idempotency_keys: IdempotencyKeys
 
@@ -40,6 +42,7 @@ class Ledger:
             batches=BatchRepository(redis),
             issued_shards=IssuedShardsRepository(redis),
             streams=StreamBuffer(redis),
+            uploads=UploadRepository(redis),
             workers=WorkerRepository(redis),
             idempotency_keys=IdempotencyKeys(redis),
         )

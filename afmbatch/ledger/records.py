@@ -7,6 +7,8 @@ from pydantic import Field
 from afmbatch.sampling.recipe import Recipe
 from afmbatch.spec.model import Model
 
+MAX_UPLOAD_BYTES = 8 << 30  # of a file that is sent in parts
+
 
 class State(StrEnum):
     """The state of a job. It is never stored: `afmbatch.ledger.job_status` derives it from the records."""
@@ -242,3 +244,41 @@ class TipRecord(TipSummary):
     def summary(self) -> TipSummary:
         """Return the tip without its findings."""
         return TipSummary(**{name: getattr(self, name) for name in TipSummary.model_fields})
+
+
+class UploadField(StrEnum):
+    """The form field of a dataset or a tip for which an upload in parts stands."""
+
+    FILES = "files"
+    ELECTRONS = "electrons"
+    CHARGE = "charge"
+    POTENTIAL = "potential"
+    ELECTRON_ENERGY = "electron_energy"
+    DELTA_ELECTRONS = "delta_electrons"
+
+
+class NewUpload(Model):
+    """A file that will be uploaded in parts."""
+
+    name: str = Field(min_length=1, max_length=200, description="Name of the file.", examples=["density.cube"])
+    bytes: int = Field(ge=1, le=MAX_UPLOAD_BYTES, description="Size of the file, in bytes.", examples=[1_000_000_000])
+    field: UploadField = Field(
+        default=UploadField.FILES, description="Form field of POST /v1/datasets or POST /v1/tips that the file is for."
+    )
+
+
+class UploadPart(Model):
+    """A part of an upload that was received."""
+
+    bytes: int = Field(description="Size of the part, in bytes.")
+    sha256: str = Field(description="SHA-256 of the part, hexadecimal.")
+
+
+class UploadRecord(NewUpload):
+    """A file that is uploaded in parts."""
+
+    id: str = Field(description="Id of the upload.", examples=["upload-1f0c6f5e"])
+    parts: tuple[UploadPart, ...] = Field(default=(), description="Parts that were received, in their order.")
+    received: int = Field(
+        default=0, description="Number of bytes that were received, which is the offset of the next part."
+    )

@@ -29,6 +29,16 @@ def dataset_key(dataset_id: str) -> str:
     return f"datasets/{dataset_id}.npz"
 
 
+def upload_prefix(upload_id: str) -> str:
+    """Return the prefix of all parts of an upload."""
+    return f"uploads/{upload_id}/"
+
+
+def upload_part_key(upload_id: str, offset: int, sha256: str) -> str:
+    """Return the key of the part of an upload that begins at this byte and has this content."""
+    return f"{upload_prefix(upload_id)}{offset:016d}-{sha256[:16]}"
+
+
 def job_prefix(job_id: str) -> str:
     """Return the prefix of all objects of a job."""
     return f"jobs/{job_id}/"

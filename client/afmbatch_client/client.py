@@ -10,6 +10,7 @@ import httpx
 
 from afmbatch_client.connection import Connection
 from afmbatch_client.job import Job
+from afmbatch_client.parts import PARTS_FROM_BYTES, send_in_parts
 
 Paths: TypeAlias = str | Path | Iterable[str | Path]
 Spec: TypeAlias = Mapping[str, Any]  # as the service's README.md describes it under "The job spec"
@@ -58,7 +59,8 @@ class Client:
         paths: xyz files, and npz files whose arrays are named rho or pot. The other arguments are volumetric files
         (cube, XSF, VASP, npz) of the quantity that the argument is named after; a potential and a density of the same
         structure have files of the same name, apart from the suffix, or the same order. The record's `findings` say
-        what the service concluded about them. The same files make the same dataset.
+        what the service concluded about them. The same files make the same dataset. Large files are sent in parts, of
+        which only one is sent again after a broken transfer.
         """
         fields = {
             "files": paths,
@@ -133,10 +135,14 @@ class Client:
 
     def _upload(self, address: str, fields: Mapping[str, Paths], data: Mapping[str, str]) -> dict[str, Any]:
         """Send files by form field, and other form fields, and return the record in the answer."""
+        # Text is sent as a file without a name: without any file the body would not be multipart.
+        form: list[tuple[str, tuple[str | None, Any]]] = [(name, (None, value)) for name, value in data.items()]
         with contextlib.ExitStack() as opened:
-            files = [
-                (field, (Path(path).name, opened.enter_context(Path(path).open("rb"))))
-                for field, paths in fields.items()
-                for path in ([paths] if isinstance(paths, str | Path) else paths)
-            ]
-            return self._connection.json("POST", address, files=files, data=data)
+            for field, paths in fields.items():
+                for path in map(Path, [paths] if isinstance(paths, str | Path) else paths):
+                    file = opened.enter_context(path.open("rb"))
+                    if path.stat().st_size > PARTS_FROM_BYTES:
+                        form.append(("uploads", (None, send_in_parts(self._connection, field, path.name, file))))
+                    else:
+                        form.append((field, (path.name, file)))
+            return self._connection.json("POST", address, files=form)

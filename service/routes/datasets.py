@@ -7,11 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from afmbatch.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable
 from afmbatch.grids.grid import Quantity
-from afmbatch.grids.samples import GridUpload
 from afmbatch.ledger.records import DatasetRecord, DatasetSummary
 from afmbatch.structures.ingest import Upload
-from service.routes.dependencies import Datasets
-from service.routes.parameters import DatasetId, Limit, Page, Start
+from service.routes.dependencies import Datasets, Uploads
+from service.routes.parameters import DatasetId, Limit, Page, Start, UploadIds
 from service.transport.bodies import BodyRoute
 from service.transport.http_errors import MalformedRequest, UnsupportedMediaType
 from service.transport.problems import Responses, problem_responses
@@ -56,12 +55,15 @@ class DatasetUpload(BaseModel):
         f"Hartree); {_GRID_FORMATS}",
     )
 
-    def grid_uploads(self) -> list[GridUpload]:
-        """Return the files of the fields that are named after a quantity."""
+    uploads: UploadIds | None = Field(
+        default=None, description="Ids of complete uploads under /v1/uploads, in place of files in the other fields."
+    )
+
+    def named_files(self) -> list[tuple[str, Upload]]:
+        """Return the name of its field and the file for each file."""
+        fields = ("files", *(quantity.value for quantity in Quantity))
         return [
-            GridUpload(file.filename or "", file.file, quantity)
-            for quantity in Quantity
-            for file in getattr(self, quantity.value) or []
+            (field, Upload(file.filename or "", file.file)) for field in fields for file in getattr(self, field) or []
         ]
 
 
@@ -79,7 +81,10 @@ _EXISTING: Responses = {
     | problem_responses(MalformedRequest, TooLarge, UnsupportedMediaType, InvalidInput, Unavailable),
 )
 def create_dataset(
-    upload: Annotated[DatasetUpload, Form(media_type="multipart/form-data")], datasets: Datasets, response: Response
+    upload: Annotated[DatasetUpload, Form(media_type="multipart/form-data")],
+    datasets: Datasets,
+    uploads: Uploads,
+    response: Response,
 ) -> DatasetRecord:
     """Make a dataset of one or many files. Its id follows from its content: uploading it again changes nothing.
 
@@ -92,8 +97,8 @@ def create_dataset(
 
     `curl -F electrons=@water.cube -F electron_energy=@water.xsf http://…/v1/datasets`
     """
-    uploads = [Upload(file.filename or "", file.file) for file in upload.files or []]
-    record, new = datasets.add(uploads, upload.grid_uploads())
+    with uploads.opened(upload.uploads or []) as complete:
+        record, new = datasets.add(upload.named_files() + [(c.field.value, Upload(c.name, c.file)) for c in complete])
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/datasets/{record.id}"
     return record

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Form, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from afmbatch.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable
-from afmbatch.grids.tips import TipArray, TipUpload
+from afmbatch.grids.tips import TipArray
 from afmbatch.ledger.records import TipRecord, TipSummary
-from service.routes.dependencies import Tips
-from service.routes.parameters import Limit, Page, Start, TipId
+from afmbatch.structures.ingest import Upload
+from service.routes.dependencies import Tips, Uploads
+from service.routes.parameters import Limit, Page, Start, TipId, UploadIds
 from service.transport.bodies import BodyRoute
 from service.transport.http_errors import MalformedRequest, UnsupportedMediaType
 from service.transport.problems import Responses, problem_responses
@@ -55,13 +56,15 @@ class TipForm(BaseModel):
         examples=["O"],
     )
 
-    def uploads(self) -> list[TipUpload]:
-        """Return the files of all fields."""
-        named = [TipUpload(file.filename or "", file.file, None) for file in self.files or []]
-        return named + [
-            TipUpload(file.filename or "", file.file, array)
-            for array in TipArray
-            for file in getattr(self, array.value) or []
+    uploads: UploadIds | None = Field(
+        default=None, description="Ids of complete uploads under /v1/uploads, in place of files in the other fields."
+    )
+
+    def named_files(self) -> list[tuple[str, Upload]]:
+        """Return the name of its field and the file for each file."""
+        fields = ("files", *(array.value for array in TipArray))
+        return [
+            (field, Upload(file.filename or "", file.file)) for field in fields for file in getattr(self, field) or []
         ]
 
 
@@ -77,7 +80,10 @@ _EXISTING: Responses = {200: {"model": TipRecord, "description": "A tip of the s
     | problem_responses(MalformedRequest, TooLarge, UnsupportedMediaType, InvalidInput, Unavailable),
 )
 def create_tip(
-    upload: Annotated[TipForm, Form(media_type="multipart/form-data")], tips: Tips, response: Response
+    upload: Annotated[TipForm, Form(media_type="multipart/form-data")],
+    tips: Tips,
+    uploads: Uploads,
+    response: Response,
 ) -> TipRecord:
     """Make a tip. Its id follows from its content: uploading it again changes nothing.
 
@@ -87,7 +93,9 @@ def create_tip(
     beyond half of the box. Units, signs, cell and atoms are checked; `findings` of the answer says what was concluded,
     among it which atom is the probe.
     """
-    record, new = tips.add(upload.uploads(), upload.probe)
+    with uploads.opened(upload.uploads or []) as complete:
+        files = upload.named_files() + [(c.field.value, Upload(c.name, c.file)) for c in complete]
+        record, new = tips.add(files, upload.probe)
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/tips/{record.id}"
     return record

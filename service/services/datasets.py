@@ -4,7 +4,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from afmbatch.errors import Conflict
+from afmbatch.errors import Conflict, FieldError, InvalidInput
+from afmbatch.grids.grid import Quantity
 from afmbatch.grids.samples import GridUpload, PreparedSample, holds_grids, prepare_samples, sample_structures
 from afmbatch.grids.stored import sample_grids_key, sample_grids_prefix
 from afmbatch.ledger.ledger import Ledger
@@ -25,16 +26,14 @@ class DatasetService:
         self._store = store
         self._settings = settings
 
-    def add(self, uploads: Sequence[Upload], grid_uploads: Sequence[GridUpload]) -> tuple[DatasetRecord, bool]:
+    def add(self, files: Sequence[tuple[str, Upload]]) -> tuple[DatasetRecord, bool]:
         """Store the structures in these files; return their dataset and whether it is new.
 
-        uploads: structure files, volumetric files that name their quantities, and archives of either.
-        grid_uploads: volumetric files whose quantity was given. Structures with grids come last. Raises InvalidInput,
-        TooLarge.
+        files: (form field, file). The field is the quantity of a volumetric file, or "files" for structure files,
+        volumetric files that name their quantities, and archives of either. Structures with grids come last. Raises
+        InvalidInput, TooLarge.
         """
-        named = [upload for upload in uploads if holds_grids(upload.name, upload.file)]
-        plain = [upload for upload in uploads if upload not in named]
-        grid_uploads = [*(GridUpload(upload.name, upload.file, None) for upload in named), *grid_uploads]
+        plain, grid_uploads = _sorted_by_content(files)
         with tempfile.TemporaryDirectory() as directory:
             parts = [read_structures(plain, self._settings)] if plain or not grid_uploads else []
             samples = prepare_samples(grid_uploads, Path(directory), self._settings)
@@ -79,3 +78,19 @@ class DatasetService:
 
     def _require_unused(self, name: str) -> None:
         require_unused(self._ledger, f"Dataset {name}", lambda job: name in job.datasets)
+
+
+def _sorted_by_content(files: Sequence[tuple[str, Upload]]) -> tuple[list[Upload], list[GridUpload]]:
+    """Return the structure files and the volumetric files among uploads. Raises InvalidInput for an unknown field."""
+    plain, grids = list[Upload](), list[GridUpload]()
+    for field, upload in files:
+        if field == "files" and not holds_grids(upload.name, upload.file):
+            plain.append(upload)
+        elif field == "files":
+            grids.append(GridUpload(upload.name, upload.file, None))
+        elif field in list(Quantity):
+            grids.append(GridUpload(upload.name, upload.file, Quantity(field)))
+        else:
+            accepted = f"files, {', '.join(Quantity)}"
+            raise InvalidInput(FieldError("uploads", field, f"{upload.name} was uploaded for another field", accepted))
+    return plain, grids

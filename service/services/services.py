@@ -21,6 +21,7 @@ from service.services.presets import PresetService
 from service.services.samples import SampleService
 from service.services.streams import StreamService
 from service.services.tips import TipService
+from service.services.uploads import UploadService
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Services:
     samples: SampleService
     streams: StreamService
     tips: TipService
+    uploads: UploadService
 
     @classmethod
     def on(cls, settings: Settings, ledger: Ledger, store: ObjectStore, queue: Queue, notifier: JobNotifier) -> Self:
@@ -55,4 +57,5 @@ class Services:
             samples=SampleService(ledger, factory, jobs, notifier),
             streams=StreamService(ledger, store, queue, scheduler),
             tips=TipService(ledger, store),
+            uploads=UploadService(ledger, store),
         )

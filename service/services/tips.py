@@ -5,13 +5,14 @@ import time
 from collections.abc import Sequence
 from typing import cast
 
-from afmbatch.errors import Conflict
+from afmbatch.errors import Conflict, FieldError, InvalidInput
 from afmbatch.grids.stored import encode_tip_grids, tip_key
-from afmbatch.grids.tips import PreparedTip, TipUpload, prepare_tip
+from afmbatch.grids.tips import PreparedTip, TipArray, TipUpload, prepare_tip
 from afmbatch.ledger.ledger import Ledger
 from afmbatch.ledger.records import TipRecord
 from afmbatch.storage.object_store import ObjectStore
 from afmbatch.structures.elements import elements
+from afmbatch.structures.ingest import Upload
 from service.services.dataset_records import describe_finding
 from service.services.usage import require_unused
 
@@ -23,13 +24,14 @@ class TipService:
         self._ledger = ledger
         self._store = store
 
-    def add(self, uploads: Sequence[TipUpload], probe: str | None) -> tuple[TipRecord, bool]:
+    def add(self, files: Sequence[tuple[str, Upload]], probe: str | None) -> tuple[TipRecord, bool]:
         """Store the densities of a tip; return its record and whether it is new.
 
+        files: (form field, file); the field is that of a TipArray, or "files" for arrays that name themselves.
         probe: the number of the probe atom, from 1, or the symbol of its element; None: see `choose_probe`. Raises
         InvalidInput, TooLarge.
         """
-        tip = prepare_tip(uploads, probe)
+        tip = prepare_tip([_tip_upload(field, file) for field, file in files], probe)
         digest = hashlib.sha256()
         for chunk in encode_tip_grids(tip.grids):
             digest.update(chunk)
@@ -61,6 +63,16 @@ class TipService:
 
     def _require_unused(self, name: str) -> None:
         require_unused(self._ledger, f"Tip {name}", lambda job: name in job.spec.tip_ids)
+
+
+def _tip_upload(field: str, upload: Upload) -> TipUpload:
+    """Return a file with what it holds. Raises InvalidInput for an unknown field."""
+    if field == "files":
+        return TipUpload(upload.name, upload.file, None)
+    if field in list(TipArray):
+        return TipUpload(upload.name, upload.file, TipArray(field))
+    accepted = f"files, {', '.join(TipArray)}"
+    raise InvalidInput(FieldError("uploads", field, f"{upload.name} was uploaded for another field", accepted))
 
 
 def _describe(name: str, tip: PreparedTip) -> TipRecord:

@@ -117,6 +117,16 @@ def test_an_upload_that_broke_is_sent_again_from_its_first_byte(water):
     assert bodies[0] == WATER.encode()
 
 
+def test_a_large_file_is_sent_in_parts(client, monkeypatch):
+    data = Path(__file__).parents[1] / "data" / "fdbm"
+    files = {"electrons": data / "CO_tip_density.cube.xz", "delta_electrons": data / "CO_tip_delta_density.xsf.xz"}
+    whole = client.upload_tip(**files, probe="O")
+    monkeypatch.setattr("afmbatch_client.parts.PART_BYTES", 10_000)
+    for limit in (0, 25_000):  # all files in parts, or one of them
+        monkeypatch.setattr("afmbatch_client.client.PARTS_FROM_BYTES", limit)
+        assert client.upload_tip(**files, probe="O") == whole
+
+
 @pytest.mark.parametrize(("error", "times"), [(httpx.ConnectError("refused"), 2), (httpx.ReadError("reset"), 1)])
 def test_an_extension_is_sent_again_only_if_it_did_not_arrive(error, times):
     sent = []
