@@ -55,7 +55,10 @@ class Settings(BaseSettings):
 
     device: str = Field(default="auto", description="OpenCL device of a worker: 'auto' or a part of the device's name.")
     device_memory_bytes: int = Field(
-        default=512 << 20, gt=0, description="Largest memory of images on a device, in bytes."
+        default=512 << 20,
+        gt=0,
+        description="Largest memory of images on a device, in bytes; once a job has grids of potentials or densities, a "
+        "quarter of it is for these.",
     )
     host_memory_bytes: int = Field(
         default=8 << 30,
