@@ -57,8 +57,8 @@ class Settings(BaseSettings):
     device_memory_bytes: int = Field(
         default=512 << 20,
         gt=0,
-        description="Largest memory of images on a device, in bytes; once a job has grids of potentials or densities, a "
-        "quarter of it is for these.",
+        description="Largest memory of images on a device, in bytes; once a job has grids of potentials or densities, "
+        "a quarter of it is for these.",
     )
     host_memory_bytes: int = Field(
         default=8 << 30,

@@ -7,6 +7,7 @@ from kernels.descriptors.bonding import find_bonds
 from kernels.descriptors.maps import Map
 from kernels.descriptors.radial import RadialFunction
 from kernels.device.device import Device, DeviceInfo, list_devices, open_device
+from kernels.device.workspace import Workspace
 from kernels.errors import BuildFailed, DeviceLimit, DeviceNotFound, InvalidInput, KernelError
 from kernels.force_fields import FORCE_FIELDS
 from kernels.force_fields.base import ForceField
@@ -62,6 +63,7 @@ __all__ = [
     "SampleSplines",
     "Simulator",
     "Tip",
+    "Workspace",
     "dispersion_coefficients",
     "find_bonds",
     "list_devices",

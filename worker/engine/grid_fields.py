@@ -31,6 +31,7 @@ class GridFields:
         """memory_bytes: memory for structures on the device, and as much again for those on the host."""
         self._device, self._store, self._memory_bytes = device, store, memory_bytes
         self._resident = kernels.ResidentSamples(device, memory_bytes)
+        self._working = kernels.Workspace(device)  # of all jobs: intermediate results of one launch at a time
         self._kept: OrderedDict[Hashable, kernels.SampleSplines] = OrderedDict()
         self._kept_bytes = 0
 
@@ -38,7 +39,7 @@ class GridFields:
         """Read the tips of a job. Raises NotFound, InvalidInput."""
         spec = recipe.spec
         tips = [self._read_tip(spec, i, tip) for i, tip in enumerate(spec.tip_pool)]
-        return JobFields(self, recipe, kernels.GridDevice(self._device, self.batch([]), tips))
+        return JobFields(self, recipe, kernels.GridDevice(self._device, self.batch([]), tips, self._working))
 
     def batch(self, splines: list[Splines]) -> kernels.ResidentBatch:
         """Return the structures of a batch as samples that are loaded onto the device when they are needed."""

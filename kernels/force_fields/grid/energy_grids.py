@@ -25,11 +25,12 @@ FILES = {
 class EnergyGrids:
     """Makes the spline coefficients of images' energies on one plan, for as many images at a time as memory allows."""
 
-    def __init__(self, device: Device, plan: PlaneGrid) -> None:
+    def __init__(self, device: Device, plan: PlaneGrid, memory: Workspace | None = None) -> None:
+        """memory: makes the buffers of intermediate results, which plans share; None: a workspace of its own."""
         self.device, self.plan = device, plan
-        self._memory = Workspace(device)
+        self._memory = Workspace(device) if memory is None else memory
         self._copies: list[cl.Event] = []  # they keep the arrays that are copied alive
-        self._matrices, copies = self._memory.upload(plan.matrices)
+        self._matrices, copies = Workspace(device).upload(plan.matrices)
         cl.enqueue_barrier(device.queue, copies)
         self._kernels = {
             name: device.kernel(name, f"force_fields/grid/{file}.cl", **plan.defines)

@@ -42,8 +42,12 @@ GRID_IMAGE = share_struct(
 class GridDevice:
     """Keeps on a device, between batches: the samples' splines, the tips' spectra, the memory to make energies in."""
 
-    def __init__(self, device: Device, samples: SampleFields, tips: Sequence[Tip]) -> None:
+    def __init__(
+        self, device: Device, samples: SampleFields, tips: Sequence[Tip], memory: Workspace | None = None
+    ) -> None:
+        """memory: makes the buffers of intermediate results, for all tips and samples; None: a workspace of its own."""
         self.device, self.samples, self.tips = device, samples, tips
+        self._memory = Workspace(device) if memory is None else memory
         self._grids: dict[PlaneGrid, EnergyGrids] = {}
         self._spectra: dict[tuple[PlaneGrid, int, float | None], npt.NDArray[np.float32]] = {}
         self._buffers: dict[tuple[Any, ...], cl.Buffer] = {}
@@ -57,7 +61,7 @@ class GridDevice:
     def grids(self, plan: PlaneGrid) -> EnergyGrids:
         """Return what makes energies on this plan."""
         if plan not in self._grids:
-            self._grids[plan] = EnergyGrids(self.device, plan)
+            self._grids[plan] = EnergyGrids(self.device, plan, self._memory)
         return self._grids[plan]
 
     def spectra(self, plan: PlaneGrid, pairs: tuple[tuple[int, float], ...]) -> "tuple[cl.Buffer, cl.Buffer | None]":
