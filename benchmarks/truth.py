@@ -86,7 +86,7 @@ class Deviation:
     largest: float
     #: Share of values within 3e-3.
     within: float
-    #: Number of pixels with a value further off: most of these have two stable positions of the probe.
+    #: Number of pixels with a value further off, among them those where the probe has two stable positions.
     pixels: int
     #: Root mean square over the other pixels.
     others_rms: float

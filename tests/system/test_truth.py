@@ -105,7 +105,7 @@ def test_images(bench, hcooh, name):
     deviation = Deviation.of(batch["afm"][0, 0, ::8, ::8], case["df"])
     assert deviation.rms < 3e-4
     assert deviation.within >= 0.999
-    assert deviation.pixels == 0  # none of these pixels has two stable positions
+    assert deviation.pixels == 0
     atoms = case["atoms"] - case["scan_window"][0]
     assert batch["mols"][:, :3] - batch["scan_windows"][0, 0, 0] == pytest.approx(atoms, abs=1e-4)
 
