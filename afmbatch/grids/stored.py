@@ -34,7 +34,7 @@ class SampleGrids:
 
     @property
     def any(self) -> Grid:
-        """One of the grids, for the cell and the atoms that all share."""
+        """A grid that there is, for the cell and the atoms that all share."""
         grid = self.potential or self.density
         assert grid is not None  # noqa: S101 - checked when the object was made
         return grid
@@ -69,7 +69,7 @@ class TipGrids:
 
     @property
     def any(self) -> Grid:
-        """One of the grids, for the cell and the atoms that all share."""
+        """A grid that there is, for the cell and the atoms that all share."""
         grid = self.density or self.delta_density
         assert grid is not None  # noqa: S101 - checked when the object was made
         return grid
