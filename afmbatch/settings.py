@@ -31,6 +31,11 @@ class Settings(BaseSettings):
 
     max_upload_bytes: int = Field(default=256 << 20, gt=0, description="Largest body of a dataset upload, in bytes.")
     max_unpacked_bytes: int = Field(default=1 << 30, gt=0, description="Largest unpacked size of an upload, in bytes.")
+    max_grid_bytes: int = Field(
+        default=16 << 30,
+        gt=0,
+        description="Largest size of all grids in an upload, as float32 on disk, in bytes.",
+    )
     max_members: int = Field(default=200_000, gt=0, description="Largest number of files in an upload.")
     max_samples: int = Field(default=10_000_000, gt=0, description="Largest number of samples of a job.")
     max_batch_bytes: int = Field(default=1 << 30, gt=0, description="Largest batch file of a job, in bytes.")
@@ -51,7 +56,10 @@ class Settings(BaseSettings):
 
     device: str = Field(default="auto", description="OpenCL device of a worker: 'auto' or a part of the device's name.")
     device_memory_bytes: int = Field(
-        default=512 << 20, gt=0, description="Memory that images may occupy on the device, in bytes."
+        default=512 << 20,
+        gt=0,
+        description="Largest memory of images on a device, in bytes; once a job has grids of potentials or densities, "
+        "a quarter of it is for these.",
     )
     host_memory_bytes: int = Field(
         default=8 << 30,

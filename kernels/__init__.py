@@ -10,9 +10,16 @@ from kernels.descriptors.bonding import find_bonds
 from kernels.descriptors.maps import Map
 from kernels.descriptors.radial import RadialFunction
 from kernels.device.device import Device, DeviceInfo, list_devices, open_device
+from kernels.device.workspace import Workspace
 from kernels.errors import BuildFailed, DeviceLimit, DeviceNotFound, InvalidInput, KernelError
 from kernels.force_fields import FORCE_FIELDS
 from kernels.force_fields.base import ForceField
+from kernels.force_fields.grid.dispersion import D3Tables, dispersion_coefficients
+from kernels.force_fields.grid.force_field import GridDevice
+from kernels.force_fields.grid.pair_terms import Dispersion, LennardJones, PairTerms
+from kernels.force_fields.grid.resident import ResidentBatch, ResidentSamples, SampleSplines
+from kernels.force_fields.grid.samples import SampleGrid
+from kernels.force_fields.grid.tips import GridTip, MultipoleTip, PointChargeTip, Tip
 from kernels.imaging.images import Images
 from kernels.imaging.quality import Quality
 from kernels.noise import NOISE_STEPS
@@ -27,25 +34,40 @@ __all__ = [
     "NOISE_STEPS",
     "Atoms",
     "BuildFailed",
+    "D3Tables",
     "Descriptor",
     "Device",
     "DeviceInfo",
     "DeviceLimit",
     "DeviceNotFound",
+    "Dispersion",
     "ForceField",
+    "GridDevice",
+    "GridTip",
     "Images",
     "InvalidInput",
     "KernelError",
+    "LennardJones",
     "Map",
+    "MultipoleTip",
     "NoiseStep",
+    "PairTerms",
     "Pending",
     "PerImageAtoms",
+    "PointChargeTip",
     "Prepared",
     "Quality",
     "RadialFunction",
+    "ResidentBatch",
+    "ResidentSamples",
     "Result",
     "SampleFrames",
+    "SampleGrid",
+    "SampleSplines",
     "Simulator",
+    "Tip",
+    "Workspace",
+    "dispersion_coefficients",
     "find_bonds",
     "list_devices",
     "open_device",

@@ -73,8 +73,8 @@ class Prepared:
 
     @property
     def upload_bytes(self) -> int:
-        """The bytes of all arrays to upload."""
-        return sum(array.nbytes for array in self.arrays.values())
+        """The bytes of all arrays to upload, and of what the force field makes on the device from them."""
+        return self.force_field.device_bytes + sum(array.nbytes for array in self.arrays.values())
 
 
 class Pending:
@@ -109,10 +109,15 @@ class Simulator:
 
     def __init__(self, device: Device, memory_bytes: int = MEMORY_BYTES) -> None:
         self.device = device
+        self._memory_bytes = memory_bytes
         self._slot_bytes = memory_bytes // 2
         self._inputs = [_Slot(device), _Slot(device)]
         self._outputs = [_Slot(device), _Slot(device)]
         self._host = HostMemory(device.context, device.downloads, locked=device.info.kind == "gpu")
+
+    def reserve(self, nbytes: int) -> None:
+        """Leave so much of the device memory to what stays on the device between batches, from now on."""
+        self._slot_bytes = (self._memory_bytes - nbytes) // 2
 
     def run(
         self, atoms: Atoms, images: Images, force_field: ForceField, maps: Sequence[Map] = (), *,
@@ -176,6 +181,7 @@ class Simulator:
         slot = self._next_slot(self._inputs, device.uploads)
         buffers, copies = slot.memory.upload(batch.arrays)
         cl.enqueue_barrier(device.queue, copies[-1:])
+        buffers |= batch.force_field.launch(device, slot.memory, self._working_bytes(batch))
         for partition in partitions:
             copies += self._start_partition(batch, partition, buffers, result)
         cl.enqueue_barrier(device.downloads, [cl.enqueue_marker(device.queue)])
@@ -192,7 +198,7 @@ class Simulator:
                 f"batch_size: the input arrays of a batch take {batch.upload_bytes} bytes of device memory; "
                 f"{self._slot_bytes} are allowed for these and a partition of the results"
             )
-        max_bytes = min(left, device.max_buffer)
+        max_bytes = min(left - self._working_bytes(batch), device.max_buffer)
         row_bytes = 4 * ny * batch.n_out * (2 if batch.noise else 1)
         map_bytes = sum(map_array.nbytes for map_array in batch.map_arrays)
         partitions = list(partition_batch(batch.molecule, nx, device.row_granularity, row_bytes, map_bytes, max_bytes))
@@ -202,6 +208,10 @@ class Simulator:
                 f"a copy for the noise, {max_bytes} are left for results"
             )
         return partitions
+
+    def _working_bytes(self, batch: Prepared) -> int:
+        """Return the bytes for intermediate results of the force field: half of what is left, or 0 if it has none."""
+        return (self._slot_bytes - batch.upload_bytes) // 2 if batch.force_field.device_bytes else 0
 
     def _empty_result(self, batch: Prepared) -> Result:
         nx, ny = batch.dim

@@ -11,7 +11,7 @@ from afmbatch import __version__
 from afmbatch.ledger.ledger import Ledger
 from afmbatch.settings import Settings
 from afmbatch.storage.object_store import ObjectStore
-from service.routes import batches, datasets, events, health, jobs, preflight, presets, samples, streams
+from service.routes import batches, datasets, events, health, jobs, preflight, presets, samples, streams, tips, uploads
 from service.services.job_notifier import JobNotifier
 from service.services.services import Services
 from service.transport.bodies import MAX_TEXT_FIELDS
@@ -21,7 +21,8 @@ from service.transport.problems import exception_handlers, problem_schemas
 _DESCRIPTION = """
 Post a job spec, get AFM training batches.
 
-1. `POST /v1/datasets` with xyz files makes a dataset.
+1. `POST /v1/datasets` with xyz files, or with potentials and densities on grids, makes a dataset. `POST /v1/tips` with
+   the densities of a tip makes a tip.
 2. `POST /v1/jobs` with `{"dataset": "ds-…"}` images it; every other field has a default. `GET /v1/presets` lists specs
    of published training sets, `POST /v1/preflight` reports what a spec would make and at what cost.
 3. `GET /v1/jobs/{id}` returns the progress of a job; `GET /v1/jobs/{id}/batches/{n}` downloads a batch, for
@@ -32,6 +33,8 @@ field, the reason and what would be accepted.
 """
 _TAGS = [
     {"name": "datasets", "description": "Structures that jobs image."},
+    {"name": "tips", "description": "Densities of tips that jobs image with."},
+    {"name": "uploads", "description": "Large files that are sent in parts."},
     {"name": "jobs", "description": "Specs that workers turn into batches."},
     {"name": "batches", "description": "npz files, downloadable as soon as they are made."},
     {"name": "service", "description": "Workers and health."},
@@ -56,8 +59,11 @@ def create_app(settings: Settings, ledger: Ledger, store: ObjectStore, queue: Qu
     app.state.notifier = notifier
     app.state.services = Services.on(settings, ledger, store, queue, notifier)
     app.state.downloads = Downloads(store, settings)
-    app.include_router(datasets.router, form_limits={"max_files": settings.max_members, "max_fields": MAX_TEXT_FIELDS})
-    for module in (presets, preflight, jobs, streams, events, batches, samples, health):
+    for module in (datasets, tips):
+        app.include_router(
+            module.router, form_limits={"max_files": settings.max_members, "max_fields": MAX_TEXT_FIELDS}
+        )
+    for module in (uploads, presets, preflight, jobs, streams, events, batches, samples, health):
         app.include_router(module.router)
     # FastAPI declares models only for answers in JSON, not for those in application/problem+json.
     app.openapi()["components"]["schemas"] |= problem_schemas()

@@ -1,6 +1,7 @@
 """The Redis keys of the service and its workers. RQ's own keys start with `rq:`."""
 
 DATASETS = "afmbatch:datasets"  # zset: dataset id → creation time
+TIPS = "afmbatch:tips"  # zset: tip id → creation time
 JOBS = "afmbatch:jobs"  # zset: job id → creation time
 WORKERS = "afmbatch:workers"  # set: worker names
 SWEEP_LOCK = "afmbatch:sweeping"  # string with expiry: held by the worker that looks for tasks of dead workers
@@ -10,6 +11,16 @@ EVENTS = "afmbatch:events"  # channel: "<job id> [<batch> …]", the batches tha
 def dataset(dataset_id: str) -> str:
     """string: DatasetRecord."""
     return f"afmbatch:dataset:{dataset_id}"
+
+
+def tip(tip_id: str) -> str:
+    """string: TipRecord."""
+    return f"afmbatch:tip:{tip_id}"
+
+
+def upload(upload_id: str) -> str:
+    """string with expiry: UploadRecord."""
+    return f"afmbatch:upload:{upload_id}"
 
 
 def job(job_id: str) -> str:

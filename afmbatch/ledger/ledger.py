@@ -1,4 +1,4 @@
-"""The ledger: the records of datasets, jobs, batches and workers in Redis, with one repository for each."""
+"""The ledger: the records of datasets, tips, jobs, batches and workers in Redis, with one repository for each."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -6,11 +6,13 @@ from typing import Self
 from redis import Redis
 
 from afmbatch.ledger.batches import BatchRepository
-from afmbatch.ledger.datasets import DatasetRepository
 from afmbatch.ledger.idempotency import IdempotencyKeys
 from afmbatch.ledger.issued_shards import IssuedShardsRepository
 from afmbatch.ledger.jobs import JobRepository
+from afmbatch.ledger.records import DatasetRecord, TipRecord
+from afmbatch.ledger.resources import ResourceRepository, dataset_repository, tip_repository
 from afmbatch.ledger.stream_buffer import StreamBuffer
+from afmbatch.ledger.uploads import UploadRepository
 from afmbatch.ledger.workers import WorkerRepository
 
 
@@ -19,11 +21,13 @@ class Ledger:
     """The repositories on one Redis connection."""
 
     redis: Redis
-    datasets: DatasetRepository
+    datasets: ResourceRepository[DatasetRecord]
+    tips: ResourceRepository[TipRecord]
     jobs: JobRepository
     batches: BatchRepository
     issued_shards: IssuedShardsRepository
     streams: StreamBuffer
+    uploads: UploadRepository
     workers: WorkerRepository
     idempotency_keys: IdempotencyKeys
 
@@ -32,11 +36,13 @@ class Ledger:
         """Return the ledger on a connection, which must decode responses."""
         return cls(
             redis=redis,
-            datasets=DatasetRepository(redis),
+            datasets=dataset_repository(redis),
+            tips=tip_repository(redis),
             jobs=JobRepository(redis),
             batches=BatchRepository(redis),
             issued_shards=IssuedShardsRepository(redis),
             streams=StreamBuffer(redis),
+            uploads=UploadRepository(redis),
             workers=WorkerRepository(redis),
             idempotency_keys=IdempotencyKeys(redis),
         )

@@ -7,6 +7,8 @@ from pydantic import Field
 from afmbatch.sampling.recipe import Recipe
 from afmbatch.spec.model import Model
 
+MAX_UPLOAD_BYTES = 8 << 30  # of a file that is sent in parts
+
 
 class State(StrEnum):
     """The state of a job. It is never stored: `afmbatch.ledger.job_status` derives it from the records."""
@@ -146,8 +148,31 @@ class StructureKind(Model):
     elements: tuple[int, ...] = Field(description="Atomic numbers of the elements in each structure, ascending.")
     charged: bool = Field(description="True if the structures have point charges.")
     lattice: bool = Field(description="True if the structures have lattice vectors.")
+    potential: bool = Field(default=False, description="True if the structures have an electrostatic potential.")
+    density: bool = Field(default=False, description="True if the structures have an electron density.")
     structures: int = Field(description="Number of structures of this kind.")
     examples: tuple[str, ...] = Field(description="Names of the first structures of this kind.")
+
+
+class GridFinding(Model):
+    """A conclusion about an uploaded volumetric file."""
+
+    file: str = Field(description="Name of the file, or of the array in an npz file.", examples=["density.cube"])
+    subject: str = Field(
+        description="What the finding is about, a word for programs.",
+        examples=["electron_count", "potential_sign", "end_point", "unwrapped", "probe"],
+    )
+    message: str = Field(description="The finding for people, with numbers and units.")
+    warning: bool = Field(description="True if the file is unusual in this respect, although it was accepted.")
+    numbers: dict[str, float] = Field(
+        default={}, description="Numbers in the message by name; a name ends with the unit if there is one."
+    )
+
+
+class StructureFinding(GridFinding):
+    """A conclusion about a volumetric file of a structure."""
+
+    structure: int = Field(description="Number of the structure in the dataset, from 0.")
 
 
 class DatasetSummary(Model):
@@ -162,6 +187,9 @@ class DatasetSummary(Model):
     atoms: int = Field(description="Number of atoms of all structures of the dataset.")
     elements: tuple[str, ...] = Field(description="Symbols of the elements in the dataset.")
     created_at: float = Field(description="Time at which the dataset was first uploaded, Unix time in seconds.")
+    largest_grid: tuple[int, int, int] | None = Field(
+        default=None, description="Number of points along a, b and c of the largest grid; null: there are no grids."
+    )
 
 
 class DatasetRecord(DatasetSummary):
@@ -170,8 +198,87 @@ class DatasetRecord(DatasetSummary):
     kinds: tuple[StructureKind, ...] = Field(
         description="Kinds of structures in the dataset, the most frequent kind first. Every structure is of one kind."
     )
+    findings: tuple[StructureFinding, ...] = Field(
+        default=(),
+        description="Conclusions about the volumetric files: up to 1000 warnings, then the other findings of the first "
+        "structures, up to 200.",
+    )
+    unlisted_findings: int = Field(default=0, description="Number of findings that are not listed.")
 
     @property
     def summary(self) -> DatasetSummary:
-        """The dataset without its kinds, which may be thousands."""
+        """The dataset without its kinds and findings, of which there may be thousands."""
         return DatasetSummary(**{name: getattr(self, name) for name in DatasetSummary.model_fields})
+
+
+class TipSummary(Model):
+    """A tip as it is listed."""
+
+    id: str = Field(
+        description="Id of the tip. It follows from the content: the same densities have the same id.",
+        examples=["tip-0"],
+    )
+    probe_element: str = Field(description="Symbol of the probe atom's element.", examples=["O"])
+    elements: tuple[str, ...] = Field(description="Symbols of all atoms of the tip, in the order of the file.")
+    density: bool = Field(description="True if the tip has an electron density.")
+    delta_density: bool = Field(
+        description="True if the tip has a difference of electron densities, or a charge density in its place."
+    )
+    points: tuple[int, int, int] = Field(description="Number of grid points along a, b and c.")
+    created_at: float = Field(description="Time at which the tip was first uploaded, Unix time in seconds.")
+
+
+class TipRecord(TipSummary):
+    """A tip: densities around a probe atom, for the force fields that need them."""
+
+    probe_atom: int = Field(description="Number of the probe atom in the file, from 1.")
+    lattice: tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]] = Field(
+        description="Lattice vectors a, b, c of the tip's box, in Å."
+    )
+    probe_offset: tuple[float, float, float] = Field(
+        description="Position of the probe atom relative to the grid point nearest to it, in Å."
+    )
+    findings: tuple[GridFinding, ...] = Field(description="Conclusions about the files.")
+
+    @property
+    def summary(self) -> TipSummary:
+        """Return the tip without its findings."""
+        return TipSummary(**{name: getattr(self, name) for name in TipSummary.model_fields})
+
+
+class UploadField(StrEnum):
+    """The form field of a dataset or a tip for which an upload in parts stands."""
+
+    FILES = "files"
+    ELECTRONS = "electrons"
+    CHARGE = "charge"
+    POTENTIAL = "potential"
+    ELECTRON_ENERGY = "electron_energy"
+    DELTA_ELECTRONS = "delta_electrons"
+
+
+class NewUpload(Model):
+    """A file that will be uploaded in parts."""
+
+    name: str = Field(min_length=1, max_length=200, description="Name of the file.", examples=["density.cube"])
+    bytes: int = Field(ge=1, le=MAX_UPLOAD_BYTES, description="Size of the file, in bytes.", examples=[1_000_000_000])
+    field: UploadField = Field(
+        default=UploadField.FILES, description="Form field of POST /v1/datasets or POST /v1/tips that the file is for."
+    )
+
+
+class UploadPart(Model):
+    """A part of an upload that was received."""
+
+    bytes: int = Field(description="Size of the part, in bytes.")
+    sha256: str = Field(description="SHA-256 of the part, hexadecimal.")
+
+
+class UploadRecord(NewUpload):
+    """A file that is uploaded in parts."""
+
+    id: str = Field(description="Id of the upload.", examples=["upload-1f0c6f5e"])
+    parts: tuple[UploadPart, ...] = Field(default=(), description="Parts that were received, in their order.")
+    received: int = Field(
+        default=0, description="Number of bytes that were received, which is the offset of the next part."
+    )

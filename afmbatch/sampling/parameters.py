@@ -35,6 +35,8 @@ _STREAMS = {  # by the name of the field of Randomise
     "offset": RandomStream.OFFSET,
     "in_plane_rotation": RandomStream.IN_PLANE_ROTATION,
     "mirror": RandomStream.MIRROR,
+    "pauli_strength": RandomStream.PAULI_STRENGTH,
+    "pauli_exponent": RandomStream.PAULI_EXPONENT,
 }
 
 
@@ -57,6 +59,8 @@ class SampleParameters:
     distance: Floats  #: (n, T) float64, tip-sample distance, Å
     df_steps: Ints  #: (n, T) int64, oscillation amplitude in vertical steps
     sample_charges: Floats  #: (n, T) float64, factor of the sample's charges
+    pauli_strength: Floats  #: (n, T) float64, eV·Å^(6B−3)/e^(2B); zeros without a Pauli repulsion
+    pauli_exponent: Floats  #: (n, T) float64; ones without a Pauli repulsion
     #: (n, T, last element + 1) float64 each, factors of Lennard-Jones radius and depth; None: not randomised
     lj_factors: tuple[Floats, Floats] | None
     offset: Floats  #: (n, 2) float64, lateral displacement of the molecule, Å
@@ -110,6 +114,8 @@ class ParameterSampler:
             distance=self._broadcast(swept.get("distance", self._spec.distance)) + self._number("distance"),
             df_steps=self._df_steps(swept),
             sample_charges=self._broadcast(swept.get("sample_charges", 1.0)) * self._number("sample_charges", 1.0),
+            pauli_strength=self._pauli("strength", swept, 0.0),
+            pauli_exponent=self._pauli("exponent", swept, 1.0),
             lj_factors=self._lj_factors(),
             offset=self._offset(),
             rotation=sample_rotation(self._uniforms["rotation"][:, :, 0]) if "rotation" in self._uniforms else None,
@@ -173,6 +179,13 @@ class ParameterSampler:
         if (distribution := self._spec.randomise.df_steps) is not None:
             return np.broadcast_to(sample_integer(distribution, self._uniforms["df_steps"][..., 0]), self._shape)
         return self._broadcast(swept.get("df_steps", self._spec.scan.df_steps)).astype(np.int64)
+
+    def _pauli(self, name: str, swept: dict[str, Any], without: float) -> Floats:
+        """Return strength or exponent of the Pauli repulsion, `without` for a force field that has none."""
+        quantity = f"pauli_{name}"
+        if quantity in self._randomised:
+            return np.broadcast_to(self._number(quantity), self._shape)
+        return self._broadcast(swept.get(quantity, getattr(self._spec.force_field, name, without)))
 
     def _turn(self) -> Floats | None:
         """Return the rotation about the z axis followed by the mirror, (n, 3, 3); None if neither is randomised."""

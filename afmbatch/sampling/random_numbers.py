@@ -24,7 +24,7 @@ WHOLE_BATCH = 0xFFFFFFFE  # the tip word of numbers that all samples of a batch 
 class RandomStream(IntEnum):
     """The uses of random numbers: the low byte of the last counter word.
 
-    The number of a use must never be given to another use. 17 to 127 belong to `afmbatch.sampling.noise.NoiseStream`;
+    The number of a use must never be given to another use. 17 to 111 belong to `afmbatch.sampling.noise.NoiseStream`;
     128 to 255 are free for noise steps from outside this package.
     """
 
@@ -45,6 +45,8 @@ class RandomStream(IntEnum):
     MIRROR = 14
     ROTATION = 15
     CROP = 16
+    PAULI_STRENGTH = 112
+    PAULI_EXPONENT = 113
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -96,7 +96,10 @@ class EsMap(Descriptor):
 
 
 class EsMapConstant(Descriptor):
-    """The vertical electric field of the sample's charges on a plane above the highest atom, in V/Å."""
+    """The vertical electric field of the sample on a plane above the highest atom, in V/Å.
+
+    It is that of the point charges; with a force field that uses the potential of the sample, −∂V/∂z of that potential.
+    """
 
     kind: Literal["es_map_constant"]
     height: float = Field(default=4.0, gt=0, le=100, description="Height of the plane above the highest atom, in Å.")

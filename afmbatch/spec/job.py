@@ -10,7 +10,16 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from afmbatch.spec.delivery import Delivery, KeepDelivery, StreamDelivery
-from afmbatch.spec.descriptors import AnyDescriptor, AtomicDisks, AtomRfunc, Bonds, Descriptor, HeightMap, VdwSpheres
+from afmbatch.spec.descriptors import (
+    AnyDescriptor,
+    AtomicDisks,
+    AtomRfunc,
+    Bonds,
+    Descriptor,
+    EsMap,
+    HeightMap,
+    VdwSpheres,
+)
 from afmbatch.spec.distributions import check_bounds, max_length
 from afmbatch.spec.force_fields import AnyForceField, LennardJonesPointCharges
 from afmbatch.spec.model import MAX_INT, Model, refusal
@@ -20,6 +29,7 @@ from afmbatch.spec.randomise import Randomise
 from afmbatch.spec.rotations import BestDirections, Rotation
 from afmbatch.spec.scan import MAX_DISTANCE, MIN_DISTANCE, Distance, Scan
 from afmbatch.spec.sweep import Sweep
+from afmbatch.spec.tip_densities import UploadedTip
 from afmbatch.spec.tips import AtomicNumber, Tip
 
 
@@ -60,7 +70,7 @@ class JobSpec(Model):
     distance: Distance = Field(
         default=4.5,
         description="Tip-sample distance, in Å, from the contact of the Lennard-Jones spheres of probe particle and "
-        "sample up to the highest position of the tip.",
+        "sample up to the highest position of the tip; with scan.anchor 'bottom' up to the lower edge of the window.",
         examples=[4.5],
     )
     descriptors: Annotated[tuple[AnyDescriptor, ...], Field(max_length=64)] = Field(
@@ -117,6 +127,12 @@ class JobSpec(Model):
         return self.sweep.tip or self.tips if randomised is None else randomised.values
 
     @property
+    def tip_ids(self) -> tuple[str, ...]:
+        """The ids of the uploaded tips that samples can be imaged with, each once."""
+        densities = [tip.density for tip in self.tip_pool]
+        return tuple(dict.fromkeys(density.id for density in densities if isinstance(density, UploadedTip)))
+
+    @property
     def image_dim(self) -> tuple[int, int]:
         """The number of pixels of an image along x and y."""
         return self.scan.crop or self.scan.dim[:2]
@@ -127,6 +143,8 @@ class JobSpec(Model):
         self._check_distance()
         self._check_sweep()
         self._check_epochs()
+        self._check_tip_densities()
+        self._check_randomised_force_field()
         check_each_kind_once(self.noise)
         return self
 
@@ -163,7 +181,7 @@ class JobSpec(Model):
 
     def _check_sweep(self) -> None:
         """Refuse quantities that are swept and replaced by a randomised value."""
-        for name in ("df_steps", "lateral_stiffness", "radial_stiffness", "tip"):
+        for name in ("df_steps", "lateral_stiffness", "radial_stiffness", "tip", "pauli_strength", "pauli_exponent"):
             if getattr(self.sweep, name) and getattr(self.randomise, name) is not None:
                 values = list(getattr(self.sweep, name))
                 value = f"{len(values)} tips" if name == "tip" else values
@@ -174,6 +192,45 @@ class JobSpec(Model):
         if self.epochs is None and not isinstance(self.delivery, StreamDelivery):
             reason = "only a stream can be without end"
             raise refusal("epochs", None, reason, "a number, or a delivery of kind 'stream'")
+
+    def _check_tip_densities(self) -> None:
+        """Refuse tips that the force field cannot use."""
+        force_field = self.force_field
+        for i, tip in enumerate(self.tip_pool):
+            value = None if tip.density is None else tip.density.model_dump()
+            if force_field.needs_density and not isinstance(tip.density, UploadedTip):
+                reason = f"the force field {force_field.kind} needs the tip's electron density"
+                accepted = "an uploaded tip: {'kind': 'tip', 'id': …}"
+            elif not force_field.needs_potential and tip.density is not None:
+                reason = f"the force field {force_field.kind} uses the tip's point charges only"
+                accepted = "null, or the force field lj_hartree or fdbm"
+            else:
+                continue
+            raise refusal(f"{self.tip_pool_field}[{i}].density", value, reason, accepted)
+
+    @property
+    def tip_pool_field(self) -> str:
+        """The path of the field that `tip_pool` is taken from."""
+        if self.randomise.tip is not None:
+            return "randomise.tip.values"
+        return "sweep.tip" if self.sweep.tip else "tips"
+
+    def _check_randomised_force_field(self) -> None:
+        """Refuse randomised and swept quantities, and descriptors, that the force field knows nothing of."""
+        kind = self.force_field.kind
+        names = [] if self.force_field.needs_density else ["pauli_strength", "pauli_exponent"]
+        if self.force_field.needs_potential:
+            names += ["tip_charges", "sample_charges"]
+        for name in names:
+            for field, value in (("randomise", getattr(self.randomise, name)), ("sweep", getattr(self.sweep, name))):
+                if value:
+                    given = value.model_dump() if isinstance(value, Model) else list(value)
+                    reason = f"the force field {kind} has no such quantity"
+                    raise refusal(f"{field}.{name}", given, reason, "null" if field == "randomise" else "an empty list")
+        for i, descriptor in enumerate(self.descriptors):
+            if self.force_field.needs_potential and isinstance(descriptor, EsMap):
+                reason = f"it shows the field of point charges, which the force field {kind} does not have"
+                raise refusal(f"descriptors[{i}].kind", descriptor.kind, reason, "'es_map_constant', or no such map")
 
     @property
     def digest(self) -> str:

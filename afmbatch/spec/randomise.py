@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from afmbatch.spec.distributions import Chance, Distribution, Integer, Number, TipChoice, Vector, check_bounds
+from afmbatch.spec.force_fields import PAULI_EXPONENTS, PAULI_STRENGTHS
 from afmbatch.spec.model import Model, refusal
 
 _SAME_FOR_ALL_TIPS = ("offset", "in_plane_rotation", "mirror")  # all tips image the molecule in the same place
@@ -16,6 +17,8 @@ _BOUNDS = {
     "radial_stiffness": (1e-3, 1e4),
     "lj_radius": (0.1, 10.0),
     "lj_epsilon": (0.0, 100.0),
+    "pauli_strength": PAULI_STRENGTHS,
+    "pauli_exponent": PAULI_EXPONENTS,
 }
 
 
@@ -27,7 +30,7 @@ class Randomise(Model):
     df_steps: Integer | None = Field(
         default=None,
         description="Oscillation amplitude in vertical steps; it replaces scan.df_steps. The scan is extended "
-        "downwards or shortened so that the number of slices stays.",
+        "away from its anchor or shortened so that the number of slices stays.",
     )
     r0: Number | None = Field(default=None, description="Length added to r0 of each tip, in Å.")
     lateral_stiffness: Number | None = Field(
@@ -51,6 +54,13 @@ class Randomise(Model):
         default=None,
         description="Factor by which the depth of the Lennard-Jones potential is multiplied, sampled for each element, "
         "that of the probe particle included.",
+    )
+    pauli_strength: Number | None = Field(
+        default=None,
+        description="Factor A of the Pauli repulsion that replaces force_field.strength, in eV·Å^(6B−3)/e^(2B).",
+    )
+    pauli_exponent: Number | None = Field(
+        default=None, description="Exponent B of the densities that replaces force_field.exponent."
     )
     tip: TipChoice | None = Field(default=None, description="Tip that replaces each of the tips.")
     offset: Vector | None = Field(

@@ -1,11 +1,12 @@
 """Defines the scan: the positions of the tip and the oscillation amplitude (physics.md §1 and §4)."""
 
-from typing import Annotated, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
 from afmbatch.spec.model import Finite, Model, refusal
 
+_WHOLE = 1e-3  # part of a vertical step by which an amplitude may miss a whole number of them
 MIN_DISTANCE, MAX_DISTANCE = -10.0, 100.0  # Å between tip and sample
 Distance: TypeAlias = Annotated[float, Field(ge=MIN_DISTANCE, le=MAX_DISTANCE)]
 Point: TypeAlias = tuple[Finite, Finite, Finite]
@@ -33,6 +34,22 @@ class Scan(Model):
     df_steps: DfSteps = Field(
         default=10, description="Oscillation amplitude, peak to peak, in vertical steps of the scan; 1 acts as 2."
     )
+    amplitude: Annotated[float, Field(gt=0, le=1e4)] | None = Field(
+        default=None,
+        description="Oscillation amplitude, peak to peak, in Å, from which df_steps follows: a whole number of "
+        "vertical steps. null: df_steps is given.",
+    )
+    anchor: Literal["top", "bottom"] = Field(
+        default="top",
+        description="Edge of the window that stays in its place. 'top': the tip-sample distance counts up to z1, and a "
+        "larger oscillation amplitude adds tip heights below; 'bottom': the distance counts up to z0, and a larger "
+        "amplitude adds tip heights above.",
+    )
+    centre: Literal["mean", "top"] = Field(
+        default="mean",
+        description="Point of the sample under the centre of the window. 'mean': the mean position of its atoms; "
+        "'top': that of the atoms at most 2 Å below the highest one.",
+    )
 
     @property
     def n_out(self) -> int:
@@ -54,6 +71,8 @@ class Scan(Model):
                     f"the window is empty along {axis}",
                     f"{axis}1 greater than {axis}0 = {low:g}",
                 )
+        if self.amplitude is not None:
+            self._set_df_steps(self.amplitude)
         if self.df_steps > self.dim[2]:
             raise refusal(
                 "df_steps",
@@ -64,3 +83,16 @@ class Scan(Model):
         if self.crop is not None and (self.crop[0] > self.dim[0] or self.crop[1] > self.dim[1]):
             raise refusal("crop", self.crop, "the crop is larger than the scan", f"at most {list(self.dim[:2])}")
         return self
+
+    def _set_df_steps(self, amplitude: float) -> None:
+        """Set df_steps from the amplitude in Å. Refuse an amplitude between two steps, or another value of df_steps."""
+        steps = round(amplitude / self.dz)
+        accepted = f"a multiple of the vertical step {self.dz:g} Å, at least two steps"
+        if steps < 2 or abs(steps * self.dz - amplitude) > _WHOLE * self.dz:
+            reason = f"the amplitude is {amplitude / self.dz:g} vertical steps"
+            raise refusal("amplitude", amplitude, reason, accepted)
+        if "df_steps" in self.model_fields_set and self.df_steps != steps:
+            reason = f"the amplitude of {amplitude:g} Å makes df_steps {steps}"
+            raise refusal("df_steps", self.df_steps, reason, f"{steps}, or no amplitude")
+        self.__dict__["df_steps"] = steps  # the model is frozen, but not yet in use
+        self.model_fields_set.add("df_steps")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import Field
 
 from afmbatch.spec.distributions import MAX_VALUES
+from afmbatch.spec.force_fields import PauliExponent, PauliStrength
 from afmbatch.spec.model import Finite, Model
 from afmbatch.spec.scan import DfSteps, Distance
 from afmbatch.spec.tips import Pair, Tip
@@ -41,14 +42,20 @@ class Sweep(Model):
     )
     df_steps: Annotated[tuple[DfSteps, ...], Field(max_length=MAX_VALUES)] = Field(
         default=(),
-        description="Oscillation amplitudes in vertical steps. The scan is extended downwards or shortened so that the "
-        "number of slices stays.",
+        description="Oscillation amplitudes in vertical steps. The scan is extended away from its anchor or "
+        "shortened so that the number of slices stays.",
     )
     tip_charges: Annotated[tuple[Finite, ...], Field(max_length=MAX_VALUES)] = Field(
         default=(), description="Factors by which all charges of the probe particle are multiplied."
     )
     sample_charges: Annotated[tuple[Finite, ...], Field(max_length=MAX_VALUES)] = Field(
         default=(), description="Factors by which all charges of the sample are multiplied."
+    )
+    pauli_strength: Annotated[tuple[PauliStrength, ...], Field(max_length=MAX_VALUES)] = Field(
+        default=(), description="Factors A of the Pauli repulsion, in eV·Å^(6B−3)/e^(2B)."
+    )
+    pauli_exponent: Annotated[tuple[PauliExponent, ...], Field(max_length=MAX_VALUES)] = Field(
+        default=(), description="Exponents B of the densities in the Pauli repulsion."
     )
 
     @property

@@ -6,6 +6,7 @@ from typing import Annotated, Self, TypeAlias
 from pydantic import Field, model_validator
 
 from afmbatch.spec.model import Finite, Model, refusal
+from afmbatch.spec.tip_densities import AnyTipDensity
 from afmbatch.structures.elements import elements
 
 CHARGES = 4  # the largest number of point charges on a probe particle
@@ -27,6 +28,11 @@ class Tip(Model):
     charge_z: Annotated[tuple[Finite, ...], Field(max_length=CHARGES)] = Field(
         default=(0.1, 0.0, -0.1, 0.0),
         description="Heights of these charges above the centre of the probe particle, in Å; one for each charge.",
+    )
+    density: AnyTipDensity | None = Field(
+        default=None,
+        description="Density of the tip, for the force fields 'lj_hartree' and 'fdbm'; null: the point charges act on "
+        "the sample.",
     )
     tilt: Pair = Field(
         default=(0.0, 0.0),

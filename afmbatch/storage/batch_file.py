@@ -29,6 +29,8 @@ class Batch:
     desc_<name>: (C, nx', ny') f4, for each descriptor with a `dim` of its own.
     quality: (T,) u1, flags of `kernels.Quality`.
     scan_windows: (T, 2, 3) f4, Å, in the frame of mols.
+    heights: (T, n_out, 2) f4, Å, tip above the highest counted atom at the upper and at the lower turning point of the
+    oscillation.
     rotation: (3, 3) f4. distance: (T,) f4, Å. df_steps: (T,) i4. tip_tilt: (T, 2) f4, Å. r0: (T,) f4, Å.
     stiffness: (T, 4) f4, N/m.
     structure, epoch, sample: () i8.
@@ -38,7 +40,7 @@ class Batch:
     tip_charge_z: (T, 4) f4, Å. tip_lj: (T, 2) f4, radius in Å and depth in eV.
     sample_charges: (T,) f4, the factor by which the charges in mols were multiplied.
     offset: (2,) f4, Å. lattice: (3, 3) f4, Å, as imaged, NaN without one. crop: (2,) i4, first pixel in the scan.
-    sweep: () i4.
+    sweep: () i4. pauli_strength, pauli_exponent: (T,) f4.
     The parameters that noise steps record: drift: (T, n_out, 2) f4, Å. gradient: (T, 2) f4. noise_amplitude: (T,) f4.
     cutouts: (T, rectangles, 4) i4.
 

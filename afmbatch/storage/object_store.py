@@ -1,12 +1,13 @@
 """Keeps datasets and batches in a store, which is a local directory or any S3-compatible bucket, through obstore.
 
-Objects are immutable. All keys of the store are made in this module.
+Objects are immutable. All keys of the store are made in this module and in `afmbatch.grids.stored`.
 """
 
 import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -26,6 +27,16 @@ READ_BYTES = 1 << 20  # chunks of 64 KiB are downloaded 3.6 times more slowly
 def dataset_key(dataset_id: str) -> str:
     """Return the key of a dataset's structures."""
     return f"datasets/{dataset_id}.npz"
+
+
+def upload_prefix(upload_id: str) -> str:
+    """Return the prefix of all parts of an upload."""
+    return f"uploads/{upload_id}/"
+
+
+def upload_part_key(upload_id: str, offset: int, sha256: str) -> str:
+    """Return the key of the part of an upload that begins at this byte and has this content."""
+    return f"{upload_prefix(upload_id)}{offset:016d}-{sha256[:16]}"
 
 
 def job_prefix(job_id: str) -> str:
@@ -60,6 +71,21 @@ class Content:
             self._hash.update(chunk)
             self.bytes += len(chunk)
             yield chunk
+
+
+@contextmanager
+def _whole_file(folder: Path, chunks: Iterable[Chunk]) -> Iterator[Path]:
+    """Write chunks to a new file in a folder and give its path, which the caller renames. An error leaves no file."""
+    part = folder / f"{secrets.token_hex(8)}.part"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with part.open("xb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+        yield part
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 class ObjectStore:
@@ -98,17 +124,19 @@ class ObjectStore:
             obstore.put(self._store, batch_key(job_id, batch, content.sha256), iter(held))
             return content
         # The file is under the job's prefix, so that one left by a killed worker is removed with the job.
-        part = self._directory / job_prefix(job_id) / f"{secrets.token_hex(8)}.part"
-        part.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("xb") as file:
-                for chunk in content.measure(chunks):
-                    file.write(chunk)
+        folder = self._directory / job_prefix(job_id)
+        with _whole_file(folder, content.measure(chunks)) as part:
             part.replace(self._directory / batch_key(job_id, batch, content.sha256))
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
         return content
+
+    def put_chunks(self, key: str, chunks: Iterable[Chunk]) -> None:
+        """Write an object in chunks, without holding all of it in memory. Readers see all of it or nothing."""
+        if self._directory is None:
+            obstore.put(self._store, key, iter(chunks))
+            return
+        path = self._directory / key
+        with _whole_file(path.parent, chunks) as part:
+            part.replace(path)
 
     def get(self, key: str) -> bytes:
         """Return the content of an object."""

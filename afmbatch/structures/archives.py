@@ -138,7 +138,7 @@ def _zip(file: BinaryIO, name: str, budget: Budget) -> Iterator[tuple[str, Reada
 def _tar(file: Readable, name: str, budget: Budget) -> Iterator[tuple[str, Readable] | FieldError]:
     raw = CountedFile(file, name, budget)
     seen = set[str]()
-    with broken_content_refused(name), tarfile.open(fileobj=raw, mode="r|", tarinfo=_Header) as archive:  # type: ignore[call-overload]
+    with broken_content_refused(name), tarfile.open(fileobj=raw, mode="r|", tarinfo=StrictTarInfo) as archive:  # type: ignore[call-overload]
         while (info := archive.next()) is not None:
             archive.members = []  # tarfile would keep every member in memory
             budget.take_files(1, name)
@@ -191,7 +191,7 @@ def _member_name(archive: str, name: str, reason: str, seen: set[str]) -> str | 
     return printable(plain, MAX_NAME)
 
 
-class _Header(tarfile.TarInfo):
+class StrictTarInfo(tarfile.TarInfo):
     """A tar header that refuses damage; tarfile's own takes a damaged or missing header for the end of the archive."""
 
     @classmethod

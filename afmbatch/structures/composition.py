@@ -13,16 +13,24 @@ from afmbatch.structures.structures import Structures
 MAX_KINDS = 10_000  # their record takes some megabytes; merging kinds would hide or invent reasons to refuse a job
 MAX_EXAMPLES = 3  # structures of a kind that are named
 _BITS = 64
-_CHARGED, _LATTICE = np.uint64(1 << 62), np.uint64(1 << 63)  # bits of the high word, far above those of elements
+# Bits of the high word; its elements end far below.
+_POTENTIAL, _DENSITY, _CHARGED, _LATTICE = (np.uint64(1 << bit) for bit in (60, 61, 62, 63))
 _BLOCK = 1 << 18  # structures that are processed at once; they take 16 bytes for each atom
 
 
-def kinds_of(structures: Structures) -> tuple[StructureKind, ...]:
-    """Return the kinds of structures, the most frequent first; equally frequent kinds in the order of the structures.
+def kinds_of(
+    structures: Structures, potential: NDArray[np.bool_] | None = None, density: NDArray[np.bool_] | None = None
+) -> tuple[StructureKind, ...]:
+    """Return the kinds of structures, the most frequent first; equally frequent kinds in their order.
+
+    potential, density: (n,) bool, which structures have such a grid; None: none has.
 
     Raises TooLarge for more than MAX_KINDS kinds.
     """
     low, high = _words(structures)
+    for bit, present in ((_POTENTIAL, potential), (_DENSITY, density)):
+        if present is not None:
+            high[present] |= bit
     first, order, count = _groups(low, high)
     if len(first) > MAX_KINDS:
         reason = "the structures have too many different combinations of elements"
@@ -34,6 +42,8 @@ def kinds_of(structures: Structures) -> tuple[StructureKind, ...]:
             elements=_elements(int(low[first[k]]), int(high[first[k]])),
             charged=bool(high[first[k]] & _CHARGED),
             lattice=bool(high[first[k]] & _LATTICE),
+            potential=bool(high[first[k]] & _POTENTIAL),
+            density=bool(high[first[k]] & _DENSITY),
             structures=int(count[k]),
             examples=tuple(map(str, structures.names[order[begin[k] : begin[k] + min(MAX_EXAMPLES, count[k])]])),
         )
@@ -77,5 +87,5 @@ def _groups(
 
 def _elements(low: int, high: int) -> tuple[int, ...]:
     """Return the atomic numbers of the elements in a pair of words, ascending."""
-    both = low | (high & ~int(_CHARGED | _LATTICE)) << _BITS
+    both = low | (high & ~int(_CHARGED | _LATTICE | _POTENTIAL | _DENSITY)) << _BITS
     return tuple(z for z in range(1, 2 * _BITS) if both >> z & 1)

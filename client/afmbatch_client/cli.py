@@ -20,6 +20,9 @@ app = typer.Typer(
 
 Url = Annotated[str, typer.Option(envvar="AFMBATCH_URL", help="Address of the service.")]
 JobId = Annotated[str, typer.Argument(help="Id of a job.")]
+VolumetricFiles = Annotated[
+    list[Path] | None, typer.Option(exists=True, dir_okay=False, help="Volumetric files of this quantity.")
+]
 SpecFile = Annotated[typer.FileText, typer.Argument(help="A job spec as JSON; - reads standard input.")]
 
 
@@ -32,12 +35,65 @@ def _set_url(context: typer.Context, url: Url = "http://127.0.0.1:8000") -> None
 def upload(
     context: typer.Context,
     paths: Annotated[
-        list[Path], typer.Argument(exists=True, dir_okay=False, help="Structure files, or archives of them.")
-    ],
+        list[Path] | None, typer.Argument(exists=True, dir_okay=False, help="Structure files, or archives of them.")
+    ] = None,
+    electrons: VolumetricFiles = None,
+    charge: VolumetricFiles = None,
+    potential: VolumetricFiles = None,
+    electron_energy: VolumetricFiles = None,
 ) -> None:
-    """Upload structure files, or archives of them, as a dataset and print its id."""
+    """Upload structure files, or archives of them, as a dataset and print its id.
+
+    Volumetric files (cube, XSF, VASP, npz) are given by the option that is named after their quantity. Warnings about
+    them go to standard error.
+    """
     with _client(context) as client:
-        typer.echo(client.upload(paths)["id"])
+        record = client.upload(
+            paths or (),
+            electrons=electrons or (),
+            charge=charge or (),
+            potential=potential or (),
+            electron_energy=electron_energy or (),
+        )
+        _print_uploaded(record)
+
+
+@app.command()
+def upload_tip(
+    context: typer.Context,
+    paths: Annotated[list[Path] | None, typer.Argument(exists=True, dir_okay=False)] = None,
+    electrons: VolumetricFiles = None,
+    delta_electrons: VolumetricFiles = None,
+    charge: VolumetricFiles = None,
+    probe: Annotated[str | None, typer.Option(help="Number of the probe atom, from 1, or its element.")] = None,
+) -> None:
+    """Upload the densities of a tip and print its id. Warnings about the files go to standard error."""
+    with _client(context) as client:
+        record = client.upload_tip(
+            paths or (),
+            electrons=electrons or (),
+            delta_electrons=delta_electrons or (),
+            charge=charge or (),
+            probe=probe,
+        )
+        _print_uploaded(record)
+
+
+@app.command()
+def tips(
+    context: typer.Context,
+    tip: Annotated[str | None, typer.Argument(help="Id of a tip, to print its record.")] = None,
+) -> None:
+    """List the tips, newest first, or print the record of one."""
+    with _client(context) as client:
+        _print(client.tips() if tip is None else client.tip(tip))
+
+
+@app.command()
+def delete_tip(context: typer.Context, tip: Annotated[str, typer.Argument(help="Id of a tip.")]) -> None:
+    """Delete a tip."""
+    with _client(context) as client:
+        client.delete_tip(tip)
 
 
 @app.command()
@@ -150,6 +206,14 @@ def _client(context: typer.Context) -> Iterator[Client]:
 def _read(spec: typer.FileText) -> Mapping[str, Any]:
     document: Mapping[str, Any] = json.load(spec)
     return document
+
+
+def _print_uploaded(record: Mapping[str, Any]) -> None:
+    """Print the id of an uploaded dataset or tip, and the warnings about its files."""
+    for finding in record["findings"]:
+        if finding["warning"]:
+            typer.echo(f"{finding['file']}: {finding['message']}", err=True)
+    typer.echo(record["id"])
 
 
 def _print(document: Any) -> None:

@@ -10,7 +10,9 @@ import httpx
 
 from afmbatch_client.connection import Connection
 from afmbatch_client.job import Job
+from afmbatch_client.parts import PARTS_FROM_BYTES, send_in_parts
 
+Paths: TypeAlias = str | Path | Iterable[str | Path]
 Spec: TypeAlias = Mapping[str, Any]  # as the service's README.md describes it under "The job spec"
 
 
@@ -43,15 +45,64 @@ class Client:
         """Close the connections that this process has opened."""
         self._connection.close()
 
-    def upload(self, paths: str | Path | Iterable[str | Path]) -> dict[str, Any]:
+    def upload(
+        self,
+        paths: Paths = (),
+        *,
+        electrons: Paths = (),
+        charge: Paths = (),
+        potential: Paths = (),
+        electron_energy: Paths = (),
+    ) -> dict[str, Any]:
         """Upload structure files, or archives of them, and return the record of their dataset, with its `id`.
 
-        The same files make the same dataset.
+        paths: xyz files, and npz files whose arrays are named rho or pot. The other arguments are volumetric files
+        (cube, XSF, VASP, npz) of the quantity that the argument is named after; a potential and a density of the same
+        structure have files of the same name, apart from the suffix, or the same order. The record's `findings` say
+        what the service concluded about them. The same files make the same dataset. Large files are sent in parts, of
+        which only one is sent again after a broken transfer.
         """
-        listed = [paths] if isinstance(paths, str | Path) else list(paths)
-        with contextlib.ExitStack() as opened:
-            files = [("files", (Path(p).name, opened.enter_context(Path(p).open("rb")))) for p in listed]
-            return self._connection.json("POST", "/v1/datasets", files=files)
+        fields = {
+            "files": paths,
+            "electrons": electrons,
+            "charge": charge,
+            "potential": potential,
+            "electron_energy": electron_energy,
+        }
+        return self._upload("/v1/datasets", fields, {})
+
+    def upload_tip(
+        self,
+        paths: Paths = (),
+        *,
+        electrons: Paths = (),
+        delta_electrons: Paths = (),
+        charge: Paths = (),
+        probe: str | int | None = None,
+    ) -> dict[str, Any]:
+        """Upload the densities of a tip and return its record, with its `id`.
+
+        paths: an npz file with rho, rho_delta or both. The other arguments are a volumetric file each: electrons, with
+        the electron density; delta_electrons, with its difference from free atoms; or charge, with the charge density
+        in place of that. probe: number of the probe atom, from 1, or symbol of an element that only one atom has; None:
+        the atom at grid point (0, 0, 0), or else the lowest one.
+        """
+        fields = {"files": paths, "electrons": electrons, "delta_electrons": delta_electrons, "charge": charge}
+        return self._upload("/v1/tips", fields, {} if probe is None else {"probe": str(probe)})
+
+    def tips(self, start: int = 0, limit: int = 100) -> list[dict[str, Any]]:
+        """Return the tips of the service, newest first."""
+        page = self._connection.json("GET", "/v1/tips", params={"start": start, "limit": limit})
+        tips: list[dict[str, Any]] = page["tips"]
+        return tips
+
+    def tip(self, tip_id: str) -> dict[str, Any]:
+        """Return the record of a tip. Raises NotFound."""
+        return self._connection.json("GET", f"/v1/tips/{tip_id}")
+
+    def delete_tip(self, tip_id: str) -> None:
+        """Delete a tip. Raises NotFound; ProblemError while unfinished jobs use it."""
+        self._connection.request("DELETE", f"/v1/tips/{tip_id}")
 
     def submit(self, spec: Spec) -> Job:
         """Submit a spec and return its job: a new one, or the one that makes the same recipe already.
@@ -81,3 +132,17 @@ class Client:
         `client.job(report["preview"]["job"])`. `report["preview"]` is None if the spec would be refused.
         """
         return self._connection.json("POST", "/v1/preflight", json=spec, params={"preview": preview})
+
+    def _upload(self, address: str, fields: Mapping[str, Paths], data: Mapping[str, str]) -> dict[str, Any]:
+        """Send files by form field, and other form fields, and return the record in the answer."""
+        # Text is sent as a file without a name: without any file the body would not be multipart.
+        form: list[tuple[str, tuple[str | None, Any]]] = [(name, (None, value)) for name, value in data.items()]
+        with contextlib.ExitStack() as opened:
+            for field, paths in fields.items():
+                for path in map(Path, [paths] if isinstance(paths, str | Path) else paths):
+                    file = opened.enter_context(path.open("rb"))
+                    if path.stat().st_size > PARTS_FROM_BYTES:
+                        form.append(("uploads", (None, send_in_parts(self._connection, field, path.name, file))))
+                    else:
+                        form.append((field, (path.name, file)))
+            return self._connection.json("POST", address, files=form)

@@ -1,4 +1,5 @@
-// The vertical Coulomb field on a plane (physics.md §7). Records: x, y, h², C·q·h with the plane's height h above the atom;
+// The vertical Coulomb field on a plane (physics.md §7); with POTENTIAL it is added to what the map has.
+// Records: x, y, h², C·q·h with the plane's height h above the atom;
 // with CUTOFF also the atom's sphere: height of its centre relative to the top of the highest sphere, squared radius, 0, 0.
 #include "opencl/pixels.cl"
 
@@ -9,7 +10,11 @@ kernel void es_map_constant(MAP_PARAMETERS)
 #endif
 {
     MAP_PIXEL
+#if POTENTIAL
+    real sum = load_pixels(row, iy, ny);
+#else
     real sum = 0.0f;
+#endif
 #if CUTOFF
     real top = zmin;
 #endif

@@ -58,6 +58,11 @@ def open_device(selector: str = "auto") -> "Device":
     return Device(usable[0][1])
 
 
+def is_complete(event: "cl.Event") -> bool:
+    """Return True if the command of an event has ended."""
+    return bool(event.command_execution_status == cl.command_execution_status.COMPLETE)
+
+
 class Device:
     """An OpenCL device with its context, its built programs and three in-order queues.
 

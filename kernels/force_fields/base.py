@@ -5,7 +5,7 @@ described in force_field.cl.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
@@ -15,6 +15,8 @@ import numpy.typing as npt
 import pyopencl as cl
 
 from kernels.atoms import Atoms, Floats, Ints
+from kernels.device.device import Device
+from kernels.device.workspace import Workspace
 from kernels.imaging.images import Images
 from kernels.per_image_atoms import PerImageAtoms
 from kernels.registry import Registry
@@ -44,6 +46,24 @@ class Group:
         return range(begin, stop)
 
 
+class SamplePotential(ABC):
+    """The electrostatic potentials of a batch's samples as splines on the device, for maps of their fields."""
+
+    @abstractmethod
+    def places(self, origin: Floats) -> npt.NDArray[Any]:
+        """Return where positions (B, 3) f8, Å, one in each sample as imaged, lie in the grids: (B,) of RESAMPLING.
+
+        The changes along the axes are those by 1 Å.
+        """
+
+    @abstractmethod
+    def load(self, samples: range) -> "Iterator[tuple[range, cl.Buffer, cl.Buffer]]":
+        """Yield these samples in ranges, with the coefficients and the table of the structures of each.
+
+        They are on the device for commands that are enqueued before the next range is asked for.
+        """
+
+
 class PreparedForceField(ABC):
     """A force field for the M images of one batch: its arrays, its launches and their arguments."""
 
@@ -53,6 +73,23 @@ class PreparedForceField(ABC):
     @abstractmethod
     def arrays(self) -> Arrays:
         """Return the arrays that are uploaded with the batch; their bytes count against the device memory limit."""
+
+    @property
+    def potential(self) -> SamplePotential | None:
+        """The potentials of the samples; None for a force field without."""
+        return None
+
+    @property
+    def device_bytes(self) -> int:
+        """The bytes of the buffers that `launch` makes; they count against the device memory limit as `arrays` do."""
+        return 0
+
+    def launch(self, device: Device, memory: Workspace, working_bytes: int) -> "dict[str, cl.Buffer]":
+        """Enqueue what the images need beside the uploaded arrays, and return its buffers, by name.
+
+        memory: makes the buffers. working_bytes: the device memory for intermediate results. Raises DeviceLimit.
+        """
+        return {}
 
     @abstractmethod
     def groups(self, key: str, images: Ints, lanes: int) -> "tuple[list[Group], Arrays]":

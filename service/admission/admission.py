@@ -8,6 +8,7 @@ from afmbatch.ledger.records import DatasetRecord
 from afmbatch.sampling.plan import Plan
 from afmbatch.settings import Settings
 from service.admission.dataset_checks import StructureConflict, find_conflicts
+from service.admission.grid_limits import check_device_grids
 from service.admission.limits import exceeded_limits
 
 
@@ -25,7 +26,8 @@ class Admission:
     def check(cls, plan: Plan, dataset: DatasetRecord, settings: Settings) -> Self:
         """Check a planned job against its dataset and the limits of this server."""
         conflicts = find_conflicts(plan.spec, dataset)
-        return cls(dataset, tuple(conflicts), tuple(exceeded_limits(plan, settings)))
+        exceeded = exceeded_limits(plan, settings) + check_device_grids(plan.spec, dataset, settings)
+        return cls(dataset, tuple(conflicts), tuple(exceeded))
 
     @property
     def accepted(self) -> bool:

@@ -74,6 +74,20 @@ def _checks(spec: JobSpec, select: SelectKinds) -> Iterator[StructureConflict]:
             accepted_value="force_field.charges 'none'",
             kinds=select(lambda kind: not kind.charged),
         )
+    grids = (
+        ("an electrostatic potential", spec.force_field.needs_potential, lambda kind: not kind.potential),
+        ("an electron density", spec.force_field.needs_density, lambda kind: not kind.density),
+    )
+    for thing, needed, lacks in grids:
+        if needed:
+            yield StructureConflict(
+                field="force_field.kind",
+                value=spec.force_field.kind,
+                reason=f"have no {thing.partition(' ')[2]}",
+                accepted_dataset=f"a dataset whose every structure has {thing}, uploaded as a volumetric file",
+                accepted_value="force_field.kind 'lj_pc'",
+                kinds=select(lacks),
+            )
     if spec.periodic is not None and spec.periodic.lattice is None and any(spec.periodic.npbc):
         yield StructureConflict(
             field="periodic.lattice",

@@ -7,6 +7,7 @@ from afmbatch.sampling.recipe import Recipe
 from afmbatch.settings import Settings
 from afmbatch.spec.model import MAX_INT
 from service.admission.dataset_checks import find_conflicts
+from service.admission.grid_limits import check_device_grids
 
 
 def extended_by_epochs(recipe: Recipe, epochs: int, settings: Settings) -> Recipe:
@@ -24,6 +25,7 @@ def extended_by_molecules(recipe: Recipe, dataset: DatasetRecord, settings: Sett
         FieldError("dataset", dataset.id, conflict.describe(dataset), conflict.accepted_dataset)
         for conflict in find_conflicts(recipe.spec, dataset)
     ]
+    errors += check_device_grids(recipe.spec, dataset, settings)
     if (error := _check_samples(recipe, extended, "dataset", dataset.id, dataset.structures, settings)) is not None:
         errors.append(error)
     if errors:

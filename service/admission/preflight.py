@@ -12,6 +12,7 @@ from afmbatch.spec.model import Model
 from afmbatch.storage.batch_file import file_bytes, planned_memory_bytes
 from service.admission.admission import Admission
 from service.admission.dataset_checks import StructureConflict
+from service.admission.grid_limits import device_grid_bytes
 
 
 class StructureProblem(Model):
@@ -56,6 +57,10 @@ class Preflight(Model):
     host_bytes: int = Field(description="Estimated memory a batch uses in a worker, in bytes.")
     host_bytes_allowed: int = Field(description="Memory a batch may use in a worker, in bytes.")
     host_fits: bool = Field(description="True if a batch uses at most `host_bytes_allowed` in a worker.")
+    device_grid_bytes: int = Field(
+        description="Memory that the largest grids of a structure take on a device, in bytes; 0 if the force field "
+        "needs none."
+    )
     seconds: float | None = Field(
         description="Estimated duration on the live workers, if they do nothing else, in seconds; "
         "null if none has reported a rate yet or the job is a stream without end."
@@ -97,6 +102,7 @@ def make_report(
         bytes=file_bytes(plan.spec, stored),
         host_bytes=memory,
         host_bytes_allowed=settings.group_bytes,
+        device_grid_bytes=device_grid_bytes(plan.spec, dataset),
         host_fits=memory <= settings.group_bytes,
         seconds=seconds,
         seconds_from=seconds_from,

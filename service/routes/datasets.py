@@ -1,18 +1,22 @@
 """Datasets hold the structures that jobs image."""
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from fastapi import APIRouter, Form, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from afmbatch.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable
+from afmbatch.grids.grid import Quantity
 from afmbatch.ledger.records import DatasetRecord, DatasetSummary
 from afmbatch.structures.ingest import Upload
-from service.routes.dependencies import Datasets
-from service.routes.parameters import DatasetId, Limit, Page, Start
+from service.routes.dependencies import Datasets, Uploads
+from service.routes.parameters import DatasetId, Limit, Page, Start, UploadIds
 from service.transport.bodies import BodyRoute
 from service.transport.http_errors import MalformedRequest, UnsupportedMediaType
 from service.transport.problems import Responses, problem_responses
+
+GridFiles: TypeAlias = Annotated[list[UploadFile], Field(min_length=1)]
+_GRID_FORMATS = "cube, XSF, VASP or npz files, plain or compressed, or archives of them."
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=BodyRoute)
 
@@ -24,13 +28,43 @@ class DatasetPage(Page):
 
 
 class DatasetUpload(BaseModel):
-    """Holds files with structures."""
+    """Holds files with structures, with or without grids; at least one file in any of the fields."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
 
-    files: Annotated[list[UploadFile], Field(min_length=1)] = Field(
-        description="xyz files with columns element x y z or element x y z q (Å, e), or archives of such files."
+    files: Annotated[list[UploadFile], Field(min_length=1)] | None = Field(
+        default=None,
+        description="xyz files with columns element x y z or element x y z q (Å, e); npz files with rho (e/Å³), pot "
+        "(V) or both, lvec, xyz, Z; or archives of such files.",
     )
+    electrons: GridFiles | None = Field(
+        default=None, description=f"Electron densities (e/Å³, in cube files e/bohr³); {_GRID_FORMATS}"
+    )
+    charge: GridFiles | None = Field(
+        default=None,
+        description=f"Charge densities, negative where there are electrons (e/Å³, in cube files e/bohr³); "
+        f"{_GRID_FORMATS}",
+    )
+    potential: GridFiles | None = Field(
+        default=None,
+        description=f"Electrostatic potentials, positive at nuclei (V, in cube files Hartree/e); {_GRID_FORMATS}",
+    )
+    electron_energy: GridFiles | None = Field(
+        default=None,
+        description="Potential energies of an electron, negative at nuclei, as in VASP's LOCPOT (eV, in cube files "
+        f"Hartree); {_GRID_FORMATS}",
+    )
+
+    uploads: UploadIds | None = Field(
+        default=None, description="Ids of complete uploads under /v1/uploads, in place of files in the other fields."
+    )
+
+    def named_files(self) -> list[tuple[str, Upload]]:
+        """Return the name of its field and the file for each file."""
+        fields = ("files", *(quantity.value for quantity in Quantity))
+        return [
+            (field, Upload(file.filename or "", file.file)) for field in fields for file in getattr(self, field) or []
+        ]
 
 
 _EXISTING: Responses = {
@@ -47,13 +81,24 @@ _EXISTING: Responses = {
     | problem_responses(MalformedRequest, TooLarge, UnsupportedMediaType, InvalidInput, Unavailable),
 )
 def create_dataset(
-    upload: Annotated[DatasetUpload, Form(media_type="multipart/form-data")], datasets: Datasets, response: Response
+    upload: Annotated[DatasetUpload, Form(media_type="multipart/form-data")],
+    datasets: Datasets,
+    uploads: Uploads,
+    response: Response,
 ) -> DatasetRecord:
     """Make a dataset of one or many files. Its id follows from its content: uploading it again changes nothing.
 
     `curl -F files=@molecules.zip http://…/v1/datasets`
+
+    Volumetric files come in the field that is named after the quantity they hold: cube, XSF, VASP (CHGCAR, LOCPOT) or
+    npz, each plain, .gz or .xz, many of them as .zip or .tar. A potential and a density of the same structure have
+    files of the same name, apart from their suffix, or come in the same order. Units, signs, cells and atoms are
+    checked; `findings` of the answer says what was concluded.
+
+    `curl -F electrons=@water.cube -F electron_energy=@water.xsf http://…/v1/datasets`
     """
-    record, new = datasets.add([Upload(file.filename or "", file.file) for file in upload.files])
+    with uploads.opened(upload.uploads or []) as complete:
+        record, new = datasets.add(upload.named_files() + [(c.field.value, Upload(c.name, c.file)) for c in complete])
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/datasets/{record.id}"
     return record

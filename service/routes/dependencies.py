@@ -17,6 +17,8 @@ from service.services.presets import PresetService
 from service.services.samples import SampleService
 from service.services.services import Services
 from service.services.streams import StreamService
+from service.services.tips import TipService
+from service.services.uploads import UploadService
 
 
 async def _services(request: Request) -> Services:
@@ -62,6 +64,14 @@ async def _streams(services: _Services) -> StreamService:
     return services.streams
 
 
+async def _tips(services: _Services) -> TipService:
+    return services.tips
+
+
+async def _uploads(services: _Services) -> UploadService:
+    return services.uploads
+
+
 Batches: TypeAlias = Annotated[BatchService, Depends(_batches)]
 Datasets: TypeAlias = Annotated[DatasetService, Depends(_datasets)]
 Events: TypeAlias = Annotated[EventService, Depends(_events)]
@@ -71,3 +81,5 @@ Preflights: TypeAlias = Annotated[PreflightService, Depends(_preflight)]
 Presets: TypeAlias = Annotated[PresetService, Depends(_presets)]
 Samples: TypeAlias = Annotated[SampleService, Depends(_samples)]
 Streams: TypeAlias = Annotated[StreamService, Depends(_streams)]
+Tips: TypeAlias = Annotated[TipService, Depends(_tips)]
+Uploads: TypeAlias = Annotated[UploadService, Depends(_uploads)]

@@ -17,6 +17,16 @@ DATASET_PATTERN = "^ds-[0-9a-f]+$"
 DatasetId: TypeAlias = Annotated[
     str, Path(pattern=DATASET_PATTERN, max_length=100, description="Id of a dataset.", examples=["ds-0"])
 ]
+TipId: TypeAlias = Annotated[
+    str, Path(pattern="^tip-[0-9a-f]+$", max_length=100, description="Id of a tip.", examples=["tip-0"])
+]
+UPLOAD_PATTERN = "^upload-[0-9a-f]{16}$"
+UploadId: TypeAlias = Annotated[
+    str, Path(pattern=UPLOAD_PATTERN, description="Id of an upload.", examples=["upload-1f0c6f5e9a2b3c4d"])
+]
+UploadIds: TypeAlias = Annotated[
+    list[Annotated[str, Field(pattern=UPLOAD_PATTERN)]], Field(min_length=1, max_length=50)
+]
 BatchNumber: TypeAlias = Annotated[
     int, Path(ge=0, le=MAX_INT, description="Number of the batch in its job, counted from 0.")
 ]

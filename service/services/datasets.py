@@ -1,20 +1,21 @@
 """Users upload datasets, look them up and remove them."""
 
-import contextlib
-import time
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
-from afmbatch.errors import Conflict, NotFound
+from afmbatch.errors import Conflict, FieldError, InvalidInput
+from afmbatch.grids.grid import Quantity
+from afmbatch.grids.samples import GridUpload, PreparedSample, holds_grids, prepare_samples, sample_structures
+from afmbatch.grids.stored import sample_grids_key, sample_grids_prefix
 from afmbatch.ledger.ledger import Ledger
-from afmbatch.ledger.records import DatasetRecord, JobStatus
+from afmbatch.ledger.records import DatasetRecord
 from afmbatch.settings import Settings
 from afmbatch.storage.object_store import ObjectStore, dataset_key
-from afmbatch.structures.composition import kinds_of
-from afmbatch.structures.elements import elements
-from afmbatch.structures.ingest import Upload, dataset_id, read_structures
+from afmbatch.structures.ingest import Upload, read_structures
 from afmbatch.structures.structures import Structures
-
-_JOBS_PER_PAGE = 500
+from service.services.dataset_records import describe_dataset, id_with_grids
+from service.services.usage import require_unused
 
 
 class DatasetService:
@@ -25,18 +26,21 @@ class DatasetService:
         self._store = store
         self._settings = settings
 
-    def add(self, uploads: Sequence[Upload]) -> tuple[DatasetRecord, bool]:
+    def add(self, files: Sequence[tuple[str, Upload]]) -> tuple[DatasetRecord, bool]:
         """Store the structures in these files; return their dataset and whether it is new.
 
-        Raises InvalidInput, TooLarge.
+        files: (form field, file). The field is the quantity of a volumetric file, or "files" for structure files,
+        volumetric files that name their quantities, and archives of either. Structures with grids come last. Raises
+        InvalidInput, TooLarge.
         """
-        structures = read_structures(uploads, self._settings)
-        name = dataset_id(structures)
-        record = _describe(name, structures)
-        new = not self._exists(name)
-        # The file is stored even if the dataset exists: an upload repairs a dataset whose file was lost.
-        self._store.put(dataset_key(name), structures.to_bytes())
-        return self._ledger.datasets.add(record), new
+        plain, grid_uploads = _sorted_by_content(files)
+        with tempfile.TemporaryDirectory() as directory:
+            parts = [read_structures(plain, self._settings)] if plain or not grid_uploads else []
+            samples = prepare_samples(grid_uploads, Path(directory), self._settings)
+            if samples:
+                parts.append(sample_structures(samples))
+            structures = Structures.concatenated(parts)
+            return self._store_dataset(structures, len(structures) - len(samples), samples)
 
     def get(self, name: str) -> DatasetRecord:
         """Return the record of a dataset. Raises NotFound."""
@@ -47,7 +51,7 @@ class DatasetService:
         return self._ledger.datasets.page(start, limit)
 
     def remove(self, name: str) -> None:
-        """Remove a dataset. Raises NotFound; Conflict while unfinished jobs use it."""
+        """Remove a dataset with its grids. Raises NotFound; Conflict while unfinished jobs use it."""
         record = self._ledger.datasets.get(name)
         self._require_unused(name)
         self._ledger.datasets.remove(name)
@@ -57,41 +61,36 @@ class DatasetService:
             self._ledger.datasets.add(record)
             raise
         self._store.delete(dataset_key(name))
+        self._store.delete_prefix(sample_grids_prefix(name))
 
-    def _exists(self, name: str) -> bool:
-        try:
-            self._ledger.datasets.get(name)
-        except NotFound:
-            return False
-        return True
+    def _store_dataset(
+        self, structures: Structures, first: int, samples: Sequence[PreparedSample]
+    ) -> tuple[DatasetRecord, bool]:
+        """Store structures, of which those from number `first` on have grids, and record them."""
+        name = id_with_grids(structures, first, samples)
+        record = describe_dataset(name, structures, first, samples)
+        new = not self._ledger.datasets.exists(name)
+        # Stored even if it is known: an upload repairs a dataset whose files were lost.
+        for number, sample in enumerate(samples, start=first):
+            self._store.put_chunks(sample_grids_key(name, number), sample.chunks())
+        self._store.put(dataset_key(name), structures.to_bytes())
+        return self._ledger.datasets.add(record), new
 
     def _require_unused(self, name: str) -> None:
-        start, users = 0, list[str]()
-        while jobs := self._ledger.jobs.page(start, _JOBS_PER_PAGE)[1]:
-            users += [user for job in jobs if name in job.datasets for user in self._unfinished(job)]
-            start += _JOBS_PER_PAGE
-        if users:
-            raise Conflict(
-                f"Dataset {name} is used by jobs that are not finished: {', '.join(users)}. Cancel them first."
-            )
-
-    def _unfinished(self, job: JobStatus) -> list[str]:
-        """Return the ids of the unfinished jobs among a job and its child jobs, which make single samples."""
-        statuses = [job]
-        for child in self._ledger.jobs.children(job.id):
-            with contextlib.suppress(NotFound):
-                statuses.append(self._ledger.jobs.status(child))
-        return [status.id for status in statuses if not status.state.final]
+        require_unused(self._ledger, f"Dataset {name}", lambda job: name in job.datasets)
 
 
-def _describe(name: str, structures: Structures) -> DatasetRecord:
-    """Return the record of a dataset. Raises TooLarge."""
-    symbols, kinds = elements().symbols, kinds_of(structures)
-    return DatasetRecord(
-        id=name,
-        structures=len(structures),
-        atoms=len(structures.z),
-        kinds=kinds,
-        elements=tuple(symbols[z] for z in sorted({z for kind in kinds for z in kind.elements})),
-        created_at=time.time(),
-    )
+def _sorted_by_content(files: Sequence[tuple[str, Upload]]) -> tuple[list[Upload], list[GridUpload]]:
+    """Return the structure files and the volumetric files among uploads. Raises InvalidInput for an unknown field."""
+    plain, grids = list[Upload](), list[GridUpload]()
+    for field, upload in files:
+        if field == "files" and not holds_grids(upload.name, upload.file):
+            plain.append(upload)
+        elif field == "files":
+            grids.append(GridUpload(upload.name, upload.file, None))
+        elif field in list(Quantity):
+            grids.append(GridUpload(upload.name, upload.file, Quantity(field)))
+        else:
+            accepted = f"files, {', '.join(Quantity)}"
+            raise InvalidInput(FieldError("uploads", field, f"{upload.name} was uploaded for another field", accepted))
+    return plain, grids

@@ -18,7 +18,7 @@ from afmbatch.spec.job import JobSpec
 from afmbatch.storage.object_store import ObjectStore, job_prefix
 from service.admission.admission import Admission
 from service.admission.extensions import extended_by_epochs, extended_by_molecules
-from service.services.dataset_lookup import dataset_of_spec, require_datasets
+from service.services.input_lookup import check_tips_of_spec, dataset_of_spec, require_inputs
 from service.services.job_factory import JobFactory, new_job_id, try_execute
 
 _KEY_CLAIM_SECONDS = 120  # if the service dies during a request, the request's key is free again after this time
@@ -113,6 +113,7 @@ class JobService:
     def _create(self, spec: JobSpec, job_id: str) -> tuple[JobStatus, bool]:
         def recipe_of(pipe: Pipeline) -> Recipe:
             dataset = dataset_of_spec(self._ledger, spec.dataset, pipe)
+            check_tips_of_spec(self._ledger, spec, pipe)
             plan = Plan(Recipe.of(spec, dataset.structures, dataset.atoms))
             admission = Admission.check(plan, dataset, self._settings)
             if not admission.accepted:
@@ -137,7 +138,7 @@ class JobService:
             raise Conflict(f"Job {job.id} is a stream; post a job with more epochs, or with epochs null.")
         if job.state is not State.DONE:
             raise Conflict(f"Job {job.id} is {job.state.value}; only a job that is done can be extended.")
-        require_datasets(self._ledger, job, pipe)
+        require_inputs(self._ledger, job, pipe)
         match extension:
             case MoreEpochs():
                 return extended_by_epochs(job.bare, extension.epochs, self._settings)

@@ -9,7 +9,7 @@ from afmbatch.settings import Settings
 from afmbatch.spec.job import JobSpec
 from service.admission.admission import Admission
 from service.admission.preflight import Preflight, describe_preview, make_report
-from service.services.dataset_lookup import dataset_of_spec
+from service.services.input_lookup import check_tips_of_spec, dataset_of_spec
 from service.services.job_factory import JobFactory, new_job_id
 
 
@@ -24,9 +24,11 @@ class PreflightService:
     def report(self, spec: JobSpec, preview_samples: int) -> Preflight:
         """Return the report of a spec. If `preview_samples` > 0, also create a job of that many first samples.
 
-        The preview is omitted if the job would not be accepted. Raises InvalidInput if the dataset does not exist.
+        The preview is omitted if the job would not be accepted. Raises InvalidInput if the dataset or a tip does not
+        exist.
         """
         dataset = dataset_of_spec(self._ledger, spec.dataset, None)
+        check_tips_of_spec(self._ledger, spec, None)
         plan = Plan(Recipe.of(spec, dataset.structures, dataset.atoms))
         existing = self._factory.find(plan.recipe)
         admission = Admission.check(plan, dataset, self._settings)
@@ -36,6 +38,7 @@ class PreflightService:
 
         def recipe_of(pipe: Pipeline) -> Recipe:
             dataset_of_spec(self._ledger, spec.dataset, pipe)
+            check_tips_of_spec(self._ledger, spec, pipe)
             batches = range(min(plan.batches, -(-preview_samples // spec.batch_size)))
             return plan.recipe.of_samples(*plan.numbers(*batches)[:preview_samples].tolist())
 

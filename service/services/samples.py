@@ -8,7 +8,7 @@ from afmbatch.ledger.ledger import Ledger
 from afmbatch.ledger.records import JobRecord, JobStatus
 from afmbatch.sampling.plan import Plan
 from service.services.batch_files import BatchFile, recorded_batch
-from service.services.dataset_lookup import require_datasets
+from service.services.input_lookup import require_inputs
 from service.services.job_factory import JobFactory
 from service.services.job_notifier import JobNotifier
 from service.services.jobs import JobService
@@ -44,9 +44,7 @@ class SampleService:
 
     def _find_or_create_child(self, job: JobRecord, number: int) -> JobStatus:
         recipe = job.bare.of_samples(number)
-        child, child_id = self._factory.find_or_create_child(
-            recipe, job.id, partial(require_datasets, self._ledger, job)
-        )
+        child, child_id = self._factory.find_or_create_child(recipe, job.id, partial(require_inputs, self._ledger, job))
         if child is not None:
             return child
         try:

@@ -20,6 +20,8 @@ from service.services.preflight import PreflightService
 from service.services.presets import PresetService
 from service.services.samples import SampleService
 from service.services.streams import StreamService
+from service.services.tips import TipService
+from service.services.uploads import UploadService
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Services:
     presets: PresetService
     samples: SampleService
     streams: StreamService
+    tips: TipService
+    uploads: UploadService
 
     @classmethod
     def on(cls, settings: Settings, ledger: Ledger, store: ObjectStore, queue: Queue, notifier: JobNotifier) -> Self:
@@ -52,4 +56,6 @@ class Services:
             presets=PresetService(),
             samples=SampleService(ledger, factory, jobs, notifier),
             streams=StreamService(ledger, store, queue, scheduler),
+            tips=TipService(ledger, store),
+            uploads=UploadService(ledger, store),
         )

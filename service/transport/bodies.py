@@ -18,7 +18,9 @@ from afmbatch.errors import AfmbatchError, FieldError, TooLarge
 from service.transport.http_errors import UnsupportedMediaType
 
 MAX_JSON_BYTES = 1 << 20
-MAX_TEXT_FIELDS = 100  # uploads have none; up to this many are read, so that an error can name the unknown fields
+MAX_PART_BYTES = 16 << 20  # of a file that is sent in parts; a part is in memory as a whole
+OCTETS = "application/octet-stream"
+MAX_TEXT_FIELDS = 100  # few text fields are known, but so many are read to name an unknown one
 _DRAIN_SECONDS = 5.0
 
 
@@ -38,7 +40,8 @@ def strict_json(model: Any) -> PlainValidator:
 class BodyRoute(APIRoute):
     """Checks the media type and the size of a request's body before FastAPI reads it.
 
-    Parameters with JSON bodies need the validator `strict_json`: they receive the bytes of the body.
+    Bodies are forms, parts of files (application/octet-stream) or JSON. Parameters with JSON bodies need the validator
+    `strict_json`: they receive the bytes of the body.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -47,10 +50,13 @@ class BodyRoute(APIRoute):
         if self.body_field is None:
             return handle
         is_form = isinstance(self.body_field.field_info, params.Form)
+        is_part = getattr(self.body_field.field_info, "media_type", "") == OCTETS
 
         async def handle_checked(request: Request) -> Response:
             if is_form:
                 body = _Body(request, "multipart/form-data", request.app.state.settings.max_upload_bytes)
+            elif is_part:
+                body = _Body(request, OCTETS, MAX_PART_BYTES)
             else:
                 body = _Body(request, "application/json", MAX_JSON_BYTES)
             try:

@@ -27,6 +27,8 @@ STREAMS = {
     "mirror": 14,
     "rotation": 15,
     "crop": 16,
+    "pauli_strength": 112,
+    "pauli_exponent": 113,
 }
 
 
@@ -144,7 +146,13 @@ class Sample:
             "distance": self.swept.get("distance", self.spec.distance) + self.number("distance", t, 0.0),
             "df_steps": self.df_steps(t),
             "sample_charges": self.swept.get("sample_charges", 1.0) * self.number("sample_charges", t, 1.0),
+            "pauli_strength": self.pauli("strength", t, 0.0),
+            "pauli_exponent": self.pauli("exponent", t, 1.0),
         }
+
+    def pauli(self, name, t, without):
+        given = getattr(self.spec.force_field, name, without)
+        return self.number(f"pauli_{name}", t, self.swept.get(f"pauli_{name}", given))
 
     def df_steps(self, t):
         d = self.randomise.df_steps

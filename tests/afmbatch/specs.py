@@ -11,7 +11,14 @@ from afmbatch.spec.job import JobSpec
 TURNS = [[[0, -1, 0], [1, 0, 0], [0, 0, 1]], [[0, 0, 1], [0, -1, 0], [1, 0, 0]]]
 ALL_SCOPES = st.sampled_from(["batch", "sample", "tip"])
 NO_TIP = st.sampled_from(["batch", "sample"])
-REPLACED = ("tip", "df_steps", "lateral_stiffness", "radial_stiffness")  # may be swept or randomised, not both
+REPLACED = (
+    "tip",
+    "df_steps",
+    "lateral_stiffness",
+    "radial_stiffness",
+    "pauli_strength",
+    "pauli_exponent",
+)  # may be swept or randomised, not both
 
 
 def spec(**changes):
@@ -99,6 +106,7 @@ randomises = st.fixed_dictionaries(
         "mirror": st.fixed_dictionaries({"kind": st.just("chance"), "probability": between(0, 1), "scope": NO_TIP}),
     },
 )
+paulis = st.fixed_dictionaries({}, optional={"pauli_strength": numbers(1.0, 30.0), "pauli_exponent": numbers(0.9, 1.3)})
 _axes = {
     "tip": tips,
     "distance": between(4, 6),
@@ -110,6 +118,8 @@ _axes = {
     "tip_charges": between(-2, 2),
     "sample_charges": between(-2, 2),
 }
+_pauli_axes = {"pauli_strength": between(1, 30), "pauli_exponent": between(0.9, 1.3)}
+_CHARGES = ("tip_charges", "sample_charges")  # not randomised with densities
 rotations = st.sampled_from(
     [
         {"kind": "none"},
@@ -121,22 +131,53 @@ rotations = st.sampled_from(
 
 
 @st.composite
-def sweeps(draw, randomise=()):
-    """Return sweeps of up to two axes of one to three values, without quantities that a randomised value replaces."""
-    free = sorted(_axes.keys() - {name for name in REPLACED if name in randomise})
-    axes = draw(st.lists(st.sampled_from(free), max_size=2, unique=True))
-    return {name: draw(st.lists(_axes[name], min_size=1, max_size=3)) for name in axes}
+def sweeps(draw, randomise=(), axes=_axes):
+    """Sweeps of up to two axes of one to three values, without quantities that a randomised value replaces."""
+    free = sorted(axes.keys() - {name for name in REPLACED if name in randomise})
+    chosen = draw(st.lists(st.sampled_from(free), max_size=2, unique=True))
+    return {name: draw(st.lists(axes[name], min_size=1, max_size=3)) for name in chosen}
+
+
+def with_density(tip):
+    """Return a tip with an uploaded density."""
+    return tip | {"density": {"kind": "tip", "id": f"tip-{tip['element']}"}}
+
+
+@st.composite
+def full_density_fields(draw):
+    """Fields of specs with the force field fdbm: tips with densities; given, swept or random A and B."""
+    randomise = {name: value for name, value in draw(randomises).items() if name not in _CHARGES} | draw(paulis)
+    if "tip" in randomise:
+        values = [with_density(tip) for tip in randomise["tip"]["values"]]
+        randomise |= {"tip": randomise["tip"] | {"values": values}}
+    sweep = draw(sweeps(randomise, {k: v for k, v in _axes.items() if k not in _CHARGES} | _pauli_axes))
+    if "tip" in sweep:
+        sweep |= {"tip": [with_density(tip) for tip in sweep["tip"]]}
+    force_field = {"kind": "fdbm", "strength": draw(between(1, 30)), "exponent": draw(between(0.9, 1.3))}
+    given_tips = [with_density(tip) for tip in draw(st.lists(tips, min_size=1, max_size=3))]
+    return {
+        "force_field": force_field,
+        "descriptors": [],
+        "randomise": randomise,
+        "sweep": sweep,
+        "tips": given_tips,
+    }
+
+
+@st.composite
+def point_charge_fields(draw):
+    """Fields of specs with the force field lj_pc: tips, and randomised and swept quantities."""
+    randomise = draw(randomises)
+    given_tips = draw(st.lists(tips, min_size=1, max_size=3))
+    return {"randomise": randomise, "sweep": draw(sweeps(randomise)), "tips": given_tips}
 
 
 @st.composite
 def specs(draw):
     """Return specs with any randomised and swept quantities and one or two epochs."""
-    randomise = draw(randomises)
     return spec(
-        tips=draw(st.lists(tips, min_size=1, max_size=3)),
+        **draw(point_charge_fields() | full_density_fields()),
         rotations=draw(rotations),
-        randomise=randomise,
-        sweep=draw(sweeps(randomise)),
         scan=draw(st.sampled_from([{}, {"crop": [100, 128]}])),
         epochs=draw(st.integers(1, 2)),
         shuffle=draw(st.booleans()),

@@ -1,6 +1,7 @@
 """The command line of the client, on the real service."""
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -39,6 +40,16 @@ def test_from_structures_to_files(run, real_service, tmp_path):
     run("wait", job)
     run("download", job, tmp_path / "batches")
     assert (tmp_path / "batches" / "batch-00000001.npz").read_bytes() == npz_of(1)
+
+
+def test_grids_and_tips(run):
+    data = Path(__file__).parents[1] / "data" / "fdbm"
+    assert run("upload", "--electrons", data / "hcooh_valence_density.cube.xz").startswith("ds-")
+    tip = run("upload-tip", "--electrons", data / "CO_tip_density.cube.xz", "--probe", "O")
+    assert [entry["id"] for entry in json.loads(run("tips"))] == [tip]
+    assert json.loads(run("tips", tip))["probe_atom"] == 1
+    run("delete-tip", tip)
+    assert json.loads(run("tips")) == []
 
 
 def test_a_spec_from_standard_input_that_is_refused(run):

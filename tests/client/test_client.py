@@ -1,6 +1,7 @@
 """The client's calls work on the real service and send the right requests."""
 
 import json
+from pathlib import Path
 
 import httpx
 import pytest
@@ -24,6 +25,22 @@ def test_from_structures_to_a_job(client, water):
     assert job.status()["state"] == "queued"
     assert client.job(job.id).status()["counts"]["batches"] == 4
     assert job.id in repr(job)
+
+
+def test_grids_and_tips(client):
+    data = Path(__file__).parents[1] / "data" / "fdbm"
+    density, potential = data / "hcooh_valence_density.cube.xz", data / "hcooh_valence_potential.xsf.xz"
+    dataset = client.upload(electrons=density, electron_energy=[potential])
+    assert (dataset["kinds"][0]["potential"], dataset["kinds"][0]["density"]) == (True, True)
+    tip = client.upload_tip(electrons=data / "CO_tip_density.cube.xz", probe=1)
+    assert tip["probe_element"] == "O"
+    assert [entry["id"] for entry in client.tips()] == [tip["id"]]
+    assert client.tip(tip["id"]) == tip
+    client.delete_tip(tip["id"])
+    with pytest.raises(NotFound, match=f"Tip {tip['id']} does not exist"):
+        client.tip(tip["id"])
+    with pytest.raises(ProblemError, match="the sign is wrong"):
+        client.upload(potential=potential)
 
 
 def test_a_refused_spec_names_its_fields(client):
@@ -98,6 +115,16 @@ def test_an_upload_that_broke_is_sent_again_from_its_first_byte(water):
         client.upload(water)
     assert bodies[0] == bodies[1]
     assert bodies[0] == WATER.encode()
+
+
+def test_a_large_file_is_sent_in_parts(client, monkeypatch):
+    data = Path(__file__).parents[1] / "data" / "fdbm"
+    files = {"electrons": data / "CO_tip_density.cube.xz", "delta_electrons": data / "CO_tip_delta_density.xsf.xz"}
+    whole = client.upload_tip(**files, probe="O")
+    monkeypatch.setattr("afmbatch_client.parts.PART_BYTES", 10_000)
+    for limit in (0, 25_000):  # all files in parts, or one of them
+        monkeypatch.setattr("afmbatch_client.client.PARTS_FROM_BYTES", limit)
+        assert client.upload_tip(**files, probe="O") == whole
 
 
 @pytest.mark.parametrize(("error", "times"), [(httpx.ConnectError("refused"), 2), (httpx.ReadError("reset"), 1)])

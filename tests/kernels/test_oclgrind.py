@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +30,10 @@ device.queue.finish()
 """
 
 
-def complaints(tmp_path: Path, *command: str) -> str:
+def complaints(tmp_path: Path, *command: str, checks: Mapping[str, str] = CHECKS) -> str:
     """Return the complaints of Oclgrind about a Python command."""
     log = tmp_path / "oclgrind.log"
-    environment = {**os.environ, **CHECKS, "OCLGRIND_LOG": str(log), "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **checks, "OCLGRIND_LOG": str(log), "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return log.read_text() if log.exists() else "no log"

@@ -282,4 +282,4 @@ def test_all_kinds_are_registered() -> None:
         "multimap_spheres_elements", "vdw_spheres",
     }  # fmt: skip
     assert set(NOISE_STEPS) == {"drift", "normalise", "gradient", "white", "cutouts"}
-    assert set(FORCE_FIELDS) == {"lj_pc"}
+    assert set(FORCE_FIELDS) == {"lj_pc", "lj_hartree", "fdbm"}

@@ -19,8 +19,21 @@ def test_an_upload_makes_a_dataset_whose_id_follows_from_its_content(service):
         "structures": 1,
         "atoms": 3,
         "elements": ["H", "O"],
-        "kinds": [{"elements": [1, 8], "charged": True, "lattice": False, "structures": 1, "examples": ["water.xyz"]}],
+        "kinds": [
+            {
+                "elements": [1, 8],
+                "charged": True,
+                "lattice": False,
+                "potential": False,
+                "density": False,
+                "structures": 1,
+                "examples": ["water.xyz"],
+            }
+        ],
         "created_at": 0,
+        "largest_grid": None,
+        "findings": [],
+        "unlisted_findings": 0,
     }
     assert service.http.get(first.headers["location"]).json() == record
     with unchanged(service):
@@ -175,7 +188,7 @@ def test_structures_are_counted_by_kind(service):
     answer = service.http.post(
         "/v1/datasets", files=[("files", ("some.xyz", BARE_WATER + WATER + oxygen + BARE_WATER * 4))]
     )
-    alike = {"lattice": False}
+    alike = {"lattice": False, "potential": False, "density": False}
     assert answer.json()["kinds"] == [
         alike
         | {

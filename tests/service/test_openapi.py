@@ -28,11 +28,12 @@ schema = schemathesis.openapi.from_dict(create_app(Settings(), None, None, None)
 
 @pytest.fixture
 def made(service):
-    """The ids of a dataset and of a job with two recorded batches."""
+    """The ids of a dataset, of an upload, and of a job with two recorded batches."""
     job = service.job()
     for number in range(2):
         service.record(job, number, b"".join(npz_chunks(ARRAYS | {"afm": ARRAYS["afm"][:, :, :4, :4]})))
-    return {"job_id": job, "dataset_id": service.dataset()}
+    upload = service.http.post("/v1/uploads", json={"name": "a.cube", "bytes": 100}).json()["id"]
+    return {"job_id": job, "dataset_id": service.dataset(), "upload_id": upload}
 
 
 @schema.parametrize()

@@ -7,7 +7,8 @@ from afmbatch.spec.presets import preset_spec, presets
 
 from .conftest import errors_by_field, problem
 
-NAMES = ("asd-afm", "ed-afm", "graph-afm", "quam-afm")
+OF_MOLECULES = ("asd-afm", "ed-afm", "graph-afm", "quam-afm")
+NAMES = (*OF_MOLECULES, "afm-ice")
 
 
 def test_presets_are_listed(service):
@@ -16,7 +17,7 @@ def test_presets_are_listed(service):
     assert all(preset["summary"] and preset["source"] for preset in listed)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_MOLECULES)
 def test_a_preset_is_fetched_edited_and_posted(service, name):
     dataset = service.dataset()
     spec = service.http.get(f"/v1/presets/{name}", params={"dataset": dataset}).json()
@@ -38,20 +39,20 @@ def test_a_preset_that_is_fetched_without_a_dataset_has_an_empty_one(service):
 @pytest.mark.parametrize("name", NAMES)
 def test_presets_have_ten_slices_a_tenth_of_an_ångström_apart(name):
     scan = preset_spec(name, "").scan
-    assert scan.n_out == 10
+    assert scan.n_out == (15 if name == "afm-ice" else 10)
     assert scan.dz == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize(
     ("name", "pixels", "side", "tips", "distance"),
     [
-        ("asd-afm", 128, 16, [(8, (-0.1,))], (5.0, 5.5)),
+        ("asd-afm", 128, 15.875, [(8, (-0.1,))], (5.0, 5.5)),
         (
             "ed-afm",
             192,
-            24,
+            23.875,
             [(8, (-10, 20, -10, 0)), (54, (30, -60, 30, 0)), (17, (-0.3, 0, 0, 0))],
-            (5.05, 5.55),
+            (5.0, 5.5),
         ),
         ("graph-afm", 128, 16, [(8, (-10, 20, -10, 0))], (5.05, 5.55)),
     ],
@@ -78,6 +79,16 @@ def test_quam_afm_crosses_24_settings():
     assert {name: len(values) for name, values in spec.sweep.axes.items()} == {"lateral_stiffness": 4, "df_steps": 6}
     amplitudes = [steps * spec.scan.dz for steps in spec.sweep.df_steps]
     assert amplitudes == pytest.approx([0.4, 0.6, 0.8, 1.0, 1.2, 1.4])
+
+
+def test_afm_ice_changes_the_amplitude_above_the_lowest_height():
+    spec = preset_spec("afm-ice", "")
+    (x0, _, z0), (x1, _, z1) = spec.scan.window
+    assert (x1 - x0) / (spec.scan.dim[0] - 1) == pytest.approx(0.125)
+    assert (spec.scan.anchor, spec.scan.centre, spec.distance) == ("bottom", "top", 1.4)
+    steps = spec.randomise.df_steps
+    assert [steps.low * spec.scan.dz, steps.high * spec.scan.dz] == pytest.approx([0.4, 2.0])
+    assert (spec.epochs, spec.tips[0].r0, z1 - z0) == (10, 3.0, 2.4)
 
 
 def test_presets_differ():

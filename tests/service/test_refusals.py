@@ -175,7 +175,7 @@ def test_an_error_names_what_would_be_accepted(limited):
         "field": "tips[0].stifness",
         "value": "1",
         "reason": "unknown field; did you mean 'stiffness'?",
-        "accepted": "the fields element, charges, charge_z, tilt, r0, stiffness",
+        "accepted": "the fields element, charges, charge_z, density, tilt, r0, stiffness",
     }
     assert found["tips[0].element"]["accepted"].startswith("an integer from 1 to ")
     del spec["tips"]

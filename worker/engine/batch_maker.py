@@ -27,6 +27,8 @@ from afmbatch.structures.structures import Structures
 from kernels.simulator import Pending, Prepared
 from worker.engine.binding import BoundBatch, bind, bind_descriptor, bind_force_field, bind_noise
 from worker.engine.bond_cache import BondCache
+from worker.engine.grid_binding import GridBinding
+from worker.engine.grid_fields import GridFields
 from worker.engine.orientations import Orientations
 from worker.messages import BatchMade, EngineReady, MakeBatches
 
@@ -34,6 +36,7 @@ _JOBS_KEPT = 4  # jobs whose structures and rotations stay in memory
 # EngineReady.prefetch and EngineReady.group_samples by the kind of device. 120 samples fill a GPU. Groups of 480 halve
 # the time of preparation per sample, and keep sixteen cores busy with hashing, which uses one core for each file.
 _PREFETCH_AND_GROUP_SAMPLES = {"gpu": (MAX_GROUPS, 480), "cpu": (MAX_GROUPS - 1, 16), "other": (2, 1)}
+_GRID_SHARE = 4  # one part of so many of the device memory is for the grids of structures, once a job has any
 _FLAGS = {  # by the names in afmbatch.ledger.records.Flags
     "not_converged": kernels.Quality.NOT_CONVERGED,
     "left": kernels.Quality.LEFT,
@@ -49,6 +52,7 @@ class _JobInputs:
     structures: Structures
     rotations: Orientations
     bonds: BondCache
+    grids: GridBinding | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +75,8 @@ class BatchMaker:
     def __init__(self, device: kernels.Device, store: ObjectStore, settings: Settings) -> None:
         self._info = device.info
         self._simulator = kernels.Simulator(device, settings.device_memory_bytes)
+        self._grid_bytes = settings.device_memory_bytes // _GRID_SHARE
+        self._grid_fields = GridFields(device, store, self._grid_bytes)
         self._store = store
         self._settings = settings
         self._inputs: OrderedDict[tuple[str, tuple[Source, ...]], _JobInputs] = OrderedDict()
@@ -108,14 +114,16 @@ class BatchMaker:
         if size > (limit := self._settings.group_bytes):
             raise AfmbatchError(f"batch_size: a batch needs {size} bytes of this worker's memory, it may use {limit}")
         bound = bind(spec, inputs.structures, inputs.rotations, inputs.bonds, parameters)
+        grids = None if inputs.grids is None else inputs.grids.bind(parameters, limit)
         noise = plan.sample_noise(numbers)
         prepared = self._simulator.prepare(
             bound.atoms,
             bound.images,
-            bind_force_field(spec),
+            bind_force_field(spec, grids),
             [bind_descriptor(d) for d in spec.descriptors],
             per_image_atoms=bound.per_image_atoms,
             noise=bind_noise(spec, noise),
+            frames=bound.frames,
         )
         batch = self._parameter_batch(plan.recipe, parameters, noise, bound)
         return _Group(make, bounds, batch, tuple(own_arrays(spec.descriptors)), prepared)
@@ -182,7 +190,11 @@ class BatchMaker:
         if (periodic := spec.periodic) is not None:
             lattice = None if periodic.lattice is None else np.array(periodic.lattice)
             imaged = structures.repeated(periodic.npbc, lattice)
-        return _JobInputs(imaged, Orientations(spec, structures), BondCache(imaged))
+        grids = None
+        if spec.force_field.needs_potential:
+            self._simulator.reserve(self._grid_bytes)
+            grids = GridBinding(spec, imaged, self._grid_fields.open_job(recipe))
+        return _JobInputs(imaged, Orientations(spec, structures), BondCache(imaged), grids)
 
     def _read_dataset(self, dataset_id: str) -> Structures:
         """Read the structures of a dataset. Raises NotFound if its file is not in the store."""
@@ -233,6 +245,7 @@ def _parameter_arrays(spec: JobSpec, parameters: SampleParameters, bound: BoundB
     """
     used = {
         "scan_windows": bound.window,
+        "heights": bound.heights,
         "rotation": bound.rotation,
         "distance": parameters.distance,
         "df_steps": parameters.df_steps,
@@ -256,6 +269,10 @@ def _parameter_arrays(spec: JobSpec, parameters: SampleParameters, bound: BoundB
             "tip_charge_z": parameters.charge_z,
             "tip_lj": bound.tip_lj,
         }
+    if randomised.pauli_strength or swept.pauli_strength:
+        used["pauli_strength"] = parameters.pauli_strength
+    if randomised.pauli_exponent or swept.pauli_exponent:
+        used["pauli_exponent"] = parameters.pauli_exponent
     if randomised.sample_charges or swept.sample_charges:
         used["sample_charges"] = parameters.sample_charges
     if randomised.offset:

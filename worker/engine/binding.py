@@ -1,6 +1,6 @@
-"""Translates a spec and its sampled parameters into kernel arguments. No other module does this."""
+"""Translates a spec and its sampled parameters into kernel arguments. Only grid_binding does so beside this module."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from afmbatch.structures.elements import elements
 from afmbatch.structures.structures import Structures
 from worker.engine.bond_cache import BondCache
 from worker.engine.orientations import Orientations
-from worker.engine.placement import place
+from worker.engine.placement import Placement, place
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -33,6 +33,8 @@ class BoundBatch:
     window: f8 (B, T, 2, 3), Å, lower and upper corner of each image's window
     original: bool (ΣN,), atoms that are not periodic images
     number: i8 (ΣN,), atomic numbers
+    frames: the frames of the structures in those of their images
+    heights: f8 (B, T, n_out, 2), Å, tip above the highest counted atom at both turning points of a slice
     lj: f8 (ΣN, T, 2), Lennard-Jones radius and depth of each atom under each tip; None unless they are randomised
     tip_lj: f8 (B, T, 2), Lennard-Jones radius and depth of the probe particles
     """
@@ -45,6 +47,8 @@ class BoundBatch:
     window: Floats
     original: NDArray[np.bool_]
     number: Ints
+    frames: kernels.SampleFrames
+    heights: Floats
     lj: Floats | None
     tip_lj: Floats
 
@@ -64,10 +68,12 @@ def bind(
     rotation = rotations.rotation_matrices(parameters)
     of_atom, tip_lj = _lennard_jones(parameters, number, sizes)
     heights = spec.scan.n_out + np.maximum(parameters.df_steps, 2) - 1
+    counted = _counted(number, spec.ignored_elements)
+    turned = rotate(structures.xyz[index], np.repeat(rotation, sizes, axis=0))
     placed = place(
-        rotate(structures.xyz[index], np.repeat(rotation, sizes, axis=0)),
+        turned,
         offsets,
-        counted=_counted(number, spec.ignored_elements),
+        counted=counted,
         original=original,
         lj_radius=table.lj_radius[number] if of_atom is None else of_atom[..., 0],
         window=np.array(spec.scan.window),
@@ -76,6 +82,8 @@ def bind(
         distance=parameters.distance,
         probe_radius=tip_lj[..., 0],
         offset=parameters.offset,
+        anchor=spec.scan.anchor,
+        centre=spec.scan.centre,
     )
     window = _cropped(spec, placed.window, parameters.crop)
     charge = structures.q[index] if spec.force_field.needs_charges else np.zeros(len(index))
@@ -101,6 +109,8 @@ def bind(
         window=window,
         original=original,
         number=number,
+        frames=kernels.SampleFrames(rotation, placed.xyz[offsets[:-1]] - turned[offsets[:-1]]),
+        heights=_heights(spec, placed, parameters, np.where(counted & original, placed.xyz[:, 2], -np.inf), offsets),
         lj=of_atom,
         tip_lj=tip_lj,
     )
@@ -131,6 +141,15 @@ def _images(spec: JobSpec, parameters: SampleParameters, window: Floats, tip_lj:
 def _counted(number: Ints, ignored: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return a mask of the atoms whose elements are not ignored when samples are placed: bool (ΣN,)."""
     return np.isin(number, ignored, invert=True) if ignored else np.ones(len(number), dtype=bool)
+
+
+def _heights(spec: JobSpec, placed: Placement, parameters: SampleParameters, z: Floats, offsets: Ints) -> Floats:
+    """Return the heights of the tip over the highest z of each sample at both turning points, f8 (B, T, n_out, 2)."""
+    upper = placed.window[:, :, 1, 2] - np.maximum.reduceat(z, offsets[:-1])[:, None]
+    first = np.arange(spec.scan.n_out)
+    last = first + np.maximum(parameters.df_steps, 2)[..., None] - 1
+    steps = np.stack(np.broadcast_arrays(first, last), axis=-1)
+    return np.asarray(upper[..., None, None] - spec.scan.dz * steps)
 
 
 def _turned(lattice: Floats, rotation: Floats) -> Floats:
@@ -195,9 +214,9 @@ def _cropped(spec: JobSpec, window: Floats, crop: Ints) -> Floats:
     return out
 
 
-def bind_force_field(spec: JobSpec) -> kernels.ForceField:
-    """Return the force field of a spec."""
-    return kernels.FORCE_FIELDS[spec.force_field.kind](**spec.force_field.kernel_parameters)
+def bind_force_field(spec: JobSpec, grids: Mapping[str, Any] | None = None) -> kernels.ForceField:
+    """Return the force field of a spec; `grids` are its arguments from worker.engine.grid_binding, if it has any."""
+    return kernels.FORCE_FIELDS[spec.force_field.kind](**spec.force_field.kernel_parameters, **(grids or {}))
 
 
 def bind_descriptor(descriptor: Descriptor) -> kernels.Map:

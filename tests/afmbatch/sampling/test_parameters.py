@@ -64,6 +64,7 @@ def test_parameters_have_their_documented_shapes_and_types(recipe):
     shapes = {
         **dict.fromkeys(("sample", "structure", "epoch", "rank", "sweep"), (n,)),
         **dict.fromkeys(("tip", "element", "r0", "distance", "df_steps", "sample_charges"), (n, tips)),
+        **dict.fromkeys(("pauli_strength", "pauli_exponent"), (n, tips)),
         **dict.fromkeys(("charges", "charge_z", "stiffness"), (n, tips, 4)),
         "tilt": (n, tips, 2),
         **dict.fromkeys(("offset", "crop"), (n, 2)),

@@ -266,7 +266,7 @@ def test_a_spec_survives_json_with_its_digest(job):
         ({"distance": float("nan")}, "distance"),
         ({"ignored_elements": [0]}, "ignored_elements[0]"),
         ({"periodic": {"npbc": [1, 1, 21]}}, "periodic.npbc[2]"),
-        ({"force_field": {"charges": "none", "kind": "fdbm"}}, "force_field.kind"),
+        ({"force_field": {"charges": "none", "kind": "lj"}}, "force_field.kind"),
         ({"dataset": "d" * 101}, "dataset"),
         ({"randomize": {}}, "randomize"),
         ({"force_field": {"charges": "none"}}, "force_field.kind"),

@@ -53,3 +53,20 @@ def test_a_job_removed_while_its_batch_is_written(directory):
     with pytest.raises(FileNotFoundError):
         directory.put_batch("job-1", 7, removing())
     assert directory.keys("") == []
+
+
+def test_an_object_in_chunks(store):
+    store.put_chunks("some/key", iter(CHUNKS))
+    store.put_chunks("some/key", iter(CHUNKS))
+    assert store.get("some/key") == DATA
+    assert store.keys("") == ["some/key"]
+
+
+def test_chunks_that_fail_leave_no_object(directory):
+    def failing():
+        yield b"begun"
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        directory.put_chunks("some/key", failing())
+    assert directory.keys("") == []

@@ -30,9 +30,23 @@ def structures(*molecules: tuple[list[int], bool, bool]) -> Structures:
 
 def test_water_and_a_slab():
     water, slab = ([8, 1, 1], True, False), ([79, 79, 1, 8, 1], False, True)
+    no_grids = {"potential": False, "density": False}
     assert [kind.model_dump() for kind in kinds_of(structures(slab, water, slab, water, water, water))] == [
-        {"elements": (1, 8), "charged": True, "lattice": False, "structures": 4, "examples": ("m1", "m3", "m4")},
-        {"elements": (1, 8, 79), "charged": False, "lattice": True, "structures": 2, "examples": ("m0", "m2")},
+        {"elements": (1, 8), "charged": True, "lattice": False, "structures": 4, "examples": ("m1", "m3", "m4")}
+        | no_grids,
+        {"elements": (1, 8, 79), "charged": False, "lattice": True, "structures": 2, "examples": ("m0", "m2")}
+        | no_grids,
+    ]
+
+
+def test_structures_with_grids_are_of_another_kind():
+    water = ([8, 1, 1], True, False)
+    potential, density = np.array([[False, True, True, True], [False, False, True, True]])
+    found = kinds_of(structures(water, water, water, water), potential, density)
+    assert [(kind.potential, kind.density, kind.structures, kind.elements) for kind in found] == [
+        (True, True, 2, (1, 8)),
+        (False, False, 1, (1, 8)),
+        (True, False, 1, (1, 8)),
     ]
 
 

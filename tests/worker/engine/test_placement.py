@@ -114,3 +114,28 @@ def test_a_sample_of_ignored_elements_alone_is_refused(sample):
     offsets, ones = np.array([0, 2, 4]), np.ones((2, 1))
     with pytest.raises(InvalidInput, match="no atom left"):
         placed(np.zeros((4, 3)), offsets, np.ones(4), ones, ones, counted=counted)
+
+
+@given(data=st.data(), tips=st.integers(1, 3))
+def test_anchored_at_the_bottom_the_lower_edge_takes_the_place_of_the_upper(data, tips):
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    offsets = np.array([0, 4, 9])
+    xyz, radius = rng.normal(size=(9, 3)) * 3, rng.uniform(1, 3, 9)
+    distance, probe = rng.uniform(1, 4, (2, tips)), rng.uniform(1, 3, (2, tips))
+    heights = rng.integers(HEIGHTS, HEIGHTS + 9, (2, tips))
+    there = placed(xyz, offsets, radius, distance, probe, heights=heights, anchor="bottom")
+    for b in range(2):
+        atoms = slice(offsets[b], offsets[b + 1])
+        for t in range(tips):
+            (_, _, z0), (_, _, z1) = there.window[b, t]
+            level = (there.xyz[atoms, 2] + radius[atoms]).max()
+            assert z0 - level == pytest.approx(distance[b, t] + probe[b, t])
+            assert z1 - z0 == pytest.approx(heights[b, t] * DZ)
+
+
+def test_the_topmost_atoms_come_under_the_centre():
+    xyz = np.array([[0.0, 0, 0], [1, 4, -1.9], [9, 9, -2.1], [5, 5, 5]])
+    ones = np.ones((1, 1))
+    counted = np.array([True, True, True, False])
+    there = placed(xyz, np.array([0, 4]), np.ones(4), ones, ones, counted=counted, centre="top")
+    assert there.xyz[:2, :2].mean(axis=0) == pytest.approx([10, 10])

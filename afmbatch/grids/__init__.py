@@ -1,0 +1,1 @@
+"""Volumetric data: electron densities and electrostatic potentials on periodic grids, read, checked and prepared."""

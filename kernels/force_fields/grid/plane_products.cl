@@ -1,0 +1,93 @@
+// Energy for each lateral wave vector: sums of products of the tip's and the sample's planes, the tip lowered to each
+// height. A work-item has WIDTH wave vectors and ROWS heights.
+#include "opencl/vector.cl"
+#include "force_fields/grid/quintic.cl"
+
+#define ROWS 4
+
+static real load_part(global const float *at)
+{
+#if WIDTH == 8
+    return vload8(0, at);
+#else
+    return at[0];
+#endif
+}
+
+static void add_products(global const float *restrict sample, global const float *restrict tip, int planes, real *re, real *im)
+{
+    const size_t plane = (size_t)K_X * 4 * K_Y;
+    for (int p = 0; p < planes + ROWS - 1; ++p) {
+        const real s_re = load_part(sample + p * plane), s_im = load_part(sample + p * plane + K_Y);
+        UNROLL for (int r = 0; r < ROWS; ++r) {
+            const int t = p - r;
+            if (t >= 0 && t < planes) {
+                const real t_re = load_part(tip + t * plane), t_im = load_part(tip + t * plane + K_Y);
+                re[r] += t_re * s_re - t_im * s_im;
+                im[r] += t_re * s_im + t_im * s_re;
+            }
+        }
+    }
+}
+
+// densities, potentials: spectra of each image's planes (lateral_transform.cl); of the tips DENSITY_TIP_PLANES and
+// TIP_PLANES planes; energies (M, HEIGHTS) planes, HEIGHTS a multiple of ROWS. tips: each image's tip; strengths: each
+// image's A.
+kernel void plane_products(global const float *restrict densities, global const float *restrict potentials,
+                           global const float *restrict tip_densities, global const float *restrict tip_charges,
+                           global const int *restrict tips, global const float *restrict strengths,
+                           global float *restrict energies)
+{
+    const int row = get_global_id(1), k = get_global_id(0) * WIDTH;  // row: k_x and the sign of k_y
+    const int blocks = HEIGHTS / ROWS, image = get_global_id(2) / blocks, first = (get_global_id(2) - image * blocks) * ROWS;
+    if (k >= K_Y || row >= 2 * K_X)
+        return;
+    const size_t plane = (size_t)K_X * 4 * K_Y, at = (size_t)row * 2 * K_Y + k;
+    const int tip = tips[image];
+    real re[ROWS], im[ROWS];
+    UNROLL for (int r = 0; r < ROWS; ++r)
+        re[r] = im[r] = 0.0f;
+#if DENSITY_PLANES
+    add_products(densities + (image * DENSITY_PLANES + first) * plane + at,
+                 tip_densities + tip * DENSITY_TIP_PLANES * plane + at, DENSITY_TIP_PLANES, re, im);
+    UNROLL for (int r = 0; r < ROWS; ++r) {
+        re[r] *= strengths[image];
+        im[r] *= strengths[image];
+    }
+#endif
+    add_products(potentials + (image * PLANES + first) * plane + at, tip_charges + tip * TIP_PLANES * plane + at, TIP_PLANES,
+                 re, im);
+    global float *out = energies + (image * HEIGHTS + first) * plane + at;
+    UNROLL for (int r = 0; r < ROWS; ++r) {
+#if WIDTH == 8
+        vstore8(re[r], 0, out + r * plane);
+        vstore8(im[r], 0, out + r * plane + K_Y);
+#else
+        out[r * plane] = re[r];
+        out[r * plane + K_Y] = im[r];
+#endif
+    }
+}
+
+// planes (M, HEIGHTS, 2 H_X, 2 H_Y) to coefficients (M, 2 H_X, 2 H_Y, HEIGHTS): the spline along z, by a matrix (HEIGHTS,
+// HEIGHTS) with what the planes are weighted by.
+kernel void prefilter_z(global const float *restrict planes, global const float *restrict matrix,
+                        global float *restrict coefficients)
+{
+    const int y = get_global_id(0) * WIDTH, x = get_global_id(1), image = get_global_id(2);
+    if (y >= 2 * H_Y || x >= 2 * H_X)
+        return;
+    global const float *in = planes + ((size_t)image * HEIGHTS * 2 * H_X + x) * 2 * H_Y + y;
+    real out[HEIGHTS];
+    for (int z = 0; z < HEIGHTS; ++z)
+        out[z] = 0.0f;
+    for (int p = 0; p < HEIGHTS; ++p) {
+        const real value = load_part(in + (size_t)p * 4 * H_X * H_Y);
+        for (int z = 0; z < HEIGHTS; ++z)
+            out[z] += matrix[p * HEIGHTS + z] * value;
+    }
+    global float *to = coefficients + (((size_t)image * 2 * H_X + x) * 2 * H_Y + y) * HEIGHTS;
+    for (int lane = 0; lane < WIDTH; ++lane)
+        for (int z = 0; z < HEIGHTS; ++z)
+            to[lane * HEIGHTS + z] = ((const float *)&out[z])[lane];
+}
