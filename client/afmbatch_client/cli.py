@@ -134,7 +134,7 @@ def status(context: typer.Context, job: JobId) -> None:
 
 @app.command()
 def wait(context: typer.Context, job: JobId) -> None:
-    """Wait until a job is done, with a progress bar on a terminal."""
+    """Wait until a job is done, with a progress bar on a terminal. A stream without end is refused."""
     with _client(context) as client:
         client.job(job).wait()
 
@@ -154,7 +154,10 @@ def download(
     directory: Annotated[Path, typer.Argument(help="Directory for the files; it is made if it does not exist.")],
     parallel: Annotated[int, typer.Option(min=1, max=64, help="Number of batches to download at once.")] = 4,
 ) -> None:
-    """Download all batches as they are made. Called again, it downloads what is missing."""
+    """Download all batches as they are made. Called again, it downloads the batches that are missing.
+
+    Batches of a stream are acknowledged once they are on disk. A stream without end is refused.
+    """
     with _client(context) as client:
         client.job(job).download(directory, parallel)
 

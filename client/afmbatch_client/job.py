@@ -13,8 +13,8 @@ from afmbatch_client.connection import Connection
 from afmbatch_client.download import download
 from afmbatch_client.errors import JobFailed, NotFound
 from afmbatch_client.events import Event, events
-from afmbatch_client.prefetcher import Prefetcher
 from afmbatch_client.progress import progress_bar, sample_progress
+from afmbatch_client.read_batches import read_batches
 from afmbatch_client.sinks import MemorySink
 from afmbatch_client.transfer import receive
 
@@ -51,8 +51,11 @@ class Job:
     def wait(self, progress: bool = True) -> Status:
         """Wait until the job is done and return its status, with a progress bar on a terminal.
 
-        Raises JobFailed if the job fails or is cancelled.
+        A stream is done when its readers have acknowledged its batches; this method reads none. Raises JobFailed if the
+        job fails or is cancelled, and ValueError for a stream without end, which is never done.
         """
+        if self.is_endless():
+            raise ValueError(f"{self.id} is a stream without end, which is never done; read it with batches()")
         with progress_bar(progress, "samples") as show:
             for status in self._statuses():
                 show(*sample_progress(status))
@@ -101,13 +104,25 @@ class Job:
 
         `prefetch` batches are fetched ahead, in as many threads; `check` compares their sha256. Raises JobFailed at the
         first batch that will never be made.
+
+        Each batch of a stream is acknowledged when the next one is requested, so that the stream continues. The batches
+        before `start` count as consumed, and batches that were dropped are made again. Raises ValueError for a stream
+        if `step` is above 1: several readers of a stream need RankBatches.
         """
+        if step > 1 and self.is_stream():
+            raise ValueError(
+                f"{self.id} is a stream, which waits for the batches that a step of {step} leaves out; "
+                "read it with step=1, or divide its batches among several readers with RankBatches"
+            )
+        return read_batches(self, start, start, step, prefetch, check)
 
-        def fetch(number: int, stop: threading.Event) -> Batch:
-            return self.wait_for_batch(number, math.inf, check, stop)
+    def is_stream(self) -> bool:
+        """Return whether the job is a stream, which drops its batches after they are acknowledged."""
+        return (self.status()["spec"].get("delivery") or {}).get("kind") == "stream"
 
-        with Prefetcher(fetch, self.numbers(start, step), prefetch) as results:
-            yield from results
+    def is_endless(self) -> bool:
+        """Return whether the job is a stream without end."""
+        return self.status()["counts"]["batches"] is None
 
     def sample(self, number: int, wait: float = math.inf) -> Batch:
         """Return one sample as a batch of one, which the service simulates alone.
@@ -121,6 +136,9 @@ class Job:
 
         Files that are there and correct are kept, and incomplete ones are continued. Raises JobFailed at the end if
         some batches will never be made.
+
+        Each batch of a stream is acknowledged once its file is complete. Raises ValueError for a stream without end,
+        whose batches would fill the disk.
         """
         return download(self, self._connection, Path(directory), parallel, progress)
 

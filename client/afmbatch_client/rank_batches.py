@@ -6,15 +6,12 @@ same order whatever M is. After k steps start + k·W batches are consumed; that 
 to continue, whatever its world size.
 """
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from threading import Event
 
 from afmbatch_client.batch import Batch
-from afmbatch_client.errors import Gone
 from afmbatch_client.job import Job
-from afmbatch_client.prefetcher import Prefetcher
+from afmbatch_client.read_batches import read_batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +36,6 @@ class RankBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield the batches of this rank and worker from `start` on."""
-        delivery = self.job.status()["spec"].get("delivery") or {}
-        numbers = self.job.numbers(
-            self.start + self.worker * self.world_size + self.rank, self.workers * self.world_size
-        )
-        if delivery.get("kind") != "stream":
-            with Prefetcher(self._fetch, numbers, self.prefetch) as batches:
-                yield from batches
-            return
-        # Acknowledge everything before `start` that the buffer may still hold: rewinding brings back batches that other
-        # ranks had consumed, and a rank that was killed may not have acknowledged all that it had consumed.
-        buffer_batches = delivery["buffer_batches"]
-        consumed = deque(range(max(0, self.start - buffer_batches), self.start), maxlen=buffer_batches)
-        with Prefetcher(self._fetch_or_rewind, numbers, self.prefetch) as batches:
-            while True:
-                if consumed:
-                    self.job.acknowledge(consumed)
-                if (batch := next(batches, None)) is None:
-                    return
-                yield batch
-                consumed.append(batch.number)
-
-    def _fetch(self, number: int, stop: Event) -> Batch:
-        return self.job.wait_for_batch(number, float("inf"), True, stop)
-
-    def _fetch_or_rewind(self, number: int, stop: Event) -> Batch:
-        try:
-            return self._fetch(number, stop)
-        except Gone:
-            self.job.rewind(number)
-            return self._fetch(number, stop)
+        first = self.start + self.worker * self.world_size + self.rank
+        step = self.workers * self.world_size
+        yield from read_batches(self.job, self.start, first, step, self.prefetch, check=True)

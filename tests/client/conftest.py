@@ -1,5 +1,8 @@
 """Clients of the real service, and of a stand-in where the service has to fail."""
 
+import itertools
+from contextlib import closing
+
 import pytest
 
 from afmbatch_client import Client
@@ -29,8 +32,25 @@ def job(stand_in):
         yield client.job(JOB)
 
 
+@pytest.fixture
+def stream():
+    """A stand-in with an endless stream whose buffer has room for four batches."""
+    stand_in = StandIn(total=None, delivery={"kind": "stream", "buffer_batches": 4})
+    with stand_in.serving() as url, Client(url) as client:
+        stand_in.job = client.job(JOB)
+        yield stand_in
+
+
 def number_of(batch):
     """Return the number that a batch's arrays hold, after checking all of them."""
     assert (batch.afm == batch.number).all()
     assert batch.structure.tolist() == [batch.number] * 2
     return batch.number
+
+
+def consume(batches, count):
+    """Read `count` batches and one more, so that all of the former count as consumed, and return their numbers."""
+    with closing(iter(batches)) as iterator:
+        numbers = [number_of(batch) for batch in itertools.islice(iterator, count)]
+        next(iterator)
+    return numbers

@@ -9,7 +9,7 @@ from afmbatch.ledger.records import BatchFailure
 from afmbatch_client import Client, JobFailed, NotFound, NotYet
 from tests.redis_server import until
 
-from .conftest import number_of
+from .conftest import consume, number_of
 from .stand_in import JOB, npz_of
 
 
@@ -127,3 +127,23 @@ def test_a_forked_process_can_not_continue_an_iteration(job, monkeypatch):
     monkeypatch.setattr(os, "getpid", lambda: process + 1)
     with pytest.raises(RuntimeError, match="forked"):
         next(batches)
+
+
+def test_batches_of_a_stream_are_acknowledged_as_they_are_consumed(stream):
+    assert consume(stream.job.batches(prefetch=2), 20) == list(range(20))
+    assert stream.acknowledged == set(range(20))
+
+
+def test_batches_of_a_stream_continue_from_a_number(stream):
+    consume(stream.job.batches(), 20)
+    assert consume(stream.job.batches(start=10), 12) == list(range(10, 22))
+
+
+def test_every_second_batch_of_a_stream_is_refused(stream):
+    with pytest.raises(ValueError, match=r"a step of 2 leaves out.*RankBatches"):
+        stream.job.batches(step=2)
+
+
+def test_a_stream_without_end_is_not_waited_for(stream):
+    with pytest.raises(ValueError, match=f"{JOB} is a stream without end, which is never done"):
+        stream.job.wait()

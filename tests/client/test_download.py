@@ -7,7 +7,7 @@ import pytest
 from afmbatch.ledger.records import BatchFailure
 from afmbatch_client import Client, CorruptData, JobFailed
 
-from .stand_in import JOB, npz_of
+from .stand_in import JOB, StandIn, npz_of
 
 NAMES = [f"batch-{n:08d}.npz" for n in range(6)]
 
@@ -90,3 +90,36 @@ def test_failed_batches_are_reported_at_the_end(client, real_service, tmp_path):
     with pytest.raises(JobFailed, match="two atoms"):
         job.download(tmp_path)
     assert names(tmp_path) == [NAMES[n] for n in (0, 2, 3)]
+
+
+def test_a_stream_without_end_is_not_downloaded(stream, tmp_path):
+    with pytest.raises(ValueError, match=f"{JOB} is a stream without end, whose batches would fill the disk"):
+        stream.job.download(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.fixture
+def finite_stream():
+    """The job of a stream of six batches, whose buffer has room for two, and its stand-in."""
+    stand_in = StandIn(total=6, delivery={"kind": "stream", "buffer_batches": 2})
+    with stand_in.serving() as url, Client(url) as client:
+        stand_in.job = client.job(JOB)
+        yield stand_in
+
+
+def test_a_finite_stream_is_acknowledged_as_it_is_downloaded(finite_stream, tmp_path):
+    finite_stream.job.download(tmp_path)
+    assert names(tmp_path) == NAMES
+    assert finite_stream.acknowledged == set(range(6))
+
+
+def test_the_download_of_a_finite_stream_is_continued(finite_stream, tmp_path):
+    """Acknowledged batches whose files exist are kept; those whose files are missing are made again."""
+    finite_stream.job.download(tmp_path)
+    kept = (tmp_path / NAMES[0]).stat().st_mtime_ns
+    for name in (NAMES[2], NAMES[4]):
+        (tmp_path / name).unlink()
+    paths = finite_stream.job.download(tmp_path)
+    assert [path.read_bytes() for path in paths] == [npz_of(n) for n in range(6)]
+    assert (tmp_path / NAMES[0]).stat().st_mtime_ns == kept
+    assert finite_stream.acknowledged == set(range(6))

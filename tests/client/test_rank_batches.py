@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from afmbatch_client import Client, RankBatches
 from tests.redis_server import until
 
-from .conftest import number_of
-from .stand_in import JOB, StandIn, npz_of
+from .conftest import consume
+from .stand_in import npz_of
 
 SMALL = st.integers(1, 5)
 
@@ -118,23 +118,6 @@ def test_a_client_with_its_own_transport_stays_in_its_process():
     client = Client("http://there", transport=httpx.MockTransport(lambda _: httpx.Response(200, json={"id": "job-1"})))
     with pytest.raises(TypeError, match="transport"):
         pickle.dumps(RankBatches(client.job("job-1")))
-
-
-@pytest.fixture
-def stream():
-    """A stand-in with an endless stream whose buffer has room for four batches."""
-    stand_in = StandIn(total=None, delivery={"kind": "stream", "buffer_batches": 4})
-    with stand_in.serving() as url, Client(url) as client:
-        stand_in.job = client.job(JOB)
-        yield stand_in
-
-
-def consume(batches, count):
-    """Read `count` batches and one more, so that all of the former count as consumed, and return their numbers."""
-    with closing(iter(batches)) as iterator:
-        numbers = [number_of(batch) for batch in itertools.islice(iterator, count)]
-        next(iterator)
-    return numbers
 
 
 def test_a_stream_continues_as_its_batches_are_consumed(stream):
