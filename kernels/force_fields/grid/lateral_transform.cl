@@ -4,26 +4,8 @@
 //
 // K_X, K_Y: wave numbers from 0 to half the size, rounded up to whole blocks of 8. Spectra have for each k_x ≥ 0 the rows
 // +k_y and −k_y.
-#include "opencl/vector.cl"
+#include "force_fields/grid/reals.cl"
 #include "force_fields/grid/quintic.cl"
-
-static real load_real(global const float *at)
-{
-#if WIDTH == 8
-    return vload8(0, at);
-#else
-    return at[0];
-#endif
-}
-
-static void store_real(real value, global float *at)
-{
-#if WIDTH == 8
-    vstore8(value, 0, at);
-#else
-    at[0] = value;
-#endif
-}
 
 static void store_reversed(real value, global float *last)
 {

@@ -1,28 +1,19 @@
 // Energy for each lateral wave vector: sums of products of the tip's and the sample's planes, the tip lowered to each
 // height. A work-item has WIDTH wave vectors and ROWS heights.
-#include "opencl/vector.cl"
+#include "force_fields/grid/reals.cl"
 #include "force_fields/grid/quintic.cl"
 
 #define ROWS 4
-
-static real load_part(global const float *at)
-{
-#if WIDTH == 8
-    return vload8(0, at);
-#else
-    return at[0];
-#endif
-}
 
 static void add_products(global const float *restrict sample, global const float *restrict tip, int planes, real *re, real *im)
 {
     const size_t plane = (size_t)K_X * 4 * K_Y;
     for (int p = 0; p < planes + ROWS - 1; ++p) {
-        const real s_re = load_part(sample + p * plane), s_im = load_part(sample + p * plane + K_Y);
+        const real s_re = load_real(sample + p * plane), s_im = load_real(sample + p * plane + K_Y);
         UNROLL for (int r = 0; r < ROWS; ++r) {
             const int t = p - r;
             if (t >= 0 && t < planes) {
-                const real t_re = load_part(tip + t * plane), t_im = load_part(tip + t * plane + K_Y);
+                const real t_re = load_real(tip + t * plane), t_im = load_real(tip + t * plane + K_Y);
                 re[r] += t_re * s_re - t_im * s_im;
                 im[r] += t_re * s_im + t_im * s_re;
             }
@@ -59,13 +50,8 @@ kernel void plane_products(global const float *restrict densities, global const 
                  re, im);
     global float *out = energies + (image * HEIGHTS + first) * plane + at;
     UNROLL for (int r = 0; r < ROWS; ++r) {
-#if WIDTH == 8
-        vstore8(re[r], 0, out + r * plane);
-        vstore8(im[r], 0, out + r * plane + K_Y);
-#else
-        out[r * plane] = re[r];
-        out[r * plane + K_Y] = im[r];
-#endif
+        store_real(re[r], out + r * plane);
+        store_real(im[r], out + r * plane + K_Y);
     }
 }
 
@@ -82,7 +68,7 @@ kernel void prefilter_z(global const float *restrict planes, global const float 
     for (int z = 0; z < HEIGHTS; ++z)
         out[z] = 0.0f;
     for (int p = 0; p < HEIGHTS; ++p) {
-        const real value = load_part(in + (size_t)p * 4 * H_X * H_Y);
+        const real value = load_real(in + (size_t)p * 4 * H_X * H_Y);
         for (int z = 0; z < HEIGHTS; ++z)
             out[z] += matrix[p * HEIGHTS + z] * value;
     }

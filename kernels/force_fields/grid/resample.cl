@@ -4,7 +4,7 @@
 // A structure_t tells where the coefficients of a structure are: n points along each axis, padded as in splines.py, so that
 // no index wraps. A resampling_t tells where the planes of an image lie in them: the grid index of point (i, j, k) is
 // base + i·along_x + j·along_y + k·along_z.
-#include "opencl/vector.cl"
+#include "force_fields/grid/reals.cl"
 #include <structure_t>
 #include <resampling_t>
 #include "force_fields/grid/quintic.cl"
@@ -33,15 +33,6 @@ static real vload_real(const float *values)
     return vload8(0, values);
 #else
     return values[0];
-#endif
-}
-
-static void vstore_real(real value, global float *at)
-{
-#if WIDTH == 8
-    vstore8(value, 0, at);
-#else
-    at[0] = value;
 #endif
 }
 
@@ -132,9 +123,9 @@ static void write_fields(global const float *coefficients, global const structur
     }
     const float depth = fmax(im->depth - k * step, -1.0f);
     const float limit = 20.0f * exp(2.2f * depth), density_limit = 0.1f * exp(2.4f * depth);
-    vstore_real(vmax(vmin(vload_real(potential), (real)(limit)), (real)(-limit)), potentials);
+    store_real(vmax(vmin(vload_real(potential), (real)(limit)), (real)(-limit)), potentials);
     if (densities)
-        vstore_real(power_of(vmin(vload_real(density), (real)(density_limit)), im->exponent), densities);
+        store_real(power_of(vmin(vload_real(density), (real)(density_limit)), im->exponent), densities);
 }
 
 static int has_density(int plane) { return plane >= DENSITY_FIRST && plane < DENSITY_FIRST + DENSITY_PLANES; }
@@ -187,20 +178,11 @@ kernel void resample_coarse(RESAMPLE_PARAMETERS)
     (MIDDLE_0 * (load(5) + load(6)) + MIDDLE_1 * (load(4) + load(7)) + MIDDLE_2 * (load(3) + load(8)) +                \
      (MIDDLE_3 * (load(2) + load(9)) + MIDDLE_4 * (load(1) + load(10)) + MIDDLE_5 * (load(0) + load(11))))
 
-static real read_coarse(global const float *at)
-{
-#if WIDTH == 8
-    return vload8(0, at);
-#else
-    return at[0];
-#endif
-}
-
 // WIDTH points of the row of coarse points that belongs to an even x, or between two rows.
 static real coarse_row(global const float *plane, int ix, int column)
 {
     global const float *first = plane + (size_t)(ix / 2 + MARGIN) * COARSE_Y + column;
-#define ROW(m) read_coarse(first + ((m) - 5) * COARSE_Y)
+#define ROW(m) load_real(first + ((m) - 5) * COARSE_Y)
     return ix & 1 ? BETWEEN(ROW) : ROW(5);
 }
 
