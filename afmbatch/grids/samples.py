@@ -146,21 +146,30 @@ def sample_structures(samples: Sequence[PreparedSample]) -> Structures:
 
 def _prepare(pair: Pair, by_order: Finding | None) -> PreparedSample:
     """Check and prepare the grids of a structure. Raises InvalidInput."""
-    prepared = prepare_sample([staged.load() for staged in pair])
-    for named in prepared:
-        if is_difference(named):
-            reason = "a difference of densities is no density of a sample; it belongs to a tip"
-            raise refusal(named.name, "", reason, "the whole electron density, or its valence part")
-    staged = [grid.with_named(named) for grid, named in zip(pair, prepared, strict=True)]
+    staged = _checked(pair)
     found = {grid.named.grid.quantity: grid for grid in staged}
     potential, density = found.get(Quantity.POTENTIAL), found.get(Quantity.ELECTRONS)
     digest = hashlib.sha256()
     for chunk in encode_sample_grids(_loaded(potential, density)):
         digest.update(chunk)
-    findings = [NamedFinding(named.name, finding) for named in prepared for finding in named.findings]
+    findings = [NamedFinding(grid.named.name, finding) for grid in staged for finding in grid.named.findings]
     if by_order is not None:
-        findings.append(NamedFinding(prepared[0].name, by_order))
+        findings.append(NamedFinding(staged[0].named.name, by_order))
     return PreparedSample(potential, density, tuple(findings), digest.hexdigest())
+
+
+def _checked(pair: Pair) -> list[StagedGrid]:
+    """Return the grids of a structure, checked and prepared. Raises InvalidInput.
+
+    The values that are mapped here are released before anything else maps them: a process that maps them twice needs
+    twice their memory.
+    """
+    prepared = prepare_sample([staged.load() for staged in pair])
+    for named in prepared:
+        if is_difference(named):
+            reason = "a difference of densities is no density of a sample; it belongs to a tip"
+            raise refusal(named.name, "", reason, "the whole electron density, or its valence part")
+    return [grid.with_named(named) for grid, named in zip(pair, prepared, strict=True)]
 
 
 def _loaded(potential: StagedGrid | None, density: StagedGrid | None) -> SampleGrids:
