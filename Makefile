@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo example test test-torch test-s3 test-proxy lint up bench lock clean
+.PHONY: demo example test test-torch test-s3 test-proxy test-slow lint up bench lock clean
 
 demo: $(VENV)/demo-ready  ## Run the common job on embedded defaults and render a contact sheet
 	$(BIN)/afmbatch demo
@@ -24,6 +24,9 @@ test-s3: $(VENV)/test-ready  ## Run the tests with an S3 bucket: needs Debian's 
 
 test-proxy: $(VENV)/test-ready  ## Run the tests behind the proxy of docker-compose.yml: needs nginx
 	$(BIN)/pytest tests/proxy
+
+test-slow: $(VENV)/test-ready  ## Compare with every result of the folder $AFMBATCH_TRUTH, and upload a gigabyte: takes minutes
+	$(BIN)/pytest tests/slow
 
 lint: $(VENV)/test-ready
 	$(BIN)/ruff check
