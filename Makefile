@@ -5,10 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo example test test-torch test-s3 test-proxy test-slow lint up bench lock clean
+.PHONY: demo force-fields example test test-torch test-s3 test-proxy test-slow lint up bench lock clean
 
 demo: $(VENV)/demo-ready  ## Run the common job on embedded defaults and render a contact sheet
 	$(BIN)/afmbatch demo
+
+force-fields: $(VENV)/demo-ready  ## Image formic acid by all three force fields and render the images side by side
+	$(BIN)/python -m examples.force_fields
 
 example: $(VENV)/torch-ready  ## Train a small network on a stream of samples: takes minutes, and downloads PyTorch
 	PYTHONPATH=$(VENV)/torch $(BIN)/python -m examples.train
@@ -81,4 +84,4 @@ lock: $(VENV)/bin/python  ## Pin the dependencies of both distributions again, b
 		--no-annotate --no-header --python-version 3.11 - --output-file requirements-linker.txt
 
 clean:  ## Remove the environment and all output
-	rm -rf $(VENV) build dist demo-output training-output
+	rm -rf $(VENV) build dist demo-output force-fields-output training-output

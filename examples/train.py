@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import statistics
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,11 +16,12 @@ import torch
 import typer
 from rich.console import Console
 
-from afmbatch.cli.stack import Stack, StackError, free_port
+from afmbatch.errors import AfmbatchError
 from afmbatch_client import Client, ClientError, Job
 from afmbatch_client.torch import Batches, Loader
 from examples.fit import MeanImage, Step, fit
 from examples.held_out import HeldOut
+from examples.service import running_service
 from examples.task import HELD_OUT, RANGES, endless, molecules, spec
 from examples.unet import UNet
 
@@ -40,9 +40,9 @@ def main(
     torch.manual_seed(seed)
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))  # leaves a core to the worker
     try:
-        with _service(url, output / "server.log") as address, Client(address) as client:
+        with running_service(url, output / "server.log") as address, Client(address) as client:
             run(client, steps, every, output, seed)
-    except (StackError, ClientError) as e:
+    except (AfmbatchError, ClientError) as e:
         raise SystemExit(f"train: {e}") from None
 
 
@@ -117,20 +117,6 @@ def _stream(client: Client, spec: Mapping[str, Any]) -> Iterator[Job]:
         yield job
     finally:
         job.delete()
-
-
-@contextlib.contextmanager
-def _service(url: str | None, log: Path) -> Iterator[str]:
-    """Yield the address of a running service: `url`, or one that is started and stopped here."""
-    if url is not None:
-        yield url
-        return
-    with (
-        tempfile.TemporaryDirectory(prefix="afmbatch-train-") as data,
-        log.open("wb") as output,
-        Stack(Path(data), free_port(), 1, output) as stack,
-    ):
-        yield stack.url
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from service.transport.problems import exception_handlers, problem_schemas
 _DESCRIPTION = """
 Post a job spec, get AFM training batches.
 
-1. `POST /v1/datasets` with xyz files, or with potentials and densities on grids, makes a dataset. `POST /v1/tips` with
-   the densities of a tip makes a tip.
+1. `POST /v1/datasets` with files of structures, or with potentials and densities on grids, makes a dataset.
+   `POST /v1/tips` with the densities of a tip makes a tip.
 2. `POST /v1/jobs` with `{"dataset": "ds-…"}` images it; every other field has a default. `GET /v1/presets` lists specs
    of published training sets, `POST /v1/preflight` reports what a spec would make and at what cost.
 3. `GET /v1/jobs/{id}` returns the progress of a job; `GET /v1/jobs/{id}/batches/{n}` downloads a batch, for

@@ -23,7 +23,7 @@ from afmbatch.spec.descriptors import (
 from afmbatch.spec.distributions import check_bounds, max_length
 from afmbatch.spec.force_fields import AnyForceField, LennardJonesPointCharges
 from afmbatch.spec.model import MAX_INT, Model, refusal
-from afmbatch.spec.noise import AnyNoiseStep, check_each_kind_once
+from afmbatch.spec.noise import AnyNoiseStep, check_each_kind_once, check_recorded_names
 from afmbatch.spec.periodic import Periodic
 from afmbatch.spec.randomise import Randomise
 from afmbatch.spec.rotations import BestDirections, Rotation
@@ -146,6 +146,7 @@ class JobSpec(Model):
         self._check_tip_densities()
         self._check_randomised_force_field()
         check_each_kind_once(self.noise)
+        check_recorded_names(self.noise)
         return self
 
     def _check_tilt(self) -> None:

@@ -17,6 +17,15 @@ from afmbatch.spec.model import Model, refusal
 Side: TypeAlias = Annotated[int, Field(ge=1, le=4096)]
 MAX_SHARE = 100.0  # of a slice's range
 
+#: Names of the arrays of batch files (afmbatch.storage.batch_file) that noise steps do not record, except the arrays
+#: desc_… of descriptors. A step that recorded one of these would replace it.
+BATCH_ARRAYS = frozenset(
+    {"afm", "desc", "desc_names", "quality", "scan_windows", "heights", "rotation", "distance", "df_steps", "tip_tilt",
+     "r0", "stiffness", "tip", "tip_element", "tip_charges", "tip_charge_z", "tip_lj", "pauli_strength",
+     "pauli_exponent", "sample_charges", "offset", "lattice", "crop", "sweep", "structure", "epoch", "sample", "mols",
+     "lj", "mol_offsets", "meta"}
+)  # fmt: skip
+
 
 class NoiseStep(Model):
     """The base class of all noise steps."""
@@ -121,3 +130,15 @@ def check_each_kind_once(steps: Sequence[NoiseStep]) -> None:
     for i, kind in enumerate(kinds):
         if kind in kinds[:i]:
             raise refusal(f"noise[{i}].kind", kind, f"a {kind!r} step is already in the list", "each kind at most once")
+
+
+def check_recorded_names(steps: Sequence[NoiseStep]) -> None:
+    """Refuse a step that records an array under a name that another array of the batch file has."""
+    taken = set(BATCH_ARRAYS)
+    for i, step in enumerate(steps):
+        for name in step.recorded.values():
+            if name in taken or name.startswith("desc_"):
+                reason = f"the step records its parameters as {name!r}, which is another array of the batch file"
+                accepted = "steps that record arrays under names of their own"
+                raise refusal(f"noise[{i}].kind", step.kind, reason, accepted)
+            taken.add(name)

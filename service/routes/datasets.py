@@ -7,7 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from afmbatch.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable
 from afmbatch.grids.grid import Quantity
+from afmbatch.grids.readers import accepted_formats
 from afmbatch.ledger.records import DatasetRecord, DatasetSummary
+from afmbatch.structures.archives import accepted_uploads
 from afmbatch.structures.ingest import Upload
 from service.routes.dependencies import Datasets, Uploads
 from service.routes.parameters import DatasetId, Limit, Page, Start, UploadIds
@@ -16,7 +18,6 @@ from service.transport.http_errors import MalformedRequest, UnsupportedMediaType
 from service.transport.problems import Responses, problem_responses
 
 GridFiles: TypeAlias = Annotated[list[UploadFile], Field(min_length=1)]
-_GRID_FORMATS = "cube, XSF, VASP or npz files, plain or compressed, or archives of them."
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=BodyRoute)
 
@@ -34,25 +35,25 @@ class DatasetUpload(BaseModel):
 
     files: Annotated[list[UploadFile], Field(min_length=1)] | None = Field(
         default=None,
-        description="xyz files with columns element x y z or element x y z q (Å, e); npz files with rho (e/Å³), pot "
-        "(V) or both, lvec, xyz, Z; or archives of such files.",
+        description=f"Structures, in Å and e: {accepted_uploads()}. Or npz files with rho (e/Å³), pot (V) or both, "
+        "lvec, xyz, Z.",
     )
     electrons: GridFiles | None = Field(
-        default=None, description=f"Electron densities (e/Å³, in cube files e/bohr³); {_GRID_FORMATS}"
+        default=None, description=f"Electron densities (e/Å³, in cube files e/bohr³): {accepted_formats()}."
     )
     charge: GridFiles | None = Field(
         default=None,
-        description=f"Charge densities, negative where there are electrons (e/Å³, in cube files e/bohr³); "
-        f"{_GRID_FORMATS}",
+        description="Charge densities, negative where there are electrons (e/Å³, in cube files e/bohr³), in the same "
+        "formats.",
     )
     potential: GridFiles | None = Field(
         default=None,
-        description=f"Electrostatic potentials, positive at nuclei (V, in cube files Hartree/e); {_GRID_FORMATS}",
+        description="Electrostatic potentials, positive at nuclei (V, in cube files Hartree/e), in the same formats.",
     )
     electron_energy: GridFiles | None = Field(
         default=None,
         description="Potential energies of an electron, negative at nuclei, as in VASP's LOCPOT (eV, in cube files "
-        f"Hartree); {_GRID_FORMATS}",
+        "Hartree), in the same formats.",
     )
 
     uploads: UploadIds | None = Field(
@@ -90,10 +91,9 @@ def create_dataset(
 
     `curl -F files=@molecules.zip http://…/v1/datasets`
 
-    Volumetric files come in the field that is named after the quantity they hold: cube, XSF, VASP (CHGCAR, LOCPOT) or
-    npz, each plain, .gz or .xz, many of them as .zip or .tar. A potential and a density of the same structure have
-    files of the same name, apart from their suffix, or come in the same order. Units, signs, cells and atoms are
-    checked; `findings` of the answer says what was concluded.
+    Volumetric files come in the field that is named after the quantity they hold, many of them in archives. A potential
+    and a density of the same structure have files of the same name, apart from their suffix, or come in the same order.
+    Units, signs, cells and atoms are checked; `findings` of the answer says what was concluded.
 
     `curl -F electrons=@water.cube -F electron_energy=@water.xsf http://…/v1/datasets`
     """

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Form, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from afmbatch.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable
+from afmbatch.grids.readers import accepted_formats
 from afmbatch.grids.tips import TipArray
 from afmbatch.ledger.records import TipRecord, TipSummary
 from afmbatch.structures.ingest import Upload
@@ -37,7 +38,7 @@ class TipForm(BaseModel):
     )
     electrons: TipFiles | None = Field(
         default=None,
-        description="A cube, XSF, VASP or npz file with the electron density (e/Å³, in cube files e/bohr³).",
+        description=f"A file with the electron density (e/Å³, in cube files e/bohr³): {accepted_formats()}.",
     )
     delta_electrons: TipFiles | None = Field(
         default=None,

@@ -29,7 +29,7 @@ def recorded_batch(ledger: Ledger, job: JobStatus, batch: int, kind: str, name: 
     """Return the record of a batch of a job. `kind` ("batch" or "sample") and `name` go into error texts.
 
     Raises NotYet if the batch is not made yet; NotFound if it failed or its job was cancelled; Gone if it was
-    acknowledged.
+    acknowledged. A cancelled stream has no batches, and no record of which of them were made.
     """
     try:
         return ledger.batches.get(job.id, batch)
@@ -37,11 +37,14 @@ def recorded_batch(ledger: Ledger, job: JobStatus, batch: int, kind: str, name: 
         pass
     if (failure := ledger.batches.failure(job.id, batch)) is not None:
         raise NotFound(kind, name, f"it could not be made: {failure.error}")
+    cancelled = job.state is State.CANCELLED
     if job.stream is not None and ledger.streams.is_acknowledged(job.id, batch):
-        raise Gone(
-            f"{kind.capitalize()} {name} was acknowledged and deleted. "
-            f'POST {{"batch": {batch}}} to /v1/jobs/{job.id}/rewind to have it made again.'
-        )
-    if job.state is State.CANCELLED:
+        again = f'POST {{"batch": {batch}}} to /v1/jobs/{job.id}/rewind to have it made again.'
+        if cancelled:
+            again = "Its stream was cancelled; post the spec again for a new job with the same batches."
+        raise Gone(f"{kind.capitalize()} {name} was acknowledged and deleted. {again}")
+    if cancelled and job.stream is not None:
+        raise NotFound(kind, name, "the stream was cancelled, which deleted its batches")
+    if cancelled:
         raise NotFound(kind, name, "the job was cancelled before it was made")
     raise NotYet(kind, name, job.state.value, job.id, batch)

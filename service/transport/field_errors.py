@@ -2,17 +2,20 @@
 
 import difflib
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pydantic_core import ErrorDetails
 from starlette.datastructures import UploadFile
 
 from afmbatch.errors import FieldError
+from service.transport.reasons import reason_of
+from service.transport.schemas import Schema, describe, describe_fields, field_names, is_file, resolve
 
-Schema: TypeAlias = Mapping[str, Any]  # a JSON schema, or a part of one
+__all__ = ["Schema", "field_errors", "shorten"]
+
 _MAX_SHOWN_CHARACTERS = 100
+_KEY = "[key]"  # pydantic's last step to the name of an object's field, where names are restricted
 
 
 def shorten(value: object) -> str:
@@ -22,7 +25,7 @@ def shorten(value: object) -> str:
     try:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     except ValueError:  # an integer of more digits than Python converts
-        return f"a {type(value).__name__} too long to show"
+        return "a number too long to show" if isinstance(value, int) else "a value too long to show"
     return (text or '""') if len(text) <= _MAX_SHOWN_CHARACTERS else f"{text[:_MAX_SHOWN_CHARACTERS]}…"
 
 
@@ -36,137 +39,81 @@ def field_errors(errors: Iterable[ErrorDetails], schema: Schema) -> list[FieldEr
 
 
 def _field_error(error: ErrorDetails, schema: Schema) -> FieldError:
-    node = _Node(schema)
-    for step in error["loc"]:
-        node = node.child(step)
-    context = error.get("ctx", {})
+    location, context = error["loc"], error.get("ctx", {})
+    if location and location[-1] == _KEY:
+        parent = _Node.at(location[:-2], schema)
+        return _unknown_field(parent, str(location[-2]), shorten(error["input"]))
+    node = _Node.at(location, schema)
     match error["type"]:
         case "refused":  # afmbatch.spec.model.refusal: the model's own check has written the texts
             path = node.path_of(context["field"])
             return FieldError(path, shorten(context["value"]), context["reason"], context["accepted"])
         case "missing":
-            return FieldError(node.path, "nothing", "it is required", _describe(node.schema, schema))
+            return FieldError(node.path, "nothing", reason_of(error), node.accepted)
         case "union_tag_invalid" | "union_tag_not_found":
             name = node.schema["discriminator"]["propertyName"]
             kinds = ", ".join(map(repr, node.schema["discriminator"]["mapping"]))
-            reason = f"unknown {name}" if "tag" in context else "it is required"
-            return FieldError(node.path_of(name), shorten(context.get("tag", "nothing")), reason, f"one of {kinds}")
+            reason, given = "it is required", "nothing"
+            if isinstance(error["input"], Mapping) and name in error["input"]:
+                reason, given = f"unknown {name}", shorten(error["input"][name])
+            return FieldError(node.path_of(name), given, reason, f"one of {kinds}")
         case "extra_forbidden":
-            similar = difflib.get_close_matches(str(error["loc"][-1]), node.siblings, n=1)
-            hint = f"; did you mean {similar[0]!r}?" if similar else ""
-            known = ", ".join(node.siblings)
-            return FieldError(node.path, shorten(error["input"]), f"unknown field{hint}", f"the fields {known}")
-        case "value_error" if _is_file(node.schema):
+            return _unknown_field(_Node.at(location[:-1], schema), str(location[-1]), shorten(error["input"]))
+        case "value_error" if is_file(node.schema):
             return FieldError(node.path, shorten(error["input"]), "it is text, not a file", "a part with a file name")
         case _:
-            reason = (
-                re.sub(r"^\w+ should ", "it should ", error["msg"])
-                .replace(" after validation", "")
-                .replace("tuple", "list")
-            )
-            return FieldError(node.path or "body", shorten(error["input"]), reason, _describe(node.schema, schema))
+            return FieldError(node.path or "body", shorten(error["input"]), reason_of(error), node.accepted)
+
+
+def _unknown_field(parent: "_Node", name: str, value: str) -> FieldError:
+    known = parent.fields
+    similar = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {similar[0]!r}?" if similar else ""
+    return FieldError(parent.path_of(name), value, f"unknown field{hint}", describe_fields(known))
 
 
 class _Node:
-    """Holds the readable path of a node of a document, its JSON schema and the names of the fields beside it."""
+    """Holds the readable path and the JSON schema of a node of a document."""
 
-    def __init__(
-        self, root: Schema, schema: Schema | None = None, path: str = "", siblings: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, root: Schema, schema: Schema, path: str = "") -> None:
         self._root = root
-        self.schema = _resolve(root if schema is None else schema, root)
+        self._given = schema
+        self.schema = resolve(schema, root)
         self.path = path
-        self.siblings = siblings
+
+    @classmethod
+    def at(cls, location: Iterable[int | str], root: Schema) -> "_Node":
+        """Return the node at pydantic's location in a document with this schema."""
+        node = cls(root, root)
+        for step in location:
+            node = node._child(step)
+        return node
+
+    @property
+    def accepted(self) -> str:
+        """What is accepted here, in words."""
+        return describe(self._given, self._root)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the fields that this node may have."""
+        return field_names(self.schema, self._root)
 
     def path_of(self, name: int | str) -> str:
         """Return the path of a field or an item of this node."""
         if isinstance(name, int):
             return f"{self.path}[{name}]"
-        return f"{self.path}.{name}" if self.path else name
+        return f"{self.path}.{shorten(name)}" if self.path else shorten(name)
 
-    def child(self, step: int | str) -> "_Node":
+    def _child(self, step: int | str) -> "_Node":
         """Follow one step of pydantic's location: a field, an item or the tag of a union, which is not in the path."""
         tags = self.schema.get("discriminator", {}).get("mapping", {})
         if step in tags:
             return _Node(self._root, {"$ref": tags[step]}, self.path)
+        schema: Any
         if isinstance(step, int):
             items = self.schema.get("prefixItems", ())
             schema = items[step] if step < len(items) else self.schema.get("items", {})
-            return _Node(self._root, schema, self.path_of(step))
-        fields = self.schema.get("properties", {})
-        return _Node(self._root, fields.get(step, {}), self.path_of(step), tuple(fields))
-
-
-def _resolve(schema: Schema, root: Schema) -> Schema:
-    """Return a schema with its references followed and the alternative null left out."""
-    while True:
-        if "$ref" in schema:
-            found: Any = root
-            for part in schema["$ref"].removeprefix("#/").split("/"):
-                found = found[part]
-            schema = found
-        elif "anyOf" in schema:
-            schema = next(option for option in schema["anyOf"] if option.get("type") != "null")
         else:
-            return schema
-
-
-def _is_file(schema: Schema) -> bool:
-    return schema.get("contentMediaType") == "application/octet-stream"
-
-
-def _describe(schema: Schema, root: Schema) -> str:
-    """Describe in words what a JSON schema accepts. `root` is the document that its references point into."""
-    schema = _resolve(schema, root)
-    if "discriminator" in schema:
-        kinds = ", ".join(map(repr, schema["discriminator"]["mapping"]))
-        return f"an object whose {schema['discriminator']['propertyName']!r} is one of {kinds}"
-    if "const" in schema:
-        return repr(schema["const"])
-    if "enum" in schema:
-        return f"one of {', '.join(map(repr, schema['enum']))}"
-    match schema.get("type"):
-        case "integer":
-            return f"an integer{_bounds(schema)}"
-        case "number":
-            return f"a number{_bounds(schema)}"
-        case "boolean":
-            return "true or false"
-        case "string":
-            return f"a string{_lengths(schema, 'characters')}{_pattern(schema)}"
-        case "array":
-            return f"a list{_lengths(schema, 'files' if _is_file(schema.get('items', {})) else 'items')}"
-        case "object":
-            return f"an object with the fields {', '.join(schema.get('properties', ()))}"
-    return ""
-
-
-def _pattern(schema: Schema) -> str:
-    return f" that matches {schema['pattern']}" if "pattern" in schema else ""
-
-
-_BOUNDS = (
-    ("of at least", "minimum"),
-    ("above", "exclusiveMinimum"),
-    ("of at most", "maximum"),
-    ("below", "exclusiveMaximum"),
-)
-
-
-def _bounds(schema: Schema) -> str:
-    if "minimum" in schema and "maximum" in schema:
-        return f" from {_number(schema['minimum'])} to {_number(schema['maximum'])}"
-    parts = [f" {words} {_number(schema[key])}" for words, key in _BOUNDS if key in schema]
-    return " and".join(parts)
-
-
-def _number(bound: float) -> str:
-    return str(int(bound)) if bound == int(bound) else f"{bound:g}"
-
-
-def _lengths(schema: Schema, unit: str) -> str:
-    low, high = schema.get("minItems", schema.get("minLength")), schema.get("maxItems", schema.get("maxLength"))
-    if low is not None and high is not None:
-        return f" of {low} {unit}" if low == high else f" of {low} to {high} {unit}"
-    parts = [f" of {words} {n} {unit}" for words, n in (("at least", low), ("at most", high)) if n is not None]
-    return " and".join(parts)
+            schema = self.schema.get("properties", {}).get(step, self.schema.get("additionalProperties"))
+        return _Node(self._root, schema if isinstance(schema, Mapping) else {}, self.path_of(step))

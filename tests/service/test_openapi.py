@@ -6,8 +6,10 @@ from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
 from schemathesis.generation import GenerationMode
 
+from afmbatch.grids.readers import GRID_READERS
 from afmbatch.settings import Settings
 from afmbatch.storage.batch_file import npz_chunks
+from afmbatch.structures.readers import READERS
 from service.app import create_app
 
 from .test_formats import ARRAYS
@@ -63,3 +65,11 @@ def test_the_document(service):
     for example in examples.values():
         answer = service.http.post("/v1/jobs", json=example["value"] | {"dataset": dataset})
         assert answer.status_code == 201, answer.text
+
+
+def test_the_document_names_all_formats_of_uploads(service):
+    schemas = service.http.get("/openapi.json").json()["components"]["schemas"]
+    fields = schemas["DatasetUpload"]["properties"]
+    assert all(reader.name in fields["files"]["description"] for reader in READERS)
+    for described in (fields["electrons"], schemas["TipForm"]["properties"]["electrons"]):
+        assert all(reader.format in described["description"] for reader in GRID_READERS)

@@ -149,6 +149,21 @@ def test_a_cancelled_or_deleted_stream_leaves_nothing(service, stream):
     assert not [key for key in service.everything() if stream in str(key)]
 
 
+def test_a_batch_of_a_cancelled_stream(service, stream):
+    """Batch 2 was made and 9 was not, but a cancelled stream has no record of that; 0 was acknowledged before."""
+    acknowledge(service, stream, 0)
+    service.http.post(f"/v1/jobs/{stream}/cancel")
+    for batch in (2, 9):
+        answer = get(service, stream, batch)
+        assert (answer.status_code, problem(answer)["type"]) == (404, "urn:afmbatch:problem:not-found")
+        deleted = f"Batch {stream}/{batch} does not exist: the stream was cancelled, which deleted its batches."
+        assert answer.json()["detail"] == deleted
+    gone = get(service, stream, 0)
+    assert gone.status_code == 410
+    assert "rewind" not in problem(gone)["detail"]  # which a cancelled stream refuses
+    assert "Its stream was cancelled; post the spec again" in gone.json()["detail"]
+
+
 def test_a_job_that_keeps_its_batches(service):
     job = service.job()
     with unchanged(service):

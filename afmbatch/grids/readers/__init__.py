@@ -12,8 +12,8 @@ GRID_READERS: list[GridReader] = [NpzReader(), XsfReader(), CubeReader(), VaspRe
 
 
 def accepted_formats() -> str:
-    """Return the accepted formats as a phrase for error texts."""
-    return ", ".join(reader.format for reader in GRID_READERS) + "; plain, .gz, .xz or in a .zip"
+    """Return the accepted formats as a phrase for error texts and for /docs."""
+    return ", ".join(reader.format for reader in GRID_READERS) + "; plain, .gz or .xz, or in a .zip or .tar"
 
 
 def choose_reader(name: str, head: bytes) -> GridReader:

@@ -60,7 +60,7 @@ class Reader(Protocol):
 
     @property
     def name(self) -> str:
-        """The name of the format in error messages, such as "xyz or extended xyz text"."""
+        """The name of the format in error messages and in /docs, such as "xyz or extended xyz text"."""
 
     @property
     def suffixes(self) -> tuple[str, ...]:

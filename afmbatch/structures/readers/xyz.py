@@ -47,7 +47,7 @@ class XyzFrame(Frame):
 class XyzReader:
     """The reader of xyz and extended xyz text."""
 
-    name = "xyz or extended xyz text"
+    name = "xyz text (element x y z, or element x y z charge) or extended xyz text"
     suffixes = (".xyz", ".extxyz")
 
     def recognises(self, head: bytes) -> bool:

@@ -120,14 +120,20 @@ class Blur(NoiseStep):
     width: float
     recorded: ClassVar = {"widths": "blur_widths"}
 
+class Clash(NoiseStep):
+    kind: Literal["clash"]
+    recorded: ClassVar = {"widths": "heights"}
+
 class Springs(ForceField):
     kind: Literal["springs"]
 
 DESCRIPTORS.register(Toy)
 NOISE_STEPS.register(Blur)
+NOISE_STEPS.register(Clash)
 FORCE_FIELDS.register(Springs)
 
 import numpy as np
+from pydantic import ValidationError
 from afmbatch.sampling.noise import sample_step
 from afmbatch.sampling.plan import Plan
 from afmbatch.sampling.random_numbers import UniformRequest
@@ -152,6 +158,12 @@ schema = JobSpec.model_json_schema()["properties"]
 assert "toy" in schema["descriptors"]["items"]["discriminator"]["mapping"]
 assert "blur" in schema["noise"]["items"]["discriminator"]["mapping"]
 assert "springs" in schema["force_field"]["discriminator"]["mapping"]
+try:
+    JobSpec.model_validate({"dataset": "ds-0", "noise": [{"kind": "blur", "width": 0.5}, {"kind": "clash"}]})
+except ValidationError as error:
+    assert error.errors()[0]["ctx"]["field"] == "noise[1].kind"
+else:
+    raise AssertionError("a step may record the array heights")
 plan = Plan(Recipe.of(spec, 4, 40))
 normalise, blur = plan.sample_noise(np.arange(9))
 assert normalise == {} and blur["widths"].shape == (9, 1) and len(np.unique(blur["widths"])) == 9

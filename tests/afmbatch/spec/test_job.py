@@ -138,7 +138,13 @@ def test_a_tips_own_tilt_is_shorter_than_its_bond(tilt):
             "there must be one height for each charge",
             "a list of 2",
         ),
-        ({"charges": [1] * 5}, "charges", "[1, 1, 1, 1, 1]", "at most 4", "a list of at most 4 items"),
+        (
+            {"charges": [1] * 5},
+            "charges",
+            "[1, 1, 1, 1, 1]",
+            "it has 5 items, which is too many",
+            "a list of at most 4 items",
+        ),
         *(
             (
                 {"stiffness": k},
@@ -149,8 +155,8 @@ def test_a_tips_own_tilt_is_shorter_than_its_bond(tilt):
             )
             for k in ([0.0, 0.25, 0.0, 30.0], [0.25, 0.0, 0.0, 30.0], [0.25, 0.25, 0.0, 0.0])
         ),
-        ({"element": 0}, "element", "0", "greater than or equal to 1", "an integer from 1"),
-        ({"r0": 0}, "r0", "0", "greater than 0", "above 0"),
+        ({"element": 0}, "element", "0", "it is below 1", "an integer from 1"),
+        ({"r0": 0}, "r0", "0", "it is not above 0", "above 0"),
     ],
 )
 def test_a_tip_that_makes_no_sense_is_refused_wherever_it_is(tip, field, value, reason, accepted):
@@ -190,7 +196,7 @@ def test_a_tip_that_makes_no_sense_is_refused_wherever_it_is(tip, field, value, 
             "the oscillation needs 20 heights, the scan has 19",
             "an integer from 1 to dim[2] = 19",
         ),
-        ({"dim": [128, 1, 19]}, "dim[1]", "1", "it should be greater than or equal to 2", "an integer from 2 to 4096"),
+        ({"dim": [128, 1, 19]}, "dim[1]", "1", "it is below 2", "an integer from 2 to 4096"),
     ],
 )
 def test_a_scan_that_makes_no_sense_is_refused(scan, field, value, reason, accepted):

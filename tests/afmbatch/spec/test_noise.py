@@ -1,5 +1,9 @@
-import pytest
+from typing import ClassVar, Literal
 
+import pytest
+from pydantic_core import PydanticCustomError
+
+from afmbatch.spec.noise import Drift, NoiseStep, check_recorded_names
 from tests.afmbatch.field_errors import field_error_of
 from tests.afmbatch.specs import spec
 
@@ -64,3 +68,27 @@ def test_sides_of_cutouts_in_descending_order_are_refused():
 @pytest.mark.parametrize("radius", [0.0, -0.1, 11.0])
 def test_a_drift_radius_out_of_bounds_is_refused(radius):
     assert field_error_of(noise=[{"kind": "drift", "radius": radius}]).field == "noise[0].radius"
+
+
+class Toy(NoiseStep):
+    kind: Literal["toy"]
+
+
+@pytest.mark.parametrize("name", ["heights", "afm", "meta", "desc_names", "desc_bonds", "drift"])
+def test_a_step_that_records_another_array_of_the_file_is_refused(name):
+    class Clashing(Toy):
+        recorded: ClassVar = {"shift": name}
+
+    with pytest.raises(PydanticCustomError) as info:
+        check_recorded_names([Drift(kind="drift", radius=0.1), Clashing(kind="toy")])
+    assert info.value.context["field"] == "noise[1].kind"
+    assert info.value.context["value"] == "toy"
+    assert repr(name) in info.value.context["reason"]
+    assert info.value.context["accepted"] == "steps that record arrays under names of their own"
+
+
+def test_steps_that_record_arrays_of_their_own_are_accepted():
+    class Recording(Toy):
+        recorded: ClassVar = {"a": "toy_a", "b": "toy_b"}
+
+    check_recorded_names([Drift(kind="drift", radius=0.1), Recording(kind="toy")])

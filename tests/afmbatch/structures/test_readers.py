@@ -81,7 +81,7 @@ def test_a_new_format_is_uploaded_in_an_archive(toy, pack):
 
 def test_errors_name_the_new_format(toy):
     suffixes = ".xyz, .extxyz, .toy and .in"
-    accepted = f"xyz or extended xyz text, toy text, or a .zip, .tar, .tar.gz or .tgz of {suffixes} files"
+    accepted = f"{XyzReader.name}, toy text, or a .zip, .tar, .tar.gz or .tgz of {suffixes} files"
     assert errors("a.pdf", b"%PDF")[0].accepted == accepted
     [error] = errors("a.zip", zipped(("b.pdf", b"%PDF")))
     assert error.reason == "the member is not a .xyz, .extxyz, .toy or .in file"

@@ -12,6 +12,7 @@ from afmbatch.errors import AfmbatchError, NotFound
 from afmbatch.sampling.recipe import Recipe
 from afmbatch.settings import Settings
 from afmbatch.spec.job import JobSpec
+from afmbatch.spec.noise import BATCH_ARRAYS
 from afmbatch.storage.object_store import ObjectStore, batch_key, dataset_key
 from afmbatch.structures.structures import Structures
 from worker.engine.batch_maker import open_batch_maker
@@ -126,6 +127,21 @@ def test_a_job_may_have_no_descriptors(maker, store):
     batch = arrays(store, "job-d", *make(maker, "job-d", spec(force_field=UNCHARGED, descriptors=[]), 0))
     assert batch["desc"].shape == (4, 0, 13, 9)
     assert batch["desc_names"].shape == (0,)
+
+
+def test_the_names_that_no_noise_step_may_record_are_those_of_all_arrays(maker, store):
+    near_one = {"kind": "uniform", "low": 0.9, "high": 1.1}
+    everything = spec(
+        force_field=UNCHARGED,
+        scan={"window": [[0, 0, 5], [10, 8, 6.9]], "dim": [13, 9, 19], "df_steps": 10, "crop": [8, 8]},
+        periodic={"lattice": [[30, 0, 0], [0, 30, 0], [0, 0, 30]]},
+        randomise={"lj_radius": near_one, "sample_charges": near_one, "offset": {"kind": "disk", "radius": 0.1}},
+        sweep={"distance": [4.5, 5.0]},
+        descriptors=[{"kind": "bonds"}, {"kind": "bonds", "dim": [8, 8]}],
+    )
+    batch = arrays(store, "job-n", *make(maker, "job-n", everything, 0))
+    of_pauli_repulsion = {"pauli_strength", "pauli_exponent"}  # which needs grids
+    assert batch.keys() - {"desc_bonds_2"} == BATCH_ARRAYS - of_pauli_repulsion
 
 
 def test_tips_are_imaged_in_their_order(maker, store):
