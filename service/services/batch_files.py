@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from afmbatch.errors import Gone, NotFound, NotYet
 from afmbatch.ledger.ledger import Ledger
 from afmbatch.ledger.records import BatchRecord, JobStatus, State
-from afmbatch.storage.object_store import batch_key
+from afmbatch.storage.object_store import Content, batch_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,29 @@ class BatchFile:
     record: BatchRecord
     #: Name of the downloaded file, without a suffix.
     name: str
+    #: Sentence that says how to have the file made again.
+    remedy: str
 
     @property
     def key(self) -> str:
         """Return the key of the file in the store."""
         return batch_key(self.job_id, self.record.batch, self.record.sha256)
+
+    def lost(self) -> Gone:
+        """Return the error for a file that is missing in the store."""
+        return Gone(f"The file of {self.name} was made, but it is no longer in the store. {self.remedy}")
+
+    def check_size(self, size: int) -> None:
+        """Raise Gone if the file in the store has another size than the one recorded."""
+        if size != self.record.bytes:
+            recorded = f"{size} bytes instead of {self.record.bytes}"
+            raise Gone(f"The file of {self.name} is damaged: it has {recorded}. {self.remedy}")
+
+    def check_content(self, content: Content) -> None:
+        """Raise Gone if the file in the store has another content than the one recorded."""
+        self.check_size(content.bytes)
+        if content.sha256 != self.record.sha256:
+            raise Gone(f"The file of {self.name} is damaged: its sha256 is not the recorded one. {self.remedy}")
 
 
 def recorded_batch(ledger: Ledger, job: JobStatus, batch: int, kind: str, name: str) -> BatchRecord:

@@ -46,7 +46,11 @@ class BatchService:
             if job.counts.batches is not None and number >= job.counts.batches:
                 raise batch_out_of_range(job, number) from None
             record = recorded_batch(self._ledger, job, number, "batch", f"{job_id}/{number}")
-        return BatchFile(job_id, record, f"{job_id}-batch-{number:08d}")
+        remedy = (
+            f"To have it made again, delete job {job_id} and post its spec again; "
+            f"or, in a stream, acknowledge batch {number} and rewind to it."
+        )
+        return BatchFile(job_id, record, f"{job_id}-batch-{number:08d}", remedy)
 
 
 def batch_out_of_range(job: JobRecord, number: int) -> NotFound:

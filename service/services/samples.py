@@ -40,7 +40,8 @@ class SampleService:
             raise NotFound("sample", name, f"the samples of this job are 0 to {last}")
         child = self._find_or_create_child(job, number)
         record = recorded_batch(self._ledger, child, 0, "sample", name)
-        return BatchFile(child.id, record, f"{job_id}-sample-{number:08d}")
+        remedy = f"To have it made again, delete job {child.id}, which made it, and request the sample again."
+        return BatchFile(child.id, record, f"{job_id}-sample-{number:08d}", remedy)
 
     def _find_or_create_child(self, job: JobRecord, number: int) -> JobStatus:
         recipe = job.bare.of_samples(number)

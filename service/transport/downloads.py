@@ -5,8 +5,12 @@ service that reads the store's directory (nginx, X-Accel-Redirect); the kernel (
 """
 
 import base64
+import os
 import re
 from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import IO, BinaryIO
 from urllib.parse import quote
 
 from fastapi import Request, Response
@@ -17,7 +21,7 @@ from starlette.responses import StreamingResponse
 from afmbatch.errors import Gone
 from afmbatch.settings import Settings
 from afmbatch.storage.batch_file import MEDIA_TYPE
-from afmbatch.storage.object_store import ObjectStore
+from afmbatch.storage.object_store import READ_BYTES, Content, ObjectStore
 from service.services.batch_files import BatchFile
 from service.transport.formats import BatchFormat, Container, Encoding
 from service.transport.http_errors import PreconditionFailed, RangeNotSatisfiable
@@ -40,20 +44,18 @@ class Downloads:
     async def answer(self, request: Request, file: BatchFile, batch_format: BatchFormat) -> Response:
         """Return the answer to a GET or HEAD request for a batch file.
 
-        Raises Gone if the file is recorded but not in the store, PreconditionFailed and RangeNotSatisfiable.
+        Raises Gone if the file is recorded but missing or damaged in the store, PreconditionFailed and
+        RangeNotSatisfiable.
         """
         try:  # before the headers are sent, because afterwards no error can be reported
             if batch_format.is_stored:
                 return await self._answer_stored(request, file)
             return await self._answer_converted(request, file, batch_format)
         except FileNotFoundError:
-            raise Gone(
-                f"The file of {file.name} was made, but it is no longer in the store. "
-                f"Delete job {file.job_id} and request it again."
-            ) from None
+            raise file.lost() from None
 
     async def _answer_converted(self, request: Request, file: BatchFile, batch_format: BatchFormat) -> Response:
-        """Return the file in another format than that of the store. Raises FileNotFoundError."""
+        """Return the file in another format than that of the store. Raises FileNotFoundError and Gone."""
         etag = batch_format.tag(file.record.sha256)
         headers = {
             "ETag": f"W/{etag}",
@@ -65,14 +67,34 @@ class Downloads:
             return Response(status_code=304, headers=headers)
         if batch_format.encoding is not Encoding.IDENTITY:
             headers["Content-Encoding"] = batch_format.encoding
-        stored = await run_in_threadpool(self._store.open, file.key)
         if request.method == "HEAD":
-            stored.close()
+            file.check_size(await self._store.size(file.key))
             return Response(None, 200, headers, batch_format.media_type)
+        stored = await run_in_threadpool(self._open_verified, file)
         return StreamingResponse(batch_format.chunks(stored), 200, headers, batch_format.media_type)
 
+    def _open_verified(self, file: BatchFile) -> IO[bytes]:
+        """Open a file after comparing its sha256, because a reader cannot verify a converted file. Blocks.
+
+        The file is read twice, so that damage is reported instead of cutting off the answer. Raises FileNotFoundError
+        and Gone.
+        """
+        stored, content = self._store.open(file.key), Content()
+        try:
+            for _ in content.measure(bytes(piece) for piece in iter(partial(stored.read, READ_BYTES), b"")):
+                pass
+            file.check_content(content)
+            stored.seek(0)
+        except BaseException:
+            stored.close()
+            raise
+        return stored
+
     async def _answer_stored(self, request: Request, file: BatchFile) -> Response:
-        """Return the file, or a range of it, as it is in the store. Raises FileNotFoundError."""
+        """Return the file, or a range of it, as it is in the store. Raises FileNotFoundError and Gone.
+
+        Its size is checked, its content is not: the reader has the sha256.
+        """
         record = file.record
         etag = f'"{record.sha256}"'
         headers = {
@@ -85,7 +107,7 @@ class Downloads:
             return Response(status_code=304, headers=headers)
         headers["Repr-Digest"] = _digest(record.sha256)
         if request.method == "HEAD":
-            await self._store.check(file.key)
+            file.check_size(await self._store.size(file.key))
             return Response(None, 200, headers | {"Content-Length": str(record.bytes)}, MEDIA_TYPE)
         byte_range = requested_range(request.headers, etag, record.bytes)
         if byte_range is None:
@@ -99,13 +121,15 @@ class Downloads:
     ) -> Response | None:
         """Return an answer that lets the bucket or the proxy send the file; None if there is neither."""
         if self._link_seconds and (link := await self._store.link(file.key, self._link_seconds)) is not None:
+            # Checked here, because a reader could not distinguish a lost object from an expired link.
+            file.check_size(await self._store.size(file.key))
             return Response(None, 307, {"Location": link, "ETag": headers["ETag"], "Cache-Control": "no-store"})
         if not self._accel_prefix or self._store.path(file.key) is None:
             return None
         # nginx reads the request itself, and neither heeds If-Match nor ignores the ranges that this service ignores.
         if "if-match" in request.headers or (byte_range is None) != ("range" not in request.headers):
             return None
-        await self._store.check(file.key)
+        file.check_size(await self._store.size(file.key))
         return Response(None, 200, headers | {"X-Accel-Redirect": self._accel_prefix + quote(file.key)}, MEDIA_TYPE)
 
     async def _send(
@@ -121,10 +145,22 @@ class Downloads:
         headers["Content-Length"] = str(len(byte_range))
         path = self._store.path(file.key)
         if path is not None and EXTENSION in request.scope.get("extensions", {}):
-            opened = await run_in_threadpool(path.open, "rb")
+            opened = await run_in_threadpool(_open_sized, path, file)
             return SendfileResponse(opened, byte_range, status, headers, MEDIA_TYPE)
+        file.check_size(await self._store.size(file.key))
         chunks = self._store.stream(file.key, byte_range.start, byte_range.stop)
         return StreamingResponse(_prepend(await anext(chunks), chunks), status, headers, MEDIA_TYPE)
+
+
+def _open_sized(path: Path, file: BatchFile) -> BinaryIO:
+    """Open the file at a path after checking its size. Blocks. Raises FileNotFoundError and Gone."""
+    opened = path.open("rb")
+    try:
+        file.check_size(os.fstat(opened.fileno()).st_size)
+    except Gone:
+        opened.close()
+        raise
+    return opened
 
 
 def _digest(sha256: str) -> str:

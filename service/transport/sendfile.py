@@ -57,7 +57,9 @@ class SendfileProtocol(H11Protocol):
         data = h11.Data(data=_ByteCount(message["count"]))  # type: ignore[arg-type]
         self.conn.send_with_data_passthrough(data)
         try:
-            await self.loop.sendfile(self.transport, message["file"], message["offset"], message["count"])
+            sent = await self.loop.sendfile(self.transport, message["file"], message["offset"], message["count"])
+            if sent < message["count"]:  # the file was truncated meanwhile; the client must not wait for the rest
+                self.transport.abort()
         except (ConnectionError, RuntimeError):  # the client disconnected; RuntimeError if before the first byte
             self.transport.abort()
 

@@ -5,7 +5,7 @@ import pytest
 from afmbatch.ledger.records import BatchFailure
 from afmbatch.sampling.plan import Plan
 from afmbatch.spec.delivery import StreamDelivery
-from afmbatch.storage.object_store import job_prefix
+from afmbatch.storage.object_store import batch_key, job_prefix
 
 from .conftest import errors_by_field, problem, unchanged
 
@@ -73,6 +73,18 @@ def test_acknowledged_batches_are_deleted_and_make_room(service, stream):
     assert "rewind" in problem(gone)["detail"]
     assert get(service, stream, 2).status_code == get(service, stream, 5).status_code == 200
     assert problem(get(service, stream, 6))["type"].endswith("not-yet")
+
+
+def test_a_damaged_batch_is_made_again(service, stream):
+    record = service.ledger.batches.get(stream, 2)
+    service.store.put(batch_key(stream, 2, record.sha256), b"")
+    answer = get(service, stream, 2)
+    assert answer.status_code == 410
+    assert "acknowledge batch 2 and rewind" in problem(answer)["detail"]
+    assert acknowledge(service, stream, 2).is_success
+    assert rewind(service, stream, 2).is_success
+    assert 2 in fill(service, stream)
+    assert get(service, stream, 2).content == f"{stream} 2".encode()
 
 
 def test_acknowledging_again_changes_nothing(service, stream):
