@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     port: int = Field(
         default=8000, ge=0, le=65535, description="Port on which the HTTP service listens; 0: any free port."
     )
+    max_connections: int = Field(
+        default=2000, gt=0, description="Number of connections at which the HTTP service answers requests with 503."
+    )
 
     max_upload_bytes: int = Field(default=256 << 20, gt=0, description="Largest body of a dataset upload, in bytes.")
     max_unpacked_bytes: int = Field(default=1 << 30, gt=0, description="Largest unpacked size of an upload, in bytes.")

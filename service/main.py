@@ -2,8 +2,10 @@
 
 import logging
 import socket
+from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from redis import Redis
 
 from afmbatch.errors import CannotStart
@@ -13,7 +15,7 @@ from afmbatch.settings import Settings
 from afmbatch.storage.object_store import ObjectStore
 from service.app import create_app
 from service.services.job_notifier import JobNotifier
-from service.transport.sendfile import SendfileProtocol
+from service.transport.protocol import ServiceProtocol
 
 _GRACE_SECONDS = 30  # for downloads to end after SIGTERM
 
@@ -31,16 +33,21 @@ def run(settings: Settings) -> None:
         ) as redis,
     ):
         app = create_app(settings, Ledger.on(redis), ObjectStore(settings.store_url), open_queue(settings))
-        config = uvicorn.Config(
-            app,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-            access_log=False,
-            http=SendfileProtocol,
-            loop="asyncio",  # not uvloop, where that is installed: it has no sendfile
-        )
+        config = configure(app, settings, timeout_graceful_shutdown=_GRACE_SECONDS)
         host, port, *_ = listening.getsockname()
         logging.getLogger("uvicorn.error").info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
         Server(config, app.state.notifier).run(sockets=[listening])
+
+
+def configure(app: FastAPI, settings: Settings, **options: Any) -> uvicorn.Config:
+    """Return the configuration of a server of this application. options: further options of uvicorn.Config."""
+    defaults = {
+        "access_log": False,
+        "limit_concurrency": settings.max_connections,
+        "http": ServiceProtocol,
+        "loop": "asyncio",  # not uvloop, where that is installed: it has no sendfile
+    }
+    return uvicorn.Config(app, **{**defaults, **options})
 
 
 class Server(uvicorn.Server):

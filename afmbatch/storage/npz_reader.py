@@ -1,5 +1,6 @@
 """Reads arrays of a batch file in place, a few samples at a time."""
 
+import math
 import zipfile
 from dataclasses import dataclass
 from typing import IO, Any
@@ -19,9 +20,14 @@ class ArrayLocation:
     offset: int  #: of the first item in the file, bytes
 
     @property
-    def row_bytes(self) -> int:
-        """The size of an item along the first axis, in bytes."""
-        return self.dtype.itemsize * int(np.prod(self.shape[1:], dtype=np.int64))
+    def items(self) -> int:
+        """The number of items, over all axes."""
+        return math.prod(self.shape)
+
+    @property
+    def row_items(self) -> int:
+        """The number of items at each position along the first axis."""
+        return math.prod(self.shape[1:])
 
 
 class NpzReader:
@@ -39,16 +45,19 @@ class NpzReader:
             self.arrays[member.filename.removesuffix(".npy")] = ArrayLocation(dtype, shape, file.tell())
 
     def rows(self, name: str, begin: int, end: int) -> NDArray[Any]:
-        """Return the items begin to end − 1 of an array along its first axis."""
+        """Return the part of an array from position begin to end − 1 along its first axis."""
         location = self.arrays[name]
-        self._file.seek(location.offset + begin * location.row_bytes)
-        data = bytes(self._file.read((end - begin) * location.row_bytes))
-        return np.frombuffer(data, location.dtype).reshape(end - begin, *location.shape[1:])
+        flat = self.items(name, begin * location.row_items, end * location.row_items)
+        return flat.reshape(end - begin, *location.shape[1:])
+
+    def items(self, name: str, begin: int, end: int) -> NDArray[Any]:
+        """Return the items begin to end − 1 of an array, counted over all its axes in C order."""
+        location = self.arrays[name]
+        self._file.seek(location.offset + begin * location.dtype.itemsize)
+        data = bytes(self._file.read((end - begin) * location.dtype.itemsize))
+        return np.frombuffer(data, location.dtype)
 
     def whole(self, name: str) -> NDArray[Any]:
         """Return a whole array."""
         location = self.arrays[name]
-        if location.shape:
-            return self.rows(name, 0, location.shape[0])
-        self._file.seek(location.offset)
-        return np.frombuffer(bytes(self._file.read(location.dtype.itemsize)), location.dtype).reshape(())
+        return self.items(name, 0, location.items).reshape(location.shape)

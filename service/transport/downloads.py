@@ -7,16 +7,17 @@ service that reads the store's directory (nginx, X-Accel-Redirect); the kernel (
 import base64
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import IO, BinaryIO
 from urllib.parse import quote
 
 from fastapi import Request, Response
-from starlette.concurrency import run_in_threadpool
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from afmbatch.errors import Gone
 from afmbatch.settings import Settings
@@ -71,7 +72,7 @@ class Downloads:
             file.check_size(await self._store.size(file.key))
             return Response(None, 200, headers, batch_format.media_type)
         stored = await run_in_threadpool(self._open_verified, file)
-        return StreamingResponse(batch_format.chunks(stored), 200, headers, batch_format.media_type)
+        return ConvertedResponse(stored, batch_format, headers)
 
     def _open_verified(self, file: BatchFile) -> IO[bytes]:
         """Open a file after comparing its sha256, because a reader cannot verify a converted file. Blocks.
@@ -150,6 +151,24 @@ class Downloads:
         file.check_size(await self._store.size(file.key))
         chunks = self._store.stream(file.key, byte_range.start, byte_range.stop)
         return StreamingResponse(_prepend(await anext(chunks), chunks), status, headers, MEDIA_TYPE)
+
+
+class ConvertedResponse(StreamingResponse):
+    """Sends an open batch file in another format, and closes the file even if the client disconnects."""
+
+    def __init__(self, file: IO[bytes], batch_format: BatchFormat, headers: Mapping[str, str]) -> None:
+        self._file = file
+        self._chunks = batch_format.chunks(file)
+        super().__init__(iterate_in_threadpool(self._chunks), 200, headers, batch_format.media_type)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the headers and the converted file."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            # The garbage collector would find the iterator of a cancelled answer much later: its frames form a cycle.
+            self._chunks.close()
+            self._file.close()
 
 
 def _open_sized(path: Path, file: BatchFile) -> BinaryIO:

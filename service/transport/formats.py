@@ -1,20 +1,20 @@
 """Batch files are converted to other formats while they are sent: half precision, a WebDataset tar, zstd.
 
-At most one sample, or a piece of 1 MiB, is in memory at a time. The length of such an answer is not known in advance,
-so that it has no byte ranges.
+At most a piece of 1 MiB is in memory at a time, however large a sample is. The length of such an answer is not known in
+advance, so that it has no byte ranges.
 """
 
 import json
 import tarfile
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import IO, Any
 
 import numpy as np
 import zstandard
 from numpy.typing import NDArray
-from starlette.concurrency import iterate_in_threadpool
 
 from afmbatch.storage import batch_file as batch
 from afmbatch.storage.npz_reader import NpzReader
@@ -69,18 +69,12 @@ class BatchFormat:
         """Return the media type of the file before it is encoded."""
         return TAR_MEDIA_TYPE if self.container is Container.WEBDATASET else batch.MEDIA_TYPE
 
-    def chunks(self, file: IO[bytes]) -> AsyncIterator[bytes]:
-        """Convert a stored batch file, which is closed at the end or with the iterator."""
-        return iterate_in_threadpool(self._convert(file))
-
-    def _convert(self, file: IO[bytes]) -> Iterator[bytes]:
-        try:
-            pieces = self._pieces(file)
-            if self.encoding is Encoding.ZSTD:
-                pieces = _compress(pieces)
-            yield from map(bytes, pieces)
-        finally:
-            file.close()
+    def chunks(self, file: IO[bytes]) -> Generator[bytes, None, None]:
+        """Convert a stored batch file, which the caller closes."""
+        pieces = self._pieces(file)
+        if self.encoding is Encoding.ZSTD:
+            pieces = _compress(pieces)
+        yield from map(bytes, pieces)
 
     def _pieces(self, file: IO[bytes]) -> Iterator[Chunk]:
         match self.container, self.precision:
@@ -104,11 +98,21 @@ def _compress(pieces: Iterable[Chunk]) -> Iterator[Chunk]:
     yield compressor.flush()
 
 
-def _convert_precision(name: str, array: NDArray[Any], precision: Precision) -> NDArray[Any]:
-    if precision is Precision.F4 or not _is_image(name):
-        return array
-    with np.errstate(over="ignore"):  # values above 65504 become infinite
-        return array.astype("<f2")
+def _converted_dtype(name: str, dtype: np.dtype[Any], precision: Precision) -> np.dtype[Any]:
+    """Return the dtype that an array has in a file of this precision."""
+    return np.dtype("<f2") if precision is Precision.F2 and _is_image(name) else dtype
+
+
+def _converted_items(npz: NpzReader, name: str, begin: int, end: int, precision: Precision) -> Iterator[Chunk]:
+    """Yield the items begin to end − 1 of an array, counted over all its axes, in pieces."""
+    dtype = npz.arrays[name].dtype
+    converted = _converted_dtype(name, dtype, precision)
+    step = max(1, CHUNK_BYTES // dtype.itemsize)
+    for start in range(begin, end, step):
+        items = npz.items(name, start, min(start + step, end))
+        with np.errstate(over="ignore"):  # values above 65504 become infinite
+            piece = items.astype(converted, copy=False).tobytes()
+        yield piece
 
 
 def _is_image(name: str) -> bool:
@@ -121,14 +125,8 @@ def _half_precision_npz(npz: NpzReader) -> Iterator[Chunk]:
 
 def _half_precision_npy(npz: NpzReader, name: str) -> Iterator[Chunk]:
     location = npz.arrays[name]
-    yield batch.npy_header(np.dtype("<f2") if _is_image(name) else location.dtype, location.shape)
-    if not location.shape:
-        yield npz.whole(name).tobytes()
-        return
-    step = max(1, CHUNK_BYTES // max(1, location.row_bytes))
-    for begin in range(0, location.shape[0], step):
-        rows = npz.rows(name, begin, min(begin + step, location.shape[0]))
-        yield _convert_precision(name, rows, Precision.F2).tobytes()
+    yield batch.npy_header(_converted_dtype(name, location.dtype, Precision.F2), location.shape)
+    yield from _converted_items(npz, name, 0, location.items, Precision.F2)
 
 
 def _tar(npz: NpzReader, precision: Precision) -> Iterator[Chunk]:
@@ -144,17 +142,24 @@ def _tar(npz: NpzReader, precision: Precision) -> Iterator[Chunk]:
         for name in npz.arrays:
             if name in _PER_BATCH:
                 continue
+            location = npz.arrays[name]
             if name in _PER_ATOM:
-                array = npz.rows(name, int(offsets[b]), int(offsets[b + 1]))
+                begin, end = int(offsets[b]), int(offsets[b + 1])
+                shape = (end - begin, *location.shape[1:])
+            elif _is_image(name):
+                begin, end = b, b + 1
+                shape = location.shape[1:]
             else:
-                array = npz.rows(name, b, b + 1)[0]
-            if name in _PER_ATOM or _is_image(name):
-                array = _convert_precision(name, array, precision)
-                header = batch.npy_header(array.dtype, array.shape)
-                yield from _tar_entry(f"{number:08d}.{name}.npy", header, array.tobytes())
-            else:
-                values[name] = _json_value(array)
-        yield from _tar_entry(f"{number:08d}.json", json.dumps(values | common).encode())
+                values[name] = _json_value(npz.rows(name, b, b + 1)[0])
+                continue
+            dtype = _converted_dtype(name, location.dtype, precision)
+            header = batch.npy_header(dtype, shape)
+            row = location.row_items
+            items = _converted_items(npz, name, begin * row, end * row, precision)
+            size = len(header) + (end - begin) * row * dtype.itemsize
+            yield from _tar_entry(f"{number:08d}.{name}.npy", size, chain([header], items))
+        content = json.dumps(values | common).encode()
+        yield from _tar_entry(f"{number:08d}.json", len(content), [content])
     yield bytes(2 * tarfile.BLOCKSIZE)
 
 
@@ -166,9 +171,9 @@ def _json_value(array: NDArray[Any]) -> Any:
     return array.tolist()
 
 
-def _tar_entry(name: str, *contents: bytes) -> Iterator[Chunk]:
+def _tar_entry(name: str, size: int, contents: Iterable[Chunk]) -> Iterator[Chunk]:
     info = tarfile.TarInfo(name)  # dated 1970, because the bytes must not depend on the time
-    info.size = sum(map(len, contents))
+    info.size = size
     yield info.tobuf(tarfile.USTAR_FORMAT)
     yield from contents
     yield bytes(-info.size % tarfile.BLOCKSIZE)

@@ -4,6 +4,7 @@ An application that finds EXTENSION among the extensions of a request's scope ma
 `{"type": EXTENSION, "file": file, "offset": first byte, "count": bytes}` as the rest of it.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+_SLICE_BYTES = 1 << 20
 EXTENSION = "http.response.zerocopysend"
 
 
@@ -34,7 +36,10 @@ class SendfileResponse(Response):
 
 
 class SendfileProtocol(H11Protocol):
-    """Adds the extension to uvicorn's HTTP/1.1 protocol, for uvicorn.Config(http=…)."""
+    """Adds the extension to uvicorn's HTTP/1.1 protocol."""
+
+    #: A client that does not receive a slice of a file within this time is disconnected.
+    STALL_SECONDS = 60.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -56,11 +61,16 @@ class SendfileProtocol(H11Protocol):
             return
         data = h11.Data(data=_ByteCount(message["count"]))  # type: ignore[arg-type]
         self.conn.send_with_data_passthrough(data)
+        start, end = message["offset"], message["offset"] + message["count"]
         try:
-            sent = await self.loop.sendfile(self.transport, message["file"], message["offset"], message["count"])
-            if sent < message["count"]:  # the file was truncated meanwhile; the client must not wait for the rest
-                self.transport.abort()
-        except (ConnectionError, RuntimeError):  # the client disconnected; RuntimeError if before the first byte
+            for offset in range(start, end, _SLICE_BYTES):
+                count = min(_SLICE_BYTES, end - offset)
+                async with asyncio.timeout(self.STALL_SECONDS):
+                    sent = await self.loop.sendfile(self.transport, message["file"], offset, count)
+                if sent < count:  # the file was truncated meanwhile; the client must not wait for the rest
+                    self.transport.abort()
+                    return
+        except (ConnectionError, RuntimeError, TimeoutError):  # RuntimeError if the client disconnects between slices
             self.transport.abort()
 
 

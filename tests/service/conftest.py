@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
-import uvicorn
 from redis import Redis
 from rq import Queue
 
@@ -21,9 +20,8 @@ from afmbatch.sampling.plan import Plan
 from afmbatch.settings import Settings
 from afmbatch.storage.object_store import ObjectStore
 from service.app import create_app
-from service.main import Server
+from service.main import Server, configure
 from service.services.job_notifier import JobNotifier
-from service.transport.sendfile import SendfileProtocol
 
 WATER = "3\nwater\nO 0.0 0.0 0.0 -0.8\nH 0.96 0.0 0.0 0.4\nH -0.24 0.93 0.0 0.4\n"
 BARE_WATER = "3\nwater\nO 0.0 0.0 0.0\nH 0.96 0.0 0.0\nH -0.24 0.93 0.0\n"
@@ -107,13 +105,11 @@ class ObservableServer(Server):
 
 
 @contextmanager
-def serving(app) -> Iterator[str]:
-    """Run an application on a free port and yield its address."""
+def serving(app, **options) -> Iterator[str]:
+    """Run an application on a free port and yield its address. options: those of uvicorn.Config."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as service.main does
-        config = uvicorn.Config(
-            app, log_level="critical", timeout_graceful_shutdown=2, http=SendfileProtocol, loop="asyncio"
-        )
+        config = configure(app, app.state.settings, log_level="critical", timeout_graceful_shutdown=2, **options)
         server = ObservableServer(config, app.state.notifier)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
@@ -126,13 +122,13 @@ def serving(app) -> Iterator[str]:
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[RunningService]:
-    """Run a service with these settings."""
+def running(settings: Settings, **options) -> Iterator[RunningService]:
+    """Run a service with these settings. options: those of uvicorn.Config."""
     ledger = Ledger.on(Redis.from_url(settings.redis_url, decode_responses=True))
     store, queue = ObjectStore(settings.store_url), open_queue(settings)
     app = create_app(settings, ledger, store, queue)
     with (
-        serving(app) as url,
+        serving(app, **options) as url,
         httpx.Client(base_url=url, trust_env=False, timeout=20) as http,
     ):
         yield RunningService(
