@@ -71,6 +71,20 @@ def devices() -> None:
 
 
 @app.command()
+def sweep(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the files, but do not remove them.")] = False,
+    any_ledger: Annotated[
+        bool, typer.Option("--any-ledger", help="Remove the files even if the ledger knows nothing in the store.")
+    ] = False,
+) -> None:
+    """Remove files from the store that are older than a day and that the ledger does not know."""
+    from afmbatch.cli.sweep import run
+
+    with one_line_errors():
+        run(read_settings(), dry_run=dry_run, any_ledger=any_ledger)
+
+
+@app.command()
 def demo(
     output: Annotated[Path, typer.Option(help="Directory for the batches and the picture.")] = Path("demo-output"),
     samples: Annotated[int, typer.Option(min=1, max=840, help="Number of samples.")] = 280,

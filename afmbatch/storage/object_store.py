@@ -5,13 +5,14 @@ Objects are immutable. All keys of the store are made in this module and in `afm
 
 import asyncio
 import hashlib
+import os
 import secrets
 from collections.abc import AsyncGenerator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -20,6 +21,9 @@ from obstore.store import S3Store, from_url
 
 from afmbatch.errors import CannotStart
 from afmbatch.storage.zip_writer import Chunk
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
 
 READ_BYTES = 1 << 20  # chunks of 64 KiB are downloaded 3.6 times more slowly
 
@@ -71,6 +75,22 @@ class Content:
             self._hash.update(chunk)
             self.bytes += len(chunk)
             yield chunk
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """Describes an object of the store."""
+
+    #: Key of the object.
+    key: str
+    #: Size of the object, in bytes.
+    bytes: int
+    #: Time at which the object was written, Unix time in seconds.
+    modified_at: float
+
+
+def _stored_object(found: "ObjectMeta") -> StoredObject:
+    return StoredObject(found["path"], found["size"], found["last_modified"].timestamp())
 
 
 @contextmanager
@@ -177,6 +197,9 @@ class ObjectStore:
 
     def delete(self, key: str) -> None:
         """Remove an object if it exists."""
+        if self._directory is not None:
+            (self._directory / key).unlink(missing_ok=True)
+            return
         try:
             obstore.delete(self._store, key)
         except FileNotFoundError:
@@ -191,6 +214,35 @@ class ObjectStore:
             except FileNotFoundError:  # another process is removing them too
                 for path in paths:
                     self.delete(path)
+
+    def objects(self) -> Iterator[StoredObject]:
+        """Yield all objects and, in a directory, also the unfinished files of writers that were killed."""
+        if self._directory is None:
+            for page in obstore.list(self._store):
+                yield from map(_stored_object, page)
+            return
+        for path in self._directory.rglob("*"):
+            found = None if path.is_dir() else self.describe(path.relative_to(self._directory).as_posix())
+            if found is not None:
+                yield found
+
+    def describe(self, key: str) -> StoredObject | None:
+        """Return the size and age of an object; None if it does not exist."""
+        try:
+            if self._directory is None:
+                return _stored_object(obstore.head(self._store, key))
+            found = (self._directory / key).stat()
+        except FileNotFoundError:
+            return None
+        return StoredObject(key, found.st_size, found.st_mtime)
+
+    def remove_empty_folders(self, prefix: str) -> None:
+        """Remove the folders at and below a prefix that have no files. A bucket has no folders."""
+        if self._directory is None:
+            return
+        for folder, _, _ in os.walk(self._directory / prefix, topdown=False):
+            with suppress(OSError):  # it has files
+                Path(folder).rmdir()
 
     def keys(self, prefix: str) -> list[str]:
         """Return the keys under a prefix, sorted."""
