@@ -10,14 +10,34 @@ import httpx
 import typer
 from redis.exceptions import RedisError
 
-from afmbatch.errors import AfmbatchError
-from afmbatch.settings import read_settings
+from afmbatch import __version__
+from afmbatch.cli.opencl_cache import cache_problem
+from afmbatch.cli.redis_address import check_redis_login, check_redis_url, describe_redis_error
+from afmbatch.errors import AfmbatchError, CannotStart
+from afmbatch.settings import Settings, read_settings
 
-app = typer.Typer(help="AFM training batches on demand.", no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 Data = Annotated[Path, typer.Option(help="Directory for the data of Redis and of the store.")]
-Port = Annotated[int, typer.Option(help="Port of the HTTP service, on loopback.", min=1, max=65535)]
+Port = Annotated[
+    int, typer.Option(help="Port of the HTTP service, on loopback.", min=1, max=65535, envvar="AFMBATCH_PORT")
+]
 Workers = Annotated[int, typer.Option(help="Number of worker processes.", min=1, max=64)]
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"afmbatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """AFM training batches on demand."""
 
 
 @contextmanager
@@ -25,8 +45,17 @@ def one_line_errors() -> Iterator[None]:
     """End the program with one line instead of a traceback if an expected error is raised."""
     try:
         yield
-    except (AfmbatchError, RedisError, httpx.HTTPError) as e:
+    except RedisError as e:
+        _exit(describe_redis_error(e))
+    except (AfmbatchError, httpx.HTTPError) as e:
         _exit(str(e))
+
+
+def _checked_settings() -> Settings:
+    """Return the settings after checking the address of Redis. Raises CannotStart."""
+    settings = read_settings()
+    check_redis_url(settings.redis_url)
+    return settings
 
 
 def _exit(message: str) -> None:
@@ -49,16 +78,22 @@ def serve() -> None:
     from service.main import run
 
     with one_line_errors():
-        run(read_settings())
+        settings = _checked_settings()
+        check_redis_login(settings.redis_url)  # the service waits for a Redis that does not answer yet
+        run(settings)
 
 
 @app.command()
 def worker() -> None:
     """Run a worker with the Redis and the store of the settings (AFMBATCH_REDIS_URL, …)."""
+    from worker.control.engine_process import EngineNotStartedError
     from worker.main import run
 
     with one_line_errors():
-        run(read_settings())
+        try:
+            run(_checked_settings())
+        except EngineNotStartedError as e:
+            raise CannotStart("; ".join(filter(None, (str(e), cache_problem())))) from None
 
 
 @app.command()
@@ -66,8 +101,12 @@ def devices() -> None:
     """List the OpenCL devices that a worker can use. AFMBATCH_DEVICE selects one by a part of its name."""
     from kernels.device.device import list_devices
 
-    for d in list_devices():
+    found = list_devices()
+    for d in found:
         typer.echo(f"{d.kind:5} {d.name} ({d.platform}), {d.compute_units} units, {d.memory_bytes / 2**30:.1f} GiB")
+
+    if all(d.kind == "other" for d in found):
+        _exit("; ".join(filter(None, ("no OpenCL device that a worker can use", cache_problem()))))
 
 
 @app.command()
@@ -81,7 +120,7 @@ def sweep(
     from afmbatch.cli.sweep import run
 
     with one_line_errors():
-        run(read_settings(), dry_run=dry_run, any_ledger=any_ledger)
+        run(_checked_settings(), dry_run=dry_run, any_ledger=any_ledger)
 
 
 @app.command()
