@@ -28,6 +28,11 @@ class Settings(BaseSettings):
     port: int = Field(
         default=8000, ge=0, le=65535, description="Port on which the HTTP service listens; 0: any free port."
     )
+    public_names: str = Field(
+        default="",
+        description="Names with a dot under which clients reach the HTTP service, separated by commas. IP addresses, "
+        "names without a dot and the name of the machine are accepted in any case.",
+    )
     max_connections: int = Field(
         default=2000, gt=0, description="Number of connections at which the HTTP service answers requests with 503."
     )

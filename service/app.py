@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from rq import Queue
 
@@ -15,7 +15,9 @@ from service.routes import batches, datasets, events, health, jobs, preflight, p
 from service.services.job_notifier import JobNotifier
 from service.services.services import Services
 from service.transport.bodies import MAX_TEXT_FIELDS
+from service.transport.browser_guard import BrowserGuard
 from service.transport.downloads import Downloads
+from service.transport.parameters import refuse_unknown_parameters
 from service.transport.problems import exception_handlers, problem_schemas
 
 _DESCRIPTION = """
@@ -53,7 +55,9 @@ def create_app(settings: Settings, ledger: Ledger, store: ObjectStore, queue: Qu
         exception_handlers=exception_handlers(),
         separate_input_output_schemas=False,
         lifespan=_lifespan,
+        dependencies=[Depends(refuse_unknown_parameters)],
     )
+    app.add_middleware(BrowserGuard, public_names=settings.public_names)
     notifier = JobNotifier(settings.redis_url)
     app.state.settings = settings
     app.state.notifier = notifier

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
-from afmbatch.errors import Unavailable
+from afmbatch.errors import InvalidInput, Unavailable
 from afmbatch.ledger.records import WorkerRecord
 from service.routes.dependencies import Health
 from service.transport.problems import problem_responses
@@ -43,14 +43,19 @@ async def redirect_to_docs() -> RedirectResponse:
     "/v1/workers",
     operation_id="listWorkers",
     summary="List the live workers",
-    responses=problem_responses(Unavailable),
+    responses=problem_responses(InvalidInput, Unavailable),
 )
 def list_workers(health: Health) -> Workers:
     """List each live worker with its device and the shard it is working on."""
     return Workers(workers=health.workers())
 
 
-@router.get("/v1/health", operation_id="getHealth", summary="Check that the process is alive")
+@router.get(
+    "/v1/health",
+    operation_id="getHealth",
+    summary="Check that the process is alive",
+    responses=problem_responses(InvalidInput),
+)
 async def get_health() -> Alive:
     """Answer without asking Redis or the store. If this fails, restart the process."""
     return Alive()
@@ -60,7 +65,7 @@ async def get_health() -> Alive:
     "/v1/ready",
     operation_id="getReady",
     summary="Check that requests can be served",
-    responses=problem_responses(Unavailable),
+    responses=problem_responses(InvalidInput, Unavailable),
 )
 def get_ready(health: Health) -> Ready:
     """Check that Redis and the store answer, and count the live workers. Without a worker, jobs wait."""

@@ -21,7 +21,7 @@ class PresetList(BaseModel):
     presets: tuple[Preset, ...] = Field(description="The presets by name.")
 
 
-@router.get("", operation_id="listPresets", summary="List the presets")
+@router.get("", operation_id="listPresets", summary="List the presets", responses=problem_responses(InvalidInput))
 async def list_presets(presets: Presets) -> PresetList:
     """List the presets with a summary and their source."""
     return PresetList(presets=presets.list())

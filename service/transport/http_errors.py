@@ -13,6 +13,22 @@ class MalformedRequest(AfmbatchError):
     title = "Malformed request"
 
 
+class ForeignOrigin(AfmbatchError):
+    """A page of another web site sent the request."""
+
+    status = 403
+    slug = "foreign-origin"
+    title = "Foreign origin"
+
+
+class MisdirectedRequest(AfmbatchError):
+    """The Host header has a name that is not one of this service."""
+
+    status = 421
+    slug = "misdirected-request"
+    title = "Misdirected request"
+
+
 class MethodNotAllowed(AfmbatchError):
     """The address exists, but does not support the method of the request. allowed: methods that it supports."""
 

@@ -56,7 +56,8 @@ def problem_schemas() -> dict[str, Any]:
     return {**schema.pop("$defs"), "Problem": schema}
 
 
-async def _answer_error(request: Request, error: AfmbatchError) -> Response:
+async def answer_error(request: Request, error: AfmbatchError) -> Response:
+    """Return the problem document of an error."""
     return _answer(request, error.status, error.slug, error.title, str(error), error.field_errors, error.headers)
 
 
@@ -86,7 +87,7 @@ async def _answer_framework_error(request: Request, error: HTTPException) -> Res
     path = request.url.path
     match error.status_code:
         case 400:
-            return await _answer_error(request, MalformedRequest(error.detail))
+            return await answer_error(request, MalformedRequest(error.detail))
         case 404:
             detail = f"The address {path} does not exist; /docs lists the addresses of this service."
             return _answer(request, 404, NotFound.slug, NotFound.title, detail, (), error.headers)
@@ -94,7 +95,7 @@ async def _answer_framework_error(request: Request, error: HTTPException) -> Res
             # Starlette names only the methods of the first route with this path.
             routes = [r for r in iter_route_contexts(request.app.routes) if compile_path(r.path or "")[0].match(path)]
             allowed = ", ".join(sorted({method for route in routes for method in route.methods or ()}))
-            return await _answer_error(request, MethodNotAllowed(request.method, path, allowed))
+            return await answer_error(request, MethodNotAllowed(request.method, path, allowed))
         case status:
             phrase = http.HTTPStatus(status).phrase
             slug = phrase.lower().replace(" ", "-")
@@ -102,27 +103,27 @@ async def _answer_framework_error(request: Request, error: HTTPException) -> Res
 
 
 async def _answer_invalid_request(request: Request, error: RequestValidationError) -> Response:
-    return await _answer_error(request, error_of_request(request, error))
+    return await answer_error(request, error_of_request(request, error))
 
 
 async def _answer_redis_error(request: Request, error: RedisError) -> Response:
     _log.warning("%s %s: Redis failed: %s", request.method, request.url.path, error)
-    return await _answer_error(request, Unavailable("Redis does not answer; try again."))
+    return await answer_error(request, Unavailable("Redis does not answer; try again."))
 
 
 async def _answer_store_error(request: Request, error: obstore.exceptions.BaseError) -> Response:
     _log.warning("%s %s: the store failed: %s", request.method, request.url.path, error)
-    return await _answer_error(request, Unavailable("The store does not answer; try again."))
+    return await answer_error(request, Unavailable("The store does not answer; try again."))
 
 
 async def _answer_disconnected(request: Request, _: ClientDisconnect) -> Response:
     # Nobody reads this answer, but the server expects one.
-    return await _answer_error(request, MalformedRequest("The connection was closed before the body was complete."))
+    return await answer_error(request, MalformedRequest("The connection was closed before the body was complete."))
 
 
 async def _answer_unexpected_error(request: Request, _: Exception) -> Response:
     # Starlette raises the exception again after this answer, and the server logs it.
-    return await _answer_error(request, AfmbatchError("The service failed; its log has the details."))
+    return await answer_error(request, AfmbatchError("The service failed; its log has the details."))
 
 
 Handler: TypeAlias = Callable[[Request, Any], Coroutine[Any, Any, Response]]
@@ -131,7 +132,7 @@ Handler: TypeAlias = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 def exception_handlers() -> dict[int | type[Exception], Handler]:
     """Return the exception handlers of the application, one for each family of errors."""
     return {
-        AfmbatchError: _answer_error,
+        AfmbatchError: answer_error,
         HTTPException: _answer_framework_error,
         RequestValidationError: _answer_invalid_request,
         RedisError: _answer_redis_error,
