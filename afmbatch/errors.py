@@ -20,6 +20,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+#: Largest number of errors that are listed for one input: an input of a megabyte can have a hundred thousand.
+MAX_FIELD_ERRORS = 50
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -53,8 +56,10 @@ class AfmbatchError(Exception):
 
 class _InvalidFields(AfmbatchError):
     def __init__(self, *field_errors: FieldError) -> None:
-        super().__init__("; ".join(f"{error.field}: {error.reason}" for error in field_errors))
-        self.field_errors = field_errors
+        listed = field_errors[:MAX_FIELD_ERRORS]
+        more = ["further errors are not listed"] if len(field_errors) > MAX_FIELD_ERRORS else []
+        super().__init__("; ".join([f"{error.field}: {error.reason}" for error in listed] + more))
+        self.field_errors = listed
 
 
 class InvalidInput(_InvalidFields):

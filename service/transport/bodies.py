@@ -9,12 +9,13 @@ from typing import Any
 
 import anyio
 from fastapi import Request, Response, params
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import PlainValidator, TypeAdapter
+from pydantic import PlainValidator, TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
-from afmbatch.errors import AfmbatchError, FieldError, TooLarge
+from afmbatch.errors import MAX_FIELD_ERRORS, AfmbatchError, FieldError, TooLarge
 from service.transport.http_errors import UnsupportedMediaType
 
 MAX_JSON_BYTES = 1 << 20
@@ -32,7 +33,14 @@ def strict_json(model: Any) -> PlainValidator:
     adapter: TypeAdapter[Any] = TypeAdapter(model)
 
     def validate(body: bytes) -> Any:
-        return adapter.validate_json(body, strict=True)
+        try:
+            return adapter.validate_json(body, strict=True)
+        except ValidationError as error:
+            if error.error_count() <= MAX_FIELD_ERRORS:
+                raise
+            # FastAPI would copy all of them twice, while every other request waits.
+            listed = error.errors(include_url=False)[: MAX_FIELD_ERRORS + 1]
+        raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in listed])
 
     return PlainValidator(validate, json_schema_input_type=model)
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 from starlette.datastructures import UploadFile
 
-from afmbatch.errors import FieldError
+from afmbatch.errors import MAX_FIELD_ERRORS, FieldError
 from service.transport.reasons import reason_of
 from service.transport.schemas import Schema, describe, describe_fields, field_names, is_file, resolve
 
@@ -30,12 +30,15 @@ def shorten(value: object) -> str:
 
 
 def field_errors(errors: Iterable[ErrorDetails], schema: Schema) -> list[FieldError]:
-    """Return the errors of a document that pydantic refused. `schema` is the document's JSON schema."""
+    """Return the errors of a document that pydantic refused, one more than an answer lists at most.
+
+    `schema` is the document's JSON schema.
+    """
     listed = list(errors)
     inside = {e["loc"][:n] for e in listed for n in range(len(e["loc"]))}
     # Pydantic also reports a list with a refused item as too short, because it counts the accepted items only.
     kept = [e for e in listed if not (e["type"] == "too_short" and e["loc"] in inside)]
-    return [_field_error(e, schema) for e in kept]
+    return [_field_error(e, schema) for e in kept[: MAX_FIELD_ERRORS + 1]]  # each takes about half a millisecond
 
 
 def _field_error(error: ErrorDetails, schema: Schema) -> FieldError:

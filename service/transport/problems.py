@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 
-from afmbatch.errors import AfmbatchError, FieldError, NotFound, Unavailable
+from afmbatch.errors import MAX_FIELD_ERRORS, AfmbatchError, FieldError, NotFound, Unavailable
 from service.transport.http_errors import MalformedRequest, MethodNotAllowed
 from service.transport.request_errors import error_of_request
 
@@ -38,7 +38,9 @@ class Problem(BaseModel):
     status: int = Field(description="HTTP status of the answer.", examples=[422])
     detail: str = Field(description="Explains what went wrong with this request and how to correct it.")
     instance: str = Field(description="Path of the request.", examples=["/v1/jobs"])
-    errors: list[FieldError] = Field(description="Everything wrong with the fields of the request; often empty.")
+    errors: list[FieldError] = Field(
+        description=f"What is wrong with the fields of the request: at most {MAX_FIELD_ERRORS} errors, often none."
+    )
 
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]  # responses of an operation, for OpenAPI

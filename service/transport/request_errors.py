@@ -23,7 +23,7 @@ def error_of_request(request: Request, error: RequestValidationError) -> Afmbatc
             return MalformedRequest("The request has no body.")
     document = request.app.openapi()
     operation = document["paths"][request.scope["route"].path][request.method.lower()]
-    parameters = [_parameter_error(e, operation) for e in error.errors() if e not in body]
+    parameters = [_parameter_error(e, operation) for e in error.errors() if e["loc"][0] != "body"]
     return InvalidInput(*parameters, *_body_errors(body, operation, document))
 
 
