@@ -11,9 +11,9 @@ from .conftest import problem
 
 LARGE = {
     "unknown fields": {f"field{n}": n for n in range(50_000)},
-    "bad items": {"dataset": "ds-0", "tips": [1] * 300_000},
-    "incomplete items": {"dataset": "ds-0", "noise": [{}] * 200_000},
-    "too many items": {"dataset": "ds-0", "ignored_elements": [8] * 200_000},
+    "bad items": {"dataset": "ds-0", "tips": [1] * 180_000},
+    "incomplete items": {"dataset": "ds-0", "noise": [{}] * 130_000},
+    "too many items": {"dataset": "ds-0", "ignored_elements": [8] * 180_000},
     "a long name": {"x" * 1_000_000: 1},
     "a long value": {"dataset": "x" * 1_000_000},
 }

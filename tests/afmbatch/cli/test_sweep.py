@@ -7,40 +7,49 @@ import sys
 import time
 
 import pytest
+from typer.testing import CliRunner
 
+from afmbatch.cli.app import app
 from afmbatch.cli.sweep import KEPT_SECONDS, Sweep
 from afmbatch.settings import Settings
 from afmbatch.storage.object_store import batch_key
 from tests.redis_server import until
-from tests.service.conftest import emptied, redis_url, running, service, session_service  # noqa: F401 - fixtures
+from tests.service.conftest import emptied, running
 
 DAY = KEPT_SECONDS
-CODE = "from afmbatch.cli.app import app; app()"
 
 
-def sweep(service, *options):  # noqa: F811
-    environment = {"AFMBATCH_REDIS_URL": service.settings.redis_url, "AFMBATCH_STORE_URL": service.settings.store_url}
-    return subprocess.run(
-        [sys.executable, "-c", CODE, "sweep", *options],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+@pytest.fixture(scope="module")
+def module_service(redis_server, tmp_path_factory):
+    with running(Settings(redis_url=redis_server.url, store_url=tmp_path_factory.mktemp("store").as_uri())) as service:
+        yield service
 
 
-def age(service, seconds=2 * DAY):  # noqa: F811
+@pytest.fixture
+def service(module_service):
+    return emptied(module_service)
+
+
+@pytest.fixture
+def sweep(service, monkeypatch):
+    """Runs the command with the store and the Redis of the service."""
+    monkeypatch.setenv("AFMBATCH_REDIS_URL", service.settings.redis_url)
+    monkeypatch.setenv("AFMBATCH_STORE_URL", service.settings.store_url)
+    return lambda *options: CliRunner().invoke(app, ["sweep", *options])
+
+
+def age(service, seconds=2 * DAY):
     """Make all files of the store older."""
     for file in service.store.objects():
         os.utime(service.store.path(file.key), times=(time.time() - seconds,) * 2)
 
 
-def keys(service):  # noqa: F811
+def keys(service):
     return {file.key for file in service.store.objects()}
 
 
 @pytest.fixture
-def filled(service):  # noqa: F811
+def filled(service):
     """A service with a dataset, an upload that has a part, and a job with one batch; with the id of that job."""
     job = service.job()
     service.record(job, 1, b"batch")
@@ -50,37 +59,37 @@ def filled(service):  # noqa: F811
     return service, job
 
 
-def test_nothing_is_removed_that_the_ledger_knows(filled):
-    service, _ = filled  # noqa: F811
+def test_nothing_is_removed_that_the_ledger_knows(filled, sweep):
+    service, _ = filled
     age(service)
     before = keys(service)
     assert len(before) == 3
-    answer = sweep(service)
-    assert (answer.returncode, answer.stdout) == (0, "0 orphans, 0.0 MB removed\n")
+    answer = sweep()
+    assert (answer.exit_code, answer.stdout) == (0, "0 orphans, 0.0 MB removed\n")
     assert keys(service) == before
 
 
-def test_the_files_of_an_emptied_redis(filled):
-    service, job = filled  # noqa: F811
+def test_the_files_of_an_emptied_redis(filled, sweep):
+    service, job = filled
     age(service)
     before = keys(service)
     service.redis.flushall()
-    refused = sweep(service)
-    assert refused.returncode == 1
+    refused = sweep()
+    assert refused.exit_code == 1
     assert refused.stderr.startswith("afmbatch: the ledger knows nothing of what the store holds (3 orphans)")
     assert "--any-ledger" in refused.stderr
-    listed = sweep(service, "--dry-run")
-    assert listed.returncode == 0
+    listed = sweep("--dry-run")
+    assert listed.exit_code == 0
     assert f"jobs/{job}: 1 files" in listed.stdout
     assert listed.stdout.endswith("would be removed\n")
     assert keys(service) == before
-    assert sweep(service, "--any-ledger").stdout.endswith("3 orphans, 0.0 MB removed\n")
+    assert sweep("--any-ledger").stdout.endswith("3 orphans, 0.0 MB removed\n")
     assert keys(service) == set()
     assert not service.store.path(f"jobs/{job}").exists()
 
 
-def test_orphans_beside_what_is_known(filled):
-    service, job = filled  # noqa: F811
+def test_orphans_beside_what_is_known(filled, sweep):
+    service, job = filled
     kept = keys(service)
     for key in (
         "datasets/ds-0.npz",
@@ -97,9 +106,9 @@ def test_orphans_beside_what_is_known(filled):
         path = service.store.path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
-    assert "\n0 orphans" in f"\n{sweep(service).stdout}"  # all are young
+    assert "\n0 orphans" in f"\n{sweep().stdout}"  # all are young
     age(service)
-    answer = sweep(service)
+    answer = sweep()
     assert answer.stdout.endswith("8 orphans, 0.0 MB removed\n")
     assert "datasets/ds-0: 2 files" in answer.stdout
     assert keys(service) == kept | {"other/file"}
@@ -107,7 +116,7 @@ def test_orphans_beside_what_is_known(filled):
 
 
 def test_a_dataset_that_is_uploaded_again_meanwhile(filled):
-    service, _ = filled  # noqa: F811
+    service, _ = filled
     service.redis.flushall()
     age(service)
     found = Sweep(service.ledger, service.store, time.time() - DAY)
@@ -119,8 +128,8 @@ def test_a_dataset_that_is_uploaded_again_meanwhile(filled):
     assert f"datasets/{dataset}.npz" in keys(service)
 
 
-def test_a_bucket(redis_url):  # noqa: F811
-    with running(Settings(redis_url=redis_url, store_url="memory:///")) as bucket:
+def test_a_bucket(redis_server):
+    with running(Settings(redis_url=redis_server.url, store_url="memory:///")) as bucket:
         emptied(bucket)
         job = bucket.job()
         bucket.record(job, 1, b"batch")
@@ -133,8 +142,8 @@ def test_a_bucket(redis_url):  # noqa: F811
         assert len(bucket.store.keys("")) == 2
 
 
-def test_the_unfinished_file_of_a_killed_writer(filled):
-    service, job = filled  # noqa: F811
+def test_the_unfinished_file_of_a_killed_writer(filled, sweep):
+    service, job = filled
     before = keys(service)
     code = f"""
 from afmbatch.storage.object_store import ObjectStore
@@ -148,5 +157,5 @@ ObjectStore({service.settings.store_url!r}).put_batch({job!r}, 2, chunks())
         until(lambda: keys(service) != before)
         writer.send_signal(signal.SIGKILL)
     age(service)
-    assert sweep(service).stdout.endswith("1 orphans, 0.0 MB removed\n")
+    assert sweep().stdout.endswith("1 orphans, 0.0 MB removed\n")
     assert keys(service) == before
