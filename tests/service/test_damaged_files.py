@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import time
 
 import httpx
 import numpy as np
@@ -120,8 +121,10 @@ def test_a_file_that_is_truncated_while_it_is_sent(service, tmp_path):
         pieces = answer.iter_raw()
         next(pieces)
         os.truncate(stored, 1_000_000)
+        begin = time.monotonic()
         with pytest.raises(httpx.RemoteProtocolError):
             list(pieces)
+        assert time.monotonic() - begin < 3  # a connection that is kept alive is closed after 5 s
     assert service.http.get("/v1/health").json() == {"status": "ok"}
 
 
