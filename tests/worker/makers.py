@@ -117,6 +117,13 @@ class DeepPipeline(Slower):
         return replace(super().describe(), prefetch=6)
 
 
+class QuickDeepPipeline(Slow):
+    """Accepts six groups at once, and makes them quickly."""
+
+    def describe(self):
+        return replace(super().describe(), prefetch=6)
+
+
 class Hangs(Good):
     def work(self, batch):
         if batch == BAD:

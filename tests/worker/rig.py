@@ -50,6 +50,7 @@ class Rig:
         self.queue = open_queue(self.settings)
         self.processes = []
         self.jobs = 0
+        self.batches = {}  # number of batches by job
 
     def post(self, batches=20, batches_per_shard=10, atoms=1, **changes):
         """Post a job of `batches` batches on structures of `atoms` atoms; 100 samples make a shard."""
@@ -64,6 +65,7 @@ class Rig:
             self.ledger.jobs.add(job, pipe)
             ShardScheduler(self.queue, self.ledger).begin(job, pipe)
             pipe.execute()
+        self.batches[job.id] = batches
         return job.id
 
     def worker(self, maker, **env):

@@ -40,6 +40,17 @@ class BatchQueue:
         self._batches = deque(entry for entry in self._batches if entry[0] is not shard)
         return removed
 
+    def discard(self, job_id: str, batches: Iterable[int]) -> None:
+        """Remove these batches of a job, if they are queued."""
+        removed = set(batches)
+        self._batches = deque(
+            (shard, batch) for shard, batch in self._batches if shard.job_id != job_id or batch not in removed
+        )
+
+    def batches(self, job_id: str) -> set[int]:
+        """Return the batches of a job that are queued."""
+        return {batch for shard, batch in self._batches if shard.job_id == job_id}
+
     def pop(self) -> ShardBatch:
         """Remove and return the next batch."""
         return self._batches.popleft()
