@@ -69,6 +69,7 @@ def derive_status(recorded: RecordedState, now: float) -> JobStatus:
         samples_per_second=rate,
         eta_seconds=(plan.samples - samples_done) / rate if rate and not (state.final or record.endless) else None,
         errors=tuple(BatchFailure.model_validate_json(e) for e in recorded.errors),
+        warnings=(job["stalled"],) if "stalled" in job else (),
     )
 
 

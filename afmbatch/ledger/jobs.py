@@ -25,6 +25,7 @@ class JobRepository:
     def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis  # redis-py types its answers as sync-or-async unions; each method states its own
         self._mark_started = redis.register_script(script("mark_started"))
+        self._mark_stalled = redis.register_script(script("mark_stalled"))
         self._cancel = redis.register_script(script("cancel_job"))
         self._remove = redis.register_script(script("remove_job"))
 
@@ -113,6 +114,10 @@ class JobRepository:
     def mark_started(self, job_id: str) -> None:
         """Record that a worker has begun with a job. Only the first call after a post or an extension counts."""
         self._mark_started(keys=[keys.job(job_id)], args=[time.time()])
+
+    def mark_stalled(self, job_id: str, warning: str) -> None:
+        """Record a warning that a worker made no progress with a shard; it replaces an earlier one."""
+        self._mark_stalled(keys=[keys.job(job_id)], args=[warning])
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job: no further batches of it are issued or made."""

@@ -30,6 +30,7 @@ def job(job_id: str) -> str:
     siblings: the key of the set of children that the job belongs to; only in jobs that have a parent.
     started, cancelled: the times at which a worker began with the job and at which the job was cancelled.
     resumed: the time at which a worker began after the job was posted or extended.
+    stalled: a warning: the last worker that made no progress with a shard of the job.
     changed: the time at which a batch was last recorded, as made or as failed.
     samples, samples_before: numbers of samples recorded so far, and before the last extension.
     recorded: number of batches recorded so far, made again or not.

@@ -116,6 +116,9 @@ class JobStatus(JobRecord):
     errors: tuple[BatchFailure, ...] = Field(
         description="Batches that could not be made, in the order of their numbers; at most 100 are listed."
     )
+    warnings: tuple[str, ...] = Field(
+        default=(), description="Conditions that delay the job or have delayed it, as sentences."
+    )
 
 
 class WorkerRecord(Model):

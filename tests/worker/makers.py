@@ -100,6 +100,15 @@ class HangsWhileWriting(Grouping):
         return super().write(make, batch)
 
 
+class NeverAnswersOnce(Good):
+    """Never answers batch 3 when it makes that batch for the first time."""
+
+    def write(self, make, batch):
+        if batch == BAD and self.tries(batch) == 1:
+            threading.Event().wait()
+        return super().write(make, batch)
+
+
 class Slow(Good):
     def work(self, batch):
         time.sleep(0.05)

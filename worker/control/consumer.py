@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 from rq.executions import Execution
 from rq.job import Job
 
+from afmbatch.ledger.ledger import Ledger
 from afmbatch.ledger.shard_scheduler import ShardScheduler
 from afmbatch.ledger.task_queue import RUN_SHARD
 from worker.control.queue_worker import QueueWorker
@@ -37,12 +38,20 @@ class Consumer:
     """Takes tasks as long as the engine has capacity, and makes their shards side by side."""
 
     def __init__(
-        self, worker: QueueWorker, scheduler: ShardScheduler, shards: Shards, retry_policy: RetryPolicy
+        self,
+        worker: QueueWorker,
+        ledger: Ledger,
+        scheduler: ShardScheduler,
+        shards: Shards,
+        retry_policy: RetryPolicy,
+        stall_seconds: float,
     ) -> None:
         self._worker = worker
         self._scheduler = scheduler
         self._shards = shards
         self._retry_policy = retry_policy
+        self._ledger = ledger
+        self._stall_seconds = stall_seconds
         self._open: list[_OpenTask] = []  # oldest first; replaced and never changed, because two threads read it
 
     @property
@@ -64,6 +73,8 @@ class Consumer:
                 self._shards.step()
                 for entry in [entry for entry in self._open if not entry.shard.batches_left]:
                     self._close(entry)
+                for entry in [entry for entry in self._open if self._is_stalled(entry)]:
+                    self._hand_back_stalled(entry)
         except RedisError:
             raise  # nothing can be recorded about the tasks; other workers get them once their leases expire
         except Exception as error:
@@ -118,6 +129,22 @@ class Consumer:
             self._worker.drop(entry.lease)
             _log.warning("Task %s: taken over by another worker, because its lease had expired", entry.task.id)
         self._open = [other for other in self._open if other is not entry]
+
+    def _is_stalled(self, entry: _OpenTask) -> bool:
+        return time.monotonic() - entry.shard.active_at > self._stall_seconds
+
+    def _hand_back_stalled(self, entry: _OpenTask) -> None:
+        """Hand back a task that makes no progress, so that it keeps nothing else waiting, and say so in its job."""
+        shard = entry.shard
+        batches = ", ".join(map(str, sorted(shard.batches_left)))
+        warning = (
+            f"Worker {self._worker.name} made no progress with shard {shard.number} for {self._stall_seconds:g} s and "
+            f"handed it back; batches left: {batches}."
+        )
+        _log.error("Job %s: %s", shard.job_id, warning)
+        if shard.is_held():
+            self._ledger.jobs.mark_stalled(shard.job_id, warning)
+        self._close(entry)
 
     def _hand_back_after(self, error: Exception) -> None:
         """Hand every task back after an error that ends this worker; the loss counts against the oldest task."""

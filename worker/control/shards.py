@@ -141,6 +141,8 @@ class Shards:
             self._skipped_jobs.discard(shard.job_id)
             group = self._queue.pop_group(self._engine.ready.group_samples)
             self._in_engine |= {(shard.job_id, batch) for _, batch in group}
+            for sent, _ in group:
+                sent.note_activity()
             self._engine.send(MakeBatches(shard.job_id, shard.recipe, [batch for _, batch in group]))
 
     def _max_groups(self, exclusive: bool) -> int:
@@ -166,6 +168,7 @@ class Shards:
                 continue
             for shard in shards:
                 shard.failures_in_a_row = 0
+                shard.note_activity()
             match answer:
                 case BatchSkipped():  # it is sent again unless the job is still cancelled when its turn comes
                     self._queue.append(shards[0], [answer.batch])
@@ -206,6 +209,7 @@ class Shards:
         for first, batch in retried:
             for shard in self._shards_with(first.job_id, batch):
                 shard.attempts[batch] += 1
+                shard.note_activity()
             attempt = first.attempts[batch], self._settings.shard_tries
             _log.warning("Job %s: attempt %d of %d at batch %d failed: %s", first.job_id, *attempt, batch, error)
         if len(lost) == len(retried) == 1:
