@@ -68,13 +68,7 @@ class Consumer:
         """
         try:
             while not (shutdown.requested and (self._shards.idle or shutdown.overdue)):
-                while not shutdown.requested and self._can_take and self._take():
-                    pass
-                self._shards.step()
-                for entry in [entry for entry in self._open if not entry.shard.batches_left]:
-                    self._close(entry)
-                for entry in [entry for entry in self._open if self._is_stalled(entry)]:
-                    self._hand_back_stalled(entry)
+                self.step(None if shutdown.requested else _WAIT_SECONDS)
         except RedisError:
             raise  # nothing can be recorded about the tasks; other workers get them once their leases expire
         except Exception as error:
@@ -83,13 +77,26 @@ class Consumer:
         for entry in reversed(self._open):  # each is put at the front of the queue, so that their order is kept
             self._close(entry)
 
+    def step(self, wait_seconds: int | None) -> None:
+        """Take tasks as long as there is capacity, work on the open ones, and end those that are finished or stalled.
+
+        wait_seconds: longest wait for a task while none is open; None: take no task.
+        """
+        while wait_seconds is not None and self._can_take and self._take(wait_seconds):
+            pass
+        self._shards.step()
+        for entry in [entry for entry in self._open if not entry.shard.batches_left]:
+            self._close(entry)
+        for entry in [entry for entry in self._open if self._is_stalled(entry)]:
+            self._hand_back_stalled(entry)
+
     @property
     def _can_take(self) -> bool:
         return self._shards.has_capacity and not any(entry.was_lost for entry in self._open)
 
-    def _take(self) -> bool:
+    def _take(self, wait_seconds: int) -> bool:
         """Begin the next task and return whether another one may be taken."""
-        task = self._worker.pop(None if self._open else _WAIT_SECONDS)
+        task = self._worker.pop(0 if self._open else wait_seconds)
         return task is not None and self._begin(task)
 
     def _begin(self, task: Job) -> bool:

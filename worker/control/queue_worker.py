@@ -57,13 +57,13 @@ class QueueWorker(SimpleWorker):
     ) -> None:
         cast(Any, self).register_death()
 
-    def pop(self, wait_seconds: int | None) -> Job | None:
+    def pop(self, wait_seconds: int) -> Job | None:
         """Pop the next task off the queue. Returns None if the queue is empty.
 
-        wait_seconds: longest wait for a task; None: do not wait. The task stays on RQ's intermediate list until `hold`.
+        wait_seconds: longest wait for a task. The task stays on RQ's intermediate list until `hold`.
         """
         try:
-            found = Queue.dequeue_any([self._queue], wait_seconds, self.connection, serializer=self.serializer)
+            found = Queue.dequeue_any([self._queue], wait_seconds or None, self.connection, serializer=self.serializer)
         except DequeueTimeout:
             return None
         return None if found is None else found[0]
