@@ -50,7 +50,7 @@ def work(settings: Settings, engine: EngineProcess) -> None:
         queue = open_queue(settings, **options)
         scheduler = ShardScheduler(queue, ledger)
         retry_policy = RetryPolicy(settings, ledger)
-        worker = QueueWorker(queue, scheduler, settings.lease_seconds)
+        worker = QueueWorker(queue, scheduler, settings.lease_seconds, ENGINE)
         sweeper = Sweeper(queue, settings.lease_seconds, retry_policy)
         consumer = Consumer(worker, ledger, scheduler, shards, retry_policy, settings.stall_seconds)
         try:

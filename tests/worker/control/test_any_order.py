@@ -77,8 +77,8 @@ class FakeEngine:
         self.answers += [BatchSkipped(*key) for key in self.unmade if key[0] == job_id]
 
     def make(self, number):
-        """Make and store at most this number of batches."""
-        for job_id, batch in self.unmade[:number]:
+        """Make and store at most this number of batches, unless the engine was lost."""
+        for job_id, batch in [] if self.is_lost else self.unmade[:number]:
             content = self.store.put_batch(job_id, batch, [f"{job_id} {batch}".encode()])
             self.answers.append(
                 BatchMade(job_id, batch, samples=50, bytes=content.bytes, sha256=content.sha256, flagged=0, flags={})
@@ -111,7 +111,7 @@ class FakeProcess:
         scheduler = ShardScheduler(self.queue, ledger)
         self.engine = FakeEngine(rig.store)
         shards = Shards(settings, ledger, rig.store, self.engine, Shutdown())
-        self.worker = QueueWorker(self.queue, scheduler, settings.lease_seconds)
+        self.worker = QueueWorker(self.queue, scheduler, settings.lease_seconds, "1")
         self.consumer = Consumer(self.worker, ledger, scheduler, shards, retry_policy, settings.stall_seconds)
         self.sweeper = Sweeper(self.queue, settings.lease_seconds, retry_policy)
         self.worker.__enter__()
