@@ -76,6 +76,12 @@ class Settings(BaseSettings):
     batch_seconds: float = Field(
         default=300.0, gt=0, description="Longest time that a batch may take in the engine, in seconds."
     )
+    handover_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="Time that batches may have to wait in a worker while another one has nothing to do, in seconds; "
+        "batches that would wait longer are handed back to the queue.",
+    )
     stall_seconds: float = Field(
         default=1800.0,
         gt=0,

@@ -82,6 +82,11 @@ def recipe(recipe_id: str, parent: str | None) -> str:
     return f"afmbatch:recipe:{recipe_id}" if parent is None else f"{job(parent)}:sample:{recipe_id}"
 
 
+def idle(engine: str) -> str:
+    """string with expiry: name of a worker with this engine version that has nothing to do."""
+    return f"afmbatch:idle:{engine}"
+
+
 def idempotency(key: str) -> str:
     """string with expiry: "<request digest> <job id>"."""
     return f"afmbatch:idempotency:{key}"

@@ -133,6 +133,29 @@ class QuickDeepPipeline(Slow):
         return replace(super().describe(), prefetch=6)
 
 
+class LongJob(Good):
+    """Takes 0.5 s for a batch of job-0, and no time for a batch of another job."""
+
+    def describe(self):
+        return replace(super().describe(), prefetch=3)
+
+    def begin(self, make, batch):
+        if make.job_id == "job-0":
+            time.sleep(0.5)
+        with self.begun_file.with_name("begun_by").open("a") as file:
+            file.write(f"{make.job_id} {batch} {os.getppid()}\n")
+        return super().begin(make, batch)
+
+
+class VeryLongBatch(LongJob):
+    """Takes 3 s for a batch of job-0."""
+
+    def begin(self, make, batch):
+        if make.job_id == "job-0":
+            time.sleep(2.5)
+        return super().begin(make, batch)
+
+
 class Hangs(Good):
     def work(self, batch):
         if batch == BAD:

@@ -51,6 +51,15 @@ class BatchQueue:
         """Return the batches of a job that are queued."""
         return {batch for shard, batch in self._batches if shard.job_id == job_id}
 
+    def batches_of(self, shard: Shard) -> list[int]:
+        """Return the queued batches of a shard, in order."""
+        return [batch for other, batch in self._batches if other is shard]
+
+    @property
+    def pixels(self) -> int:
+        """The number of image pixels of all queued batches."""
+        return sum(shard.pixels(batch) for shard, batch in self._batches)
+
     def pop(self) -> ShardBatch:
         """Remove and return the next batch."""
         return self._batches.popleft()
@@ -75,6 +84,7 @@ class BatchQueue:
             if (
                 next_shard.job_id != shard.job_id
                 or next_shard.must_be_alone(next_batch)
+                or next_batch in next_shard.begun_elsewhere  # it may be recorded before its turn comes
                 or planned_memory_bytes(next_shard.plan, total) > self._max_group_bytes
             ):
                 break

@@ -1,6 +1,7 @@
 """Runs the main loop of a worker: takes tasks off the queue, makes their shards, and ends the tasks."""
 
 import logging
+import math
 import time
 from dataclasses import dataclass, field
 
@@ -19,6 +20,8 @@ from worker.control.shutdown import Shutdown
 
 _log = logging.getLogger("worker")
 _WAIT_SECONDS = 1  # longest wait for a task before a shutdown request is noticed
+_IDLE_MILLISECONDS = 1500  # time for which an idle worker is known to be idle: it announces it before every wait
+_SHARE_SECONDS = 0.5  # between two looks for an idle worker
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +55,7 @@ class Consumer:
         self._retry_policy = retry_policy
         self._ledger = ledger
         self._stall_seconds = stall_seconds
+        self._shared_at = -math.inf  # time.monotonic() when this worker last looked for an idle one
         self._open: list[_OpenTask] = []  # oldest first; replaced and never changed, because two threads read it
 
     @property
@@ -89,6 +93,9 @@ class Consumer:
             self._close(entry)
         for entry in [entry for entry in self._open if self._is_stalled(entry)]:
             self._hand_back_stalled(entry)
+        if time.monotonic() - self._shared_at > _SHARE_SECONDS:
+            self._shared_at = time.monotonic()
+            self._share()
 
     @property
     def _can_take(self) -> bool:
@@ -96,7 +103,12 @@ class Consumer:
 
     def _take(self, wait_seconds: int) -> bool:
         """Begin the next task and return whether another one may be taken."""
-        task = self._worker.pop(0 if self._open else wait_seconds)
+        task = self._worker.pop(0)
+        if task is None and not self._open:
+            self._ledger.workers.announce_idle(self._worker.name, self._worker.engine, _IDLE_MILLISECONDS)
+            task = self._worker.pop(wait_seconds)
+            if task is not None:
+                self._ledger.workers.claim_idle(self._worker.engine)  # it is not idle any more
         return task is not None and self._begin(task)
 
     def _begin(self, task: Job) -> bool:
@@ -112,7 +124,13 @@ class Consumer:
             self._worker.hand_back(task, lease)  # it is worked on alone, once the open tasks are finished
             return False
         job_id, number = task.args
-        shard = self._shards.open(job_id, number, lambda: self._worker.is_held(lease), one_by_one=was_lost)
+        shard = self._shards.open(
+            job_id,
+            number,
+            lambda: self._worker.is_held(lease),
+            one_by_one=was_lost,
+            begun_elsewhere=task.meta.get("begun", ()),
+        )
         if shard is None:
             self._worker.finish(task, lease)
         else:
@@ -136,6 +154,23 @@ class Consumer:
             self._worker.drop(entry.lease)
             _log.warning("Task %s: taken over by another worker, because its lease had expired", entry.task.id)
         self._open = [other for other in self._open if other is not entry]
+
+    def _share(self) -> None:
+        """Hand back a task of which batches wait here for long, if another worker has nothing to do.
+
+        Its batches in the engine are finished and recorded here. The other worker makes them last, if at all.
+        """
+        found = self._shards.long_waiting()
+        if found is None:
+            return
+        idle = self._ledger.workers.claim_idle(self._worker.engine)
+        if idle in (None, self._worker.name):
+            return
+        shard, begun = found
+        entry = next(entry for entry in self._open if entry.shard is shard)
+        _log.info("Task %s: handed back with %d batches begun, because %s is idle", entry.task.id, len(begun), idle)
+        entry.task.meta["begun"] = begun
+        self._close(entry)
 
     def _is_stalled(self, entry: _OpenTask) -> bool:
         return time.monotonic() - entry.shard.active_at > self._stall_seconds

@@ -44,7 +44,8 @@ class QueueWorker(SimpleWorker):
         self._queue = queue
         self._scheduler = scheduler
         self._lease_seconds = math.ceil(lease_seconds)
-        self._engine = engine
+        #: Version of this worker's engine.
+        self.engine = engine
         self._leases = Leases(queue, self._lease_seconds)
 
     @property
@@ -78,7 +79,7 @@ class QueueWorker(SimpleWorker):
         return task
 
     def _try_to_pop(self) -> Job | None:
-        while task_id := take_task(self._queue, self._engine):
+        while task_id := take_task(self._queue, self.engine):
             with contextlib.suppress(NoSuchJobError):
                 return Job.fetch(task_id, connection=self.connection, serializer=self.serializer)
             self.connection.lrem(self._queue.intermediate_queue_key, 1, task_id)  # the task was removed

@@ -24,6 +24,9 @@ class Shard:
     one_by_one: bool
     #: Batches that are neither recorded nor given up.
     batches_left: set[int]
+    #: Batches that another worker had begun when it handed the shard back. They come last and are probably recorded by
+    #: then.
+    begun_elsewhere: frozenset[int] = frozenset()
     #: Number of engines that were lost while they had each batch.
     attempts: Counter[int] = field(default_factory=Counter)
     #: time.monotonic() when the shard was opened, or a batch of it was last sent to an engine, answered or retried.

@@ -9,7 +9,7 @@ shards that it is left in, and its answer settles it for all of them.
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import groupby
 
 from afmbatch.errors import NotFound
@@ -27,6 +27,7 @@ from worker.messages import Answer, BatchMade, BatchRefused, BatchSkipped, MakeB
 
 _log = logging.getLogger("worker")
 _STEP_SECONDS = 0.2  # longest wait for the engine before a shutdown request is noticed
+_FEW_GROUPS = 2  # one on the device and the next one prepared; further ones hide delays that are short beside long work
 
 
 class Shards:
@@ -42,7 +43,8 @@ class Shards:
         self._shutdown = shutdown
         self._queue = BatchQueue(settings.group_bytes)
         self._open: list[Shard] = []  # oldest first; each batch that is left in one of them is queued or in the engine
-        self._in_engine: set[tuple[str, int]] = set()  # jobs and batches
+        self._in_engine: dict[tuple[str, int], int] = {}  # image pixels by job and batch
+        self._answered_at = -math.inf  # time.monotonic() of the engine's last answer, or when it got work after a pause
         self._engine_is_exclusive = False  # the group in the engine must stay alone there
         self._skipped_jobs: set[str] = set()  # jobs that the engine was asked to skip
         self._cancellation_checked_at = -math.inf
@@ -61,10 +63,19 @@ class Shards:
         free_samples = free_groups * self._engine.ready.group_samples
         return free_samples > 0 and not self._queue.has_samples(free_samples)
 
-    def open(self, job_id: str, number: int, is_held: Callable[[], bool], *, one_by_one: bool) -> Shard | None:
+    def open(
+        self,
+        job_id: str,
+        number: int,
+        is_held: Callable[[], bool],
+        *,
+        one_by_one: bool,
+        begun_elsewhere: Collection[int] = (),
+    ) -> Shard | None:
         """Open a shard, whose missing batches `step` will make. Returns None if no batch of it is missing.
 
-        is_held: returns whether this worker still holds the lease; one_by_one: make one batch at a time.
+        is_held: returns whether this worker still holds the lease; one_by_one: make one batch at a time;
+        begun_elsewhere: batches that another worker had begun when it handed the shard back.
         """
         try:
             job = self._ledger.jobs.get(job_id)
@@ -77,7 +88,8 @@ class Shards:
         if not missing:
             return None
         recipe = job.bare.model_dump_json()
-        shard = Shard(job_id, number, plan, recipe, is_held, one_by_one, set(missing))
+        missing.sort(key=lambda batch: (batch in begun_elsewhere, batch))
+        shard = Shard(job_id, number, plan, recipe, is_held, one_by_one, set(missing), frozenset(begun_elsewhere))
         shared = {batch for job, batch in self._in_engine if job == job_id} | self._queue.batches(job_id)
         self._queue.append(shard, [batch for batch in missing if batch not in shared])
         self._open.append(shard)
@@ -88,6 +100,30 @@ class Shards:
         """Forget a shard. Batches of it that are in the engine are recorded when they are answered."""
         self._open.remove(shard)
         self._stop(shard)
+
+    def long_waiting(self) -> tuple[Shard, list[int]] | None:
+        """Return a shard of which batches wait for the engine for long, and its batches in the engine; None if none do.
+
+        It is the shard that was opened last, since its batches wait longest. A shard whose batches have to be made
+        alone is none of these.
+        """
+        if self.idle or self._seconds_of_work(self._queue.pixels) < self._settings.handover_seconds:
+            return None
+        for shard in reversed(self._open):
+            if self._queue.batches_of(shard) and not shard.one_by_one and not shard.attempts:
+                return shard, [
+                    batch for batch in sorted(shard.batches_left) if (shard.job_id, batch) in self._in_engine
+                ]
+        return None
+
+    def _seconds_of_work(self, queued_pixels: int = 0) -> float:
+        """Estimate the time that the work in the engine takes, and further pixels after it."""
+        if self.idle:
+            return 0.0
+        # The rate is a mean over jobs. A job that is much slower shows in the time without an answer.
+        silent = time.monotonic() - self._answered_at
+        rate = self.throughput.pixels_per_second
+        return max(silent, (sum(self._in_engine.values()) + queued_pixels) / rate if rate else 0.0)
 
     def _stop(self, shard: Shard) -> None:
         """Begin no further batch for a shard. Batches that are left in other shards as well stay in the queue."""
@@ -135,18 +171,35 @@ class Shards:
                 self._stop(shard)
                 continue
             checked.add(shard)
+            if batch in shard.begun_elsewhere and self._settle_recorded(shard):
+                continue
             if self.idle:
                 self._engine.ensure_ready()
+                self._answered_at = time.monotonic()
             self._engine_is_exclusive = is_exclusive
             self._skipped_jobs.discard(shard.job_id)
             group = self._queue.pop_group(self._engine.ready.group_samples)
-            self._in_engine |= {(shard.job_id, batch) for _, batch in group}
-            for sent, _ in group:
+            for sent, number in group:
+                self._in_engine[shard.job_id, number] = sent.pixels(number)
                 sent.note_activity()
             self._engine.send(MakeBatches(shard.job_id, shard.recipe, [batch for _, batch in group]))
 
     def _max_groups(self, exclusive: bool) -> int:
-        return 1 if exclusive else self._engine.ready.prefetch
+        if exclusive:
+            return 1
+        prefetch = self._engine.ready.prefetch
+        if self.throughput.pixels_per_second is None or self._seconds_of_work() > self._settings.handover_seconds:
+            return min(prefetch, _FEW_GROUPS)
+        return prefetch
+
+    def _settle_recorded(self, shard: Shard) -> bool:
+        """Settle the batches of a shard that another worker has recorded meanwhile; return whether there are any."""
+        begun = shard.batches_left & shard.begun_elsewhere
+        missing = self._ledger.batches.missing(shard.job_id, range(min(begun), max(begun) + 1))
+        recorded = begun.difference(missing)
+        self._queue.discard(shard.job_id, recorded)
+        self._settle(shard.job_id, recorded)
+        return bool(recorded)
 
     def _skip_cancelled_jobs(self) -> None:
         if time.monotonic() - self._cancellation_checked_at < _STEP_SECONDS:
@@ -162,7 +215,8 @@ class Shards:
         if made:
             self.recorder.record(job_id, made)
         for answer in answers:
-            self._in_engine.discard((job_id, answer.batch))
+            self._answered_at = time.monotonic()
+            self._in_engine.pop((job_id, answer.batch), None)
             shards = self._shards_with(job_id, answer.batch)
             if not shards:  # their tasks were handed back, or taken over by another worker
                 continue

@@ -6,6 +6,7 @@ of the workers.
 
 import tempfile
 
+import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -24,6 +25,7 @@ from afmbatch.ledger.task_queue import open_queue, remove_tasks, requeue_popped_
 from afmbatch.settings import Settings
 from afmbatch.storage.object_store import job_prefix
 from tests.afmbatch.ledger.test_shard_scheduler import Rig
+from worker.control import consumer as consumer_module
 from worker.control import shards as shards_module
 from worker.control.consumer import Consumer
 from worker.control.engine_process import EngineLostError, EngineState
@@ -145,12 +147,14 @@ class FakeProcess:
 class WorkersMachine(RuleBasedStateMachine):
     """A stream, a job whose batches are kept, and three workers. Each worker that dies is replaced."""
 
-    def __init__(self, url):
+    def __init__(self, url, handover):
         super().__init__()
         self.directory = tempfile.TemporaryDirectory()
         self.rig = Rig(url, self.directory.name)
         # Losses are not counted as failures: every batch can be made.
-        self.settings = Settings(**self.rig.settings.model_dump() | {"shard_tries": 10_000})
+        self.settings = Settings(
+            **self.rig.settings.model_dump() | {"shard_tries": 10_000, "handover_seconds": handover}
+        )
         self.workers = [FakeProcess(self.rig, self.settings) for _ in range(WORKERS)]
         self.stream = self.kept = None
         self.had = set()  # acknowledged batches of the stream, which must not be delivered again
@@ -236,15 +240,21 @@ class WorkersMachine(RuleBasedStateMachine):
         self.had |= set(batches)
 
     @precondition(lambda self: self.stream and not self.cancelled)
-    @rule(data=st.data(), steps=st.integers(0, 4))
-    def rewind(self, data, steps):
-        """Rewind to any batch, mostly to one that is in an engine; some workers go on at once."""
-        in_engines = {batch for w in self.workers for job, batch in w.engine.unmade if job == self.stream}
-        batch = data.draw(st.sampled_from(sorted(in_engines)) if in_engines else st.integers(0, BATCHES - 1))
+    @rule(batch=st.integers(0, BATCHES - 1))
+    def rewind(self, batch):
         self.rig.streams.rewind(self.stream, batch)
         self.had = {had for had in self.had if had < batch}
-        for worker in data.draw(st.lists(st.sampled_from(self.workers), max_size=2)):
-            worker.engine.make(steps)
+
+    @precondition(lambda self: self.stream and not self.cancelled and any(w.engine.unmade for w in self.workers))
+    @rule(data=st.data(), made=st.integers(0, 4))
+    def rewind_under_a_worker(self, data, made):
+        """Rewind to a batch that is in an engine; its worker goes on at once."""
+        worker = data.draw(st.sampled_from([worker for worker in self.workers if worker.engine.unmade]))
+        batches = [batch for job, batch in worker.engine.unmade if job == self.stream]
+        if batches:
+            self.rewind(data.draw(st.sampled_from(batches)))
+        for _ in range(made):
+            worker.engine.make(1)
             worker.step()
 
     @precondition(lambda self: self.stream and len(self.had) > 3 and not self.cancelled)
@@ -300,9 +310,12 @@ class WorkersMachine(RuleBasedStateMachine):
         return self.rig.ledger.jobs.status(job).state.final and not self.rig.waiting()
 
 
-def test_any_order(redis_server, monkeypatch):
+@pytest.mark.parametrize("handover", [1e-9, 1e9])
+def test_any_order(redis_server, monkeypatch, handover):
+    """Work is handed to idle workers whenever there are any, or never."""
     monkeypatch.setattr(shards_module, "_STEP_SECONDS", 0.0)
+    monkeypatch.setattr(consumer_module, "_SHARE_SECONDS", -1.0)
     run_state_machine_as_test(
-        lambda: WorkersMachine(redis_server.url),
-        settings=settings(max_examples=30, stateful_step_count=40, deadline=None, phases=[Phase.generate]),
+        lambda: WorkersMachine(redis_server.url, handover),
+        settings=settings(max_examples=15, stateful_step_count=40, deadline=None, phases=[Phase.generate]),
     )

@@ -13,6 +13,7 @@ def worker_of_version(rig, engine):
 def test_workers_of_two_engine_versions(rig):
     """Each job is made by one version alone, although a worker of the other one has nothing to do for a while."""
     old, new = rig.post(batches=20, engine="4"), rig.post(batches=20, engine="5")
+    assert rig.ledger.jobs.status(old).warnings == ("No worker is running.",)
     worker_of_version(rig, "5")
     assert rig.finish(new).state is State.DONE
     assert rig.done(old) == 0
@@ -32,12 +33,3 @@ def test_workers_of_two_engine_versions(rig):
     # The samples of the jobs for each version, and no others:
     until(lambda: {w.engine: w.samples_done for w in rig.ledger.workers.live()} == {"4": 400, "5": 500}, seconds=5)
     until(rig.idle)
-
-
-def test_a_job_says_that_no_worker_is_running(rig):
-    job = rig.post()
-    assert rig.ledger.jobs.status(job).warnings == ("No worker is running.",)
-    worker = rig.worker("Slow")
-    until(lambda: rig.ledger.jobs.status(job).warnings == ())
-    worker.kill()
-    until(lambda: rig.ledger.jobs.status(job).warnings == ("No worker is running.",))

@@ -40,7 +40,7 @@ def test_the_tasks_of_a_killed_worker_are_taken_after_a_rewind(rig, streams):
     streams.rewind(job, 0)
     assert sorted(read(rig, streams, job)) == list(range(20))
     until(rig.idle, seconds=10)
-    other = rig.post(batches=40)
+    other = rig.post(batches=30)
     doomed = rig.worker("Slow")
     until(lambda: len(rig.ledger.workers.live()) == 2 and rig.queue.started_job_registry.get_job_ids(cleanup=False))
     until(lambda: rig.done(other) >= 12)
