@@ -111,9 +111,7 @@ class Shards:
             return None
         for shard in reversed(self._open):
             if self._queue.batches_of(shard) and not shard.one_by_one and not shard.attempts:
-                return shard, [
-                    batch for batch in sorted(shard.batches_left) if (shard.job_id, batch) in self._in_engine
-                ]
+                return shard, sorted(b for b in shard.batches_left if (shard.job_id, b) in self._in_engine)
         return None
 
     def _seconds_of_work(self, queued_pixels: int = 0) -> float:
