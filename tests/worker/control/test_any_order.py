@@ -317,5 +317,5 @@ def test_any_order(redis_server, monkeypatch, handover):
     monkeypatch.setattr(consumer_module, "_SHARE_SECONDS", -1.0)
     run_state_machine_as_test(
         lambda: WorkersMachine(redis_server.url, handover),
-        settings=settings(max_examples=15, stateful_step_count=40, deadline=None, phases=[Phase.generate]),
+        settings=settings(max_examples=12, stateful_step_count=40, deadline=None, phases=[Phase.generate]),
     )

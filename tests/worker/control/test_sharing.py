@@ -36,7 +36,7 @@ def test_a_small_job_does_not_wait_behind_a_long_batch_while_a_worker_is_idle(ri
 
 def test_an_idle_worker_makes_a_part_of_a_long_shard(rig):
     """One worker has taken all batches of a job; two workers make them."""
-    job = rig.post(batches=8, batches_per_shard=10)
+    job = rig.post(batches=7)
     workers = [rig.worker("LongJob", **SOON)]
     until(lambda: rig.done(job) >= 1)
     workers.append(rig.worker("LongJob", **SOON))
