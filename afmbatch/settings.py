@@ -84,6 +84,18 @@ class Settings(BaseSettings):
     batch_seconds: float = Field(
         default=300.0, gt=0, description="Longest time that a batch may take in the engine, in seconds."
     )
+    handover_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="Time that batches may have to wait in a worker while another one has nothing to do, in seconds; "
+        "batches that would wait longer are handed back to the queue.",
+    )
+    stall_seconds: float = Field(
+        default=1800.0,
+        gt=0,
+        description="Time after which a worker that has made no progress with a shard hands it back and adds a warning "
+        "to the job, in seconds. It should exceed several times batch_seconds, which ends engines that hang.",
+    )
     shard_tries: int = Field(
         default=3, gt=0, description="Number of lost engines or workers after which a batch is recorded as failed."
     )

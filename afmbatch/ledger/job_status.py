@@ -1,5 +1,6 @@
 """Derives the status of a job from its records."""
 
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
 from afmbatch.ledger.issued_shards import IssuedShards
@@ -31,8 +32,11 @@ class RecordedState:
         return float(self.job[name]) if name in self.job else None
 
 
-def derive_status(recorded: RecordedState, now: float) -> JobStatus:
-    """Return the status of a job at `now`, Unix time in s."""
+def derive_status(recorded: RecordedState, now: float, live_engines: Callable[[], Set[str]]) -> JobStatus:
+    """Return the status of a job at `now`, Unix time in s.
+
+    live_engines: returns the engine versions of the live workers; called only for jobs that wait for workers.
+    """
     job, issued = recorded.job, IssuedShards.from_hash(recorded.issued)
     record = JobRecord.model_validate_json(job["record"])
     plan = Plan(record)
@@ -69,7 +73,24 @@ def derive_status(recorded: RecordedState, now: float) -> JobStatus:
         samples_per_second=rate,
         eta_seconds=(plan.samples - samples_done) / rate if rate and not (state.final or record.endless) else None,
         errors=tuple(BatchFailure.model_validate_json(e) for e in recorded.errors),
+        warnings=tuple(_warnings(recorded, record, state, live_engines)),
     )
+
+
+def _warnings(
+    recorded: RecordedState, record: JobRecord, state: State, live_engines: Callable[[], Set[str]]
+) -> Iterator[str]:
+    if state in (State.QUEUED, State.RUNNING):
+        if not (live := live_engines()):
+            yield "No worker is running."
+        elif record.engine is not None and record.engine not in live:
+            others = ", ".join(sorted(live))
+            yield (
+                f"The job waits for a worker with engine version {record.engine}; the running workers have {others}. "
+                "Start such a worker, or cancel the job and post it again."
+            )
+    if "stalled" in recorded.job:
+        yield recorded.job["stalled"]
 
 
 def _derive_state(recorded: RecordedState, issued: IssuedShards, batches: int, done: int) -> State:

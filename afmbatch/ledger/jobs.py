@@ -5,6 +5,7 @@ Each job has its own keys, so that a deleted job leaves nothing behind and a lat
 
 import time
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, cast
 
 from redis import Redis
@@ -15,6 +16,7 @@ from afmbatch.ledger import keys
 from afmbatch.ledger.job_status import RecordedState, derive_status
 from afmbatch.ledger.records import JobRecord, JobStatus
 from afmbatch.ledger.scripts import script
+from afmbatch.ledger.workers import WorkerRepository
 
 _MAX_SHOWN_ERRORS = 100
 
@@ -24,7 +26,9 @@ class JobRepository:
 
     def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis  # redis-py types its answers as sync-or-async unions; each method states its own
+        self._workers = WorkerRepository(redis)
         self._mark_started = redis.register_script(script("mark_started"))
+        self._mark_stalled = redis.register_script(script("mark_stalled"))
         self._cancel = redis.register_script(script("cancel_job"))
         self._remove = redis.register_script(script("remove_job"))
 
@@ -107,12 +111,21 @@ class JobRepository:
                 pipe.zcard(keys.acknowledged(i))
             rows = pipe.execute()
         now = time.time()
+
+        @cache  # read at most once for a page of jobs
+        def live_engines() -> frozenset[str]:
+            return frozenset(worker.engine for worker in self._workers.live())
+
         states = [RecordedState(*rows[n : n + 7]) for n in range(0, len(rows), 7)]
-        return [derive_status(state, now) for state in states if state.job]
+        return [derive_status(state, now, live_engines) for state in states if state.job]
 
     def mark_started(self, job_id: str) -> None:
         """Record that a worker has begun with a job. Only the first call after a post or an extension counts."""
         self._mark_started(keys=[keys.job(job_id)], args=[time.time()])
+
+    def mark_stalled(self, job_id: str, warning: str) -> None:
+        """Record a warning that a worker made no progress with a shard; it replaces an earlier one."""
+        self._mark_stalled(keys=[keys.job(job_id)], args=[warning])
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job: no further batches of it are issued or made."""

@@ -30,6 +30,7 @@ def job(job_id: str) -> str:
     siblings: the key of the set of children that the job belongs to; only in jobs that have a parent.
     started, cancelled: the times at which a worker began with the job and at which the job was cancelled.
     resumed: the time at which a worker began after the job was posted or extended.
+    stalled: a warning: the last worker that made no progress with a shard of the job.
     changed: the time at which a batch was last recorded, as made or as failed.
     samples, samples_before: numbers of samples recorded so far, and before the last extension.
     recorded: number of batches recorded so far, made again or not.
@@ -79,6 +80,11 @@ def recipe(recipe_id: str, parent: str | None) -> str:
     The key of a recipe that makes single samples contains the parent job's id.
     """
     return f"afmbatch:recipe:{recipe_id}" if parent is None else f"{job(parent)}:sample:{recipe_id}"
+
+
+def idle(engine: str) -> str:
+    """string with expiry: name of a worker with this engine version that has nothing to do."""
+    return f"afmbatch:idle:{engine}"
 
 
 def idempotency(key: str) -> str:

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from afmbatch.sampling.recipe import Recipe
+from afmbatch.sampling.recipe import ENGINE, Recipe
 from afmbatch.spec.model import Model
 
 MAX_UPLOAD_BYTES = 8 << 30  # of a file that is sent in parts
@@ -86,6 +86,16 @@ class JobRecord(Recipe):
         default=None,
         description="Id of the job whose single samples this job makes; null for a job that was posted.",
     )
+    engine: str | None = Field(
+        default=None,
+        description="Version of the engine that makes all batches of the job: the version of the service when the job "
+        "was posted. Null: any worker makes the job, because it was posted before versions were recorded.",
+    )
+
+    @property
+    def recipe_id(self) -> str:
+        """The hash of spec, seed, datasets and the engine version of the job."""
+        return self.id_under(self.engine or ENGINE)
 
 
 class JobStatus(JobRecord):
@@ -115,6 +125,9 @@ class JobStatus(JobRecord):
     )
     errors: tuple[BatchFailure, ...] = Field(
         description="Batches that could not be made, in the order of their numbers; at most 100 are listed."
+    )
+    warnings: tuple[str, ...] = Field(
+        default=(), description="Conditions that delay the job or have delayed it, as sentences."
     )
 
 

@@ -106,7 +106,7 @@ class ShardScheduler:
     def _issue(self, job: JobRecord, issued: IssuedShards, pipe: Pipeline, priority: int) -> None:
         shard = issued.shards
         task = task_id(job.id, shard, issued.rewinds)
-        enqueue_shard(self._queue, job.id, shard, task, priority, pipe)
+        enqueue_shard(self._queue, job.id, shard, task, priority, job.engine, pipe)
         after = replace(issued, shards=shard + 1, end=Plan(job).shard(shard).stop, queued_task=task)
         self._ledger.issued_shards.put(job.id, after, pipe)
 

@@ -44,10 +44,12 @@ def task_id(job_id: str, shard: int, rewinds: int = 0) -> str:
     return f"{job_id}-{shard}" if rewinds == 0 else f"{job_id}-{shard}-{rewinds}"
 
 
-def enqueue_shard(queue: Queue, job_id: str, shard: int, task: str, priority: int, pipe: Pipeline) -> None:
+def enqueue_shard(
+    queue: Queue, job_id: str, shard: int, task: str, priority: int, engine: str | None, pipe: Pipeline
+) -> None:
     """Enqueue a shard within the transaction `pipe`, behind all tasks of the same or a higher priority.
 
-    task: the id of the new task, as `task_id` returns it.
+    task: the id of the new task, as `task_id` returns it; engine: the version that its worker needs, None: any.
     """
     data = Queue.prepare_data(
         RUN_SHARD,
@@ -60,7 +62,18 @@ def enqueue_shard(queue: Queue, job_id: str, shard: int, task: str, priority: in
         retry=Retry(RETRIES, enqueue_at_front=True),
     )
     queue.enqueue_many([data], pipeline=pipe)
-    pipe.eval(script("place_task"), 1, queue.key, _TASK_PREFIX, priority)
+    pipe.eval(script("place_task"), 1, queue.key, _TASK_PREFIX, priority, engine or "")
+
+
+def take_task(queue: Queue, engine: str) -> str | None:
+    """Move the first task that a worker with this engine version can make to RQ's intermediate list; return its id.
+
+    Returns an empty string if all queued tasks need other versions, and None if no task is queued. Raises
+    redis.RedisError.
+    """
+    keys = queue.key, queue.intermediate_queue_key
+    found: bytes | None = queue.connection.eval(script("take_task"), len(keys), *keys, _TASK_PREFIX, engine)
+    return None if found is None else found.decode()
 
 
 def remove_tasks(queue: Queue, job_id: str) -> None:

@@ -26,6 +26,18 @@ class WorkerRepository:
         self._redis.delete(keys.worker(name))
         self._redis.srem(keys.WORKERS, name)
 
+    def announce_idle(self, name: str, engine: str, milliseconds: int) -> None:
+        """Record for a time that a worker with this engine version has nothing to do."""
+        self._redis.set(keys.idle(engine), name, px=milliseconds)
+
+    def claim_idle(self, engine: str) -> str | None:
+        """Return the name of a worker with this engine version that has nothing to do; None if there is none.
+
+        One call alone gets an announcement, so that only one other worker hands work back for it.
+        """
+        name: str | None = self._redis.getdel(keys.idle(engine))
+        return name
+
     def live(self) -> list[WorkerRecord]:
         """Return the records of the live workers, sorted by name."""
         names = sorted(self._redis.smembers(keys.WORKERS))

@@ -109,9 +109,13 @@ class Recipe(Model):
 
     @property
     def recipe_id(self) -> str:
-        """The hash of spec, seed, datasets (whose ids follow from their content) and engine version."""
+        """The hash of spec, seed, datasets (whose ids follow from their content) and this engine version."""
+        return self.id_under(ENGINE)
+
+    def id_under(self, engine: str) -> str:
+        """Return the hash of spec, seed, datasets and an engine version."""
         text = self.bare.model_dump_json(exclude={"spec": {"priority"}})
-        return f"rc-{hashlib.sha256(f'{ENGINE} {text}'.encode()).hexdigest()[:32]}"
+        return f"rc-{hashlib.sha256(f'{engine} {text}'.encode()).hexdigest()[:32]}"
 
 
 class MoreMolecules(Model):

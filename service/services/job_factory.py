@@ -12,7 +12,7 @@ from afmbatch.errors import NotFound
 from afmbatch.ledger.ledger import Ledger
 from afmbatch.ledger.records import JobRecord, JobStatus, State
 from afmbatch.ledger.shard_scheduler import ShardScheduler
-from afmbatch.sampling.recipe import Recipe
+from afmbatch.sampling.recipe import ENGINE, Recipe
 
 
 class JobFactory:
@@ -35,47 +35,49 @@ class JobFactory:
         while True:
             with self._queue.connection.pipeline() as pipe:
                 recipe = recipe_of(pipe)
-                if (found := self.find(recipe, None, pipe)) is not None:
+                if (found := self.find(recipe, pipe)) is not None:
                     return found, False
                 if self._create(recipe, job_id, None, pipe, at_front=at_front):
                     return self._ledger.jobs.status(job_id), True
 
     def find_or_create_child(
-        self, recipe: Recipe, parent: str, check: Callable[[Pipeline], None]
+        self, recipe: Recipe, parent: JobRecord, check: Callable[[Pipeline], None]
     ) -> tuple[JobStatus | None, str]:
         """Return the child job that makes a recipe for the job `parent`, and its id.
 
-        The job is None if this call created it. check: raises an error if a child job must not be created.
+        The child needs the same engine version as the parent. It is None if this call created it. check: raises an
+        error if a child job must not be created.
         """
         child_id = new_job_id()
         while True:
             with self._queue.connection.pipeline() as pipe:
-                found = self._latest(recipe, parent, pipe)
+                found = self._latest(recipe.id_under(parent.engine or ENGINE), parent.id, pipe)
                 if found is not None and found.state is not State.CANCELLED:
                     return found, found.id
                 check(pipe)
                 if self._create(recipe, child_id, parent, pipe, at_front=True):
                     return None, child_id
 
-    def find(self, recipe: Recipe, parent: str | None = None, pipe: Pipeline | None = None) -> JobStatus | None:
+    def find(self, recipe: Recipe, pipe: Pipeline | None = None) -> JobStatus | None:
         """Return the job that makes, or has made, all batches of a recipe; None if no job does.
 
         The transaction `pipe` fails if such a job is created meanwhile.
         """
-        found = self._latest(recipe, parent, pipe)
+        found = self._latest(recipe.recipe_id, None, pipe)
         return None if found is None or found.state in (State.CANCELLED, State.FAILED) else found
 
-    def _latest(self, recipe: Recipe, parent: str | None, pipe: Pipeline | None) -> JobStatus | None:
+    def _latest(self, recipe_id: str, parent: str | None, pipe: Pipeline | None) -> JobStatus | None:
         """Return the job, in whatever state, that was created last for a recipe; None if there was no such job."""
-        job_id = self._ledger.jobs.find_by_recipe(recipe.recipe_id, parent, pipe)
+        job_id = self._ledger.jobs.find_by_recipe(recipe_id, parent, pipe)
         try:
             return None if job_id is None else self._ledger.jobs.status(job_id)
         except NotFound:
             return None
 
-    def _create(self, recipe: Recipe, job_id: str, parent: str | None, pipe: Pipeline, *, at_front: bool) -> bool:
+    def _create(self, recipe: Recipe, job_id: str, parent: JobRecord | None, pipe: Pipeline, *, at_front: bool) -> bool:
         """Create a job and return True; return False if a key that the pipeline watches has changed."""
-        record = JobRecord(**dict(recipe), id=job_id, created_at=time.time(), parent=parent)
+        origin = {"engine": ENGINE} if parent is None else {"engine": parent.engine, "parent": parent.id}
+        record = JobRecord(**dict(recipe), id=job_id, created_at=time.time(), **origin)
         pipe.multi()
         self._ledger.jobs.add(record, pipe)
         self._scheduler.begin(record, pipe, at_front=at_front)

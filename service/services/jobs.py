@@ -80,7 +80,7 @@ class JobService:
             with self._queue.connection.pipeline() as pipe:
                 job = self._ledger.jobs.status(job_id, pipe)
                 recipe = self._extended_recipe(job, extension, pipe)
-                record = JobRecord(**dict(recipe), id=job_id, created_at=job.created_at)
+                record = JobRecord(**dict(recipe), id=job_id, created_at=job.created_at, engine=job.engine)
                 pipe.multi()
                 self._ledger.jobs.extend(record, pipe)
                 self._scheduler.extend(record, Plan(job), pipe)

@@ -45,7 +45,7 @@ class SampleService:
 
     def _find_or_create_child(self, job: JobRecord, number: int) -> JobStatus:
         recipe = job.bare.of_samples(number)
-        child, child_id = self._factory.find_or_create_child(recipe, job.id, partial(require_inputs, self._ledger, job))
+        child, child_id = self._factory.find_or_create_child(recipe, job, partial(require_inputs, self._ledger, job))
         if child is not None:
             return child
         try:

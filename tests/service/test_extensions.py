@@ -5,8 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from afmbatch.ledger import keys
 from afmbatch.ledger.records import BatchFailure
 from afmbatch.sampling.plan import Plan
+from afmbatch.sampling.recipe import ENGINE
 from afmbatch.storage.object_store import batch_key
 
 from .conftest import BARE_WATER, WATER, errors_by_field, problem, unchanged
@@ -44,6 +46,21 @@ def test_extending_by_epochs(service, done):
         assert np.array_equal(after.numbers(batch), before.numbers(batch))
         assert service.store.get(batch_key(done, batch, sha256)) == f"{done} {batch}".encode()
     assert service.finish(done)["state"] == "done"
+
+
+def test_an_extension_keeps_the_engine_version(service, done):
+    """The service is newer than the job: the additional batches are made as the others were."""
+    assert service.status(done)["engine"] == ENGINE
+    record = service.ledger.jobs.get(done).model_copy(update={"engine": "old"})
+    service.redis.hset(keys.job(done), "record", record.model_dump_json())
+    status = extend(service, done, **EPOCHS).json()
+    assert status["engine"] == "old"
+    assert status["recipe"] == service.ledger.jobs.get(done).id_under("old")
+    [task] = service.queued()
+    assert service.redis.hget(f"rq:job:{task}", "engine") == b"old"
+    service.http.get(f"/v1/jobs/{done}/samples/0")
+    [child] = service.ledger.jobs.children(done)
+    assert service.ledger.jobs.get(child).engine == "old"
 
 
 def test_extending_by_molecules(service, done):

@@ -100,6 +100,15 @@ class HangsWhileWriting(Grouping):
         return super().write(make, batch)
 
 
+class NeverAnswersOnce(Good):
+    """Never answers batch 3 when it makes that batch for the first time."""
+
+    def write(self, make, batch):
+        if batch == BAD and self.tries(batch) == 1:
+            threading.Event().wait()
+        return super().write(make, batch)
+
+
 class Slow(Good):
     def work(self, batch):
         time.sleep(0.05)
@@ -115,6 +124,36 @@ class DeepPipeline(Slower):
 
     def describe(self):
         return replace(super().describe(), prefetch=6)
+
+
+class QuickDeepPipeline(Slow):
+    """Accepts six groups at once, and makes them quickly."""
+
+    def describe(self):
+        return replace(super().describe(), prefetch=6)
+
+
+class LongJob(Good):
+    """Takes 0.5 s for a batch of job-0, and no time for a batch of another job."""
+
+    def describe(self):
+        return replace(super().describe(), prefetch=3)
+
+    def begin(self, make, batch):
+        if make.job_id == "job-0":
+            time.sleep(0.5)
+        with self.begun_file.with_name("begun_by").open("a") as file:
+            file.write(f"{make.job_id} {batch} {os.getppid()}\n")
+        return super().begin(make, batch)
+
+
+class VeryLongBatch(LongJob):
+    """Takes 2.5 s for a batch of job-0."""
+
+    def begin(self, make, batch):
+        if make.job_id == "job-0":
+            time.sleep(2.0)
+        return super().begin(make, batch)
 
 
 class Hangs(Good):

@@ -22,7 +22,9 @@ from tests.redis_server import until
 
 ROOT = Path(__file__).parents[2]
 WORKER = """
-import sys
+import os, sys
+from afmbatch.sampling import recipe
+recipe.ENGINE = os.environ.get("ENGINE_OF_THIS_TEST", recipe.ENGINE)  # before other modules import it
 from afmbatch.settings import Settings
 from worker.main import run
 run(Settings(), sys.argv[1])
@@ -50,12 +52,16 @@ class Rig:
         self.queue = open_queue(self.settings)
         self.processes = []
         self.jobs = 0
+        self.batches = {}  # number of batches by job
 
-    def post(self, batches=20, batches_per_shard=10, atoms=1, **changes):
-        """Post a job of `batches` batches on structures of `atoms` atoms; 100 samples make a shard."""
+    def post(self, batches=20, batches_per_shard=10, atoms=1, engine=None, **changes):
+        """Post a job of `batches` batches on structures of `atoms` atoms; 100 samples make a shard.
+
+        engine: the engine version that the job needs; None: any.
+        """
         spec = JobSpec(dataset="ds", rotations={"kind": "none"}, batch_size=100 // batches_per_shard, **changes)
         recipe = Recipe.of(spec, batches * spec.batch_size, atoms * batches * spec.batch_size)
-        job = JobRecord(**dict(recipe), id=f"job-{self.jobs}", created_at=time.time())
+        job = JobRecord(**dict(recipe), id=f"job-{self.jobs}", created_at=time.time(), engine=engine)
         self.jobs += 1
         structures = recipe.structures
         dataset = {"structures": structures, "atoms": atoms * structures, "elements": (), "kinds": ()}
@@ -64,6 +70,7 @@ class Rig:
             self.ledger.jobs.add(job, pipe)
             ShardScheduler(self.queue, self.ledger).begin(job, pipe)
             pipe.execute()
+        self.batches[job.id] = batches
         return job.id
 
     def worker(self, maker, **env):

@@ -40,6 +40,26 @@ class BatchQueue:
         self._batches = deque(entry for entry in self._batches if entry[0] is not shard)
         return removed
 
+    def discard(self, job_id: str, batches: Iterable[int]) -> None:
+        """Remove these batches of a job, if they are queued."""
+        removed = set(batches)
+        self._batches = deque(
+            (shard, batch) for shard, batch in self._batches if shard.job_id != job_id or batch not in removed
+        )
+
+    def batches(self, job_id: str) -> set[int]:
+        """Return the batches of a job that are queued."""
+        return {batch for shard, batch in self._batches if shard.job_id == job_id}
+
+    def batches_of(self, shard: Shard) -> list[int]:
+        """Return the queued batches of a shard, in order."""
+        return [batch for other, batch in self._batches if other is shard]
+
+    @property
+    def pixels(self) -> int:
+        """The number of image pixels of all queued batches."""
+        return sum(shard.pixels(batch) for shard, batch in self._batches)
+
     def pop(self) -> ShardBatch:
         """Remove and return the next batch."""
         return self._batches.popleft()
@@ -64,6 +84,7 @@ class BatchQueue:
             if (
                 next_shard.job_id != shard.job_id
                 or next_shard.must_be_alone(next_batch)
+                or next_batch in next_shard.begun_elsewhere  # it may be recorded before its turn comes
                 or planned_memory_bytes(next_shard.plan, total) > self._max_group_bytes
             ):
                 break

@@ -1,12 +1,11 @@
 """Records in the ledger which batches were made and which failed."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from afmbatch.ledger.ledger import Ledger
 from afmbatch.ledger.records import BatchFailure, BatchRecord
 from afmbatch.storage.object_store import ObjectStore, batch_key
-from worker.control.shard import Shard
 from worker.messages import BatchMade
 
 _log = logging.getLogger("worker")
@@ -16,7 +15,7 @@ class BatchRecorder:
     """Records batches, and removes the files of batches that the ledger does not accept.
 
     A batch that was made is recorded even if its shard is no longer held: recording twice is harmless, and the file is
-    in the store. A failure is recorded only by the worker that holds the shard.
+    in the store. A failure is recorded only by a worker that holds the shard.
     """
 
     def __init__(self, ledger: Ledger, store: ObjectStore) -> None:
@@ -44,11 +43,7 @@ class BatchRecorder:
             else:
                 self._store.delete(batch_key(job_id, record.batch, record.sha256))
 
-    def record_failures(self, shard: Shard, batches: Iterable[int], error: str) -> None:
-        """Give up batches of a shard, and record `error` as the reason if the shard is still held."""
-        is_held = shard.is_held()
-        for batch in batches:
-            shard.batches_left.discard(batch)
-            if is_held:
-                _log.error("Job %s: batch %d failed: %s", shard.job_id, batch, error)
-                self._ledger.batches.record_failure(shard.job_id, BatchFailure(batch=batch, error=error))
+    def record_failure(self, job_id: str, batch: int, error: str) -> None:
+        """Record that a batch was given up. Only a worker that holds a shard with the batch may do so."""
+        _log.error("Job %s: batch %d failed: %s", job_id, batch, error)
+        self._ledger.batches.record_failure(job_id, BatchFailure(batch=batch, error=error))

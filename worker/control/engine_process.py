@@ -1,6 +1,7 @@
 """Controls the engine from the parent: starts its process, sends it batches, detects that it died or hangs."""
 
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -27,6 +28,7 @@ from worker.messages import (
     encode,
 )
 
+_log = logging.getLogger("worker")
 ENGINE_FACTORY = "worker.engine.batch_maker:open_batch_maker"
 _START_SECONDS = 120.0  # the first start on a machine compiles the kernels
 _END_SECONDS = 2.0
@@ -153,7 +155,10 @@ class EngineProcess:
 
     def _note_answer(self, answer: Answer) -> None:
         batch = answer.job_id, answer.batch
-        group = next(group for group in self._groups if batch in group)
+        group = next((group for group in self._groups if batch in group), None)
+        if group is None:  # ending over it would be counted against a task that has nothing to do with it
+            _log.error("Job %s: the engine answered batch %d, which it does not have", *batch)
+            return
         if group is self._groups[0]:
             self._progress_at = time.monotonic()
         group.remove(batch)

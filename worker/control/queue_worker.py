@@ -10,13 +10,14 @@ import math
 import os
 import secrets
 import socket
+import time
 from types import TracebackType
 from typing import Any, Self, cast
 
 from redis.client import Pipeline
 from redis.exceptions import WatchError
 from rq import Queue, SimpleWorker, worker_registration
-from rq.exceptions import DequeueTimeout
+from rq.exceptions import NoSuchJobError
 from rq.executions import Execution
 from rq.job import Job
 from rq.utils import now
@@ -24,22 +25,27 @@ from rq.worker import WorkerStatus
 
 from afmbatch.ledger.leases import Leases
 from afmbatch.ledger.shard_scheduler import ShardScheduler
+from afmbatch.ledger.task_queue import take_task
+
+_PAUSE_SECONDS = 0.2  # between two looks at a queue in which all tasks need another engine version
 
 
 class QueueWorker(SimpleWorker):
     """An RQ worker on one queue that may hold several tasks at a time. RQ lists it while the context is open.
 
     A second thread has to call `send_heartbeat`. lease_seconds: time after the last heartbeat at which a worker loses
-    its tasks.
+    its tasks; engine: the version of this worker's engine.
     """
 
-    def __init__(self, queue: Queue, scheduler: ShardScheduler, lease_seconds: float) -> None:
+    def __init__(self, queue: Queue, scheduler: ShardScheduler, lease_seconds: float, engine: str) -> None:
         # Every worker has a new name, because RQ refuses a name whose last worker was killed.
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         super().__init__([queue], name=name, connection=queue.connection, serializer="json")
         self._queue = queue
         self._scheduler = scheduler
         self._lease_seconds = math.ceil(lease_seconds)
+        #: Version of this worker's engine.
+        self.engine = engine
         self._leases = Leases(queue, self._lease_seconds)
 
     @property
@@ -57,16 +63,30 @@ class QueueWorker(SimpleWorker):
     ) -> None:
         cast(Any, self).register_death()
 
-    def pop(self, wait_seconds: int | None) -> Job | None:
-        """Pop the next task off the queue. Returns None if the queue is empty.
+    def pop(self, wait_seconds: int) -> Job | None:
+        """Pop the next task that this worker's engine can make. Returns None if there is no such task in the queue.
 
-        wait_seconds: longest wait for a task; None: do not wait. The task stays on RQ's intermediate list until `hold`.
+        wait_seconds: longest wait for a task. The task stays on RQ's intermediate list until `hold`.
         """
-        try:
-            found = Queue.dequeue_any([self._queue], wait_seconds, self.connection, serializer=self.serializer)
-        except DequeueTimeout:
-            return None
-        return None if found is None else found[0]
+        task = self._try_to_pop()
+        if task is None and wait_seconds:
+            if self._queue_is_empty():
+                # From the front to the front: this waits until the queue has a task, and leaves it there.
+                self.connection.blmove(self._queue.key, self._queue.key, wait_seconds, "LEFT", "LEFT")
+            else:  # all tasks are for other workers
+                time.sleep(_PAUSE_SECONDS)
+            task = self._try_to_pop()
+        return task
+
+    def _try_to_pop(self) -> Job | None:
+        while task_id := take_task(self._queue, self.engine):
+            with contextlib.suppress(NoSuchJobError):
+                return Job.fetch(task_id, connection=self.connection, serializer=self.serializer)
+            self.connection.lrem(self._queue.intermediate_queue_key, 1, task_id)  # the task was removed
+        return None
+
+    def _queue_is_empty(self) -> bool:
+        return self.connection.llen(self._queue.key) == 0
 
     def hold(self, task: Job) -> Execution:
         """Take a lease on a popped task; the same transaction enqueues the next shard of its job."""

@@ -50,9 +50,9 @@ def work(settings: Settings, engine: EngineProcess) -> None:
         queue = open_queue(settings, **options)
         scheduler = ShardScheduler(queue, ledger)
         retry_policy = RetryPolicy(settings, ledger)
-        worker = QueueWorker(queue, scheduler, settings.lease_seconds)
+        worker = QueueWorker(queue, scheduler, settings.lease_seconds, ENGINE)
         sweeper = Sweeper(queue, settings.lease_seconds, retry_policy)
-        consumer = Consumer(worker, scheduler, shards, retry_policy)
+        consumer = Consumer(worker, ledger, scheduler, shards, retry_policy, settings.stall_seconds)
         try:
             record = _describe(worker.name, engine.wait_until_ready())
             _log.info("Worker %s: started on %s (%s)", record.name, record.device, record.device_kind)

@@ -1,5 +1,6 @@
 """Describes a shard in progress: a contiguous range of batches of one job, held by a lease on its task."""
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,10 +24,19 @@ class Shard:
     one_by_one: bool
     #: Batches that are neither recorded nor given up.
     batches_left: set[int]
+    #: Batches that another worker had begun when it handed the shard back. They come last and are probably recorded by
+    #: then.
+    begun_elsewhere: frozenset[int] = frozenset()
     #: Number of engines that were lost while they had each batch.
     attempts: Counter[int] = field(default_factory=Counter)
+    #: time.monotonic() when the shard was opened, or a batch of it was last sent to an engine, answered or retried.
+    active_at: float = field(default_factory=time.monotonic)
     #: Number of successive batches that were given up after their last attempt.
     failures_in_a_row: int = 0
+
+    def note_activity(self) -> None:
+        """Record that a batch was sent to an engine, answered or retried."""
+        self.active_at = time.monotonic()
 
     def pixels(self, batch: int) -> int:
         """Return the number of image pixels of a batch. All slices of a pixel count as one."""

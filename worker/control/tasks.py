@@ -9,9 +9,11 @@ import contextlib
 from redis import Redis, WatchError
 from rq import Queue, get_current_job
 
+from afmbatch.errors import CannotStart, NotFound
 from afmbatch.ledger.ledger import Ledger
 from afmbatch.ledger.shard_scheduler import ShardScheduler
 from afmbatch.ledger.task_queue import open_queue, task_id
+from afmbatch.sampling.recipe import ENGINE
 from afmbatch.settings import read_settings
 from afmbatch.storage.object_store import ObjectStore
 from worker.control.engine_process import ENGINE_FACTORY, EngineProcess
@@ -30,6 +32,7 @@ def run_shard(job_id: str, number: int) -> None:
     try:
         with Redis.from_url(settings.redis_url, decode_responses=True) as redis:
             ledger = Ledger.on(redis)
+            _check_engine(ledger, job_id)
             scheduler = ShardScheduler(queue, ledger)
             task = get_current_job()
             _enqueue_next(queue, scheduler, job_id, task_id(job_id, number) if task is None else task.id)
@@ -43,6 +46,14 @@ def run_shard(job_id: str, number: int) -> None:
     finally:
         engine.stop()
         queue.connection.close()
+
+
+def _check_engine(ledger: Ledger, job_id: str) -> None:
+    """Raise CannotStart if a job needs another engine version: RQ's workers take tasks without a look at it."""
+    with contextlib.suppress(NotFound):
+        needed = ledger.jobs.get(job_id).engine
+        if needed not in (None, ENGINE):
+            raise CannotStart(f"Job {job_id} needs engine version {needed}; this worker has {ENGINE}.")
 
 
 def _enqueue_next(queue: Queue, scheduler: ShardScheduler, job_id: str, task: str) -> None:

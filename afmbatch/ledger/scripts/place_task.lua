@@ -1,9 +1,9 @@
 -- Move the last task of the queue forward past those of lower priority. A task that was put at the front stays there,
--- whatever its priority. ARGV: the prefix of task keys, the priority.
+-- whatever its priority. ARGV: the prefix of task keys, the priority, the engine version that the task needs or ''.
 local queue = unpack(KEYS)
 local prefix, priority = ARGV[1], tonumber(ARGV[2])
 local id = redis.call('RPOP', queue)
-redis.call('HSET', prefix .. id, 'priority', ARGV[2])
+redis.call('HSET', prefix .. id, 'priority', ARGV[2], 'engine', ARGV[3])
 local at = -1
 while true do
   local other = redis.call('LINDEX', queue, at)

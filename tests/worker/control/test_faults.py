@@ -1,5 +1,7 @@
 """Tests engines that fail: the batch at fault ends as a named error, and all other batches are delivered."""
 
+import re
+
 import pytest
 
 from afmbatch.ledger.records import Flags, State
@@ -98,6 +100,23 @@ def test_a_batch_at_fault_in_a_group(rig, maker, error, begun):
     assert status.counts.batches_done == 39
     assert [(f.batch, f.error) for f in status.errors] == [(BAD, error)]
     assert rig.begun().count(BAD) == begun
+
+
+def test_a_shard_without_progress_is_handed_back(rig):
+    """Another worker makes it, long before the engine's time for a batch is over."""
+    job = rig.post(batches=10)
+    stuck = rig.worker("NeverAnswersOnce", AFMBATCH_STALL_SECONDS="1", AFMBATCH_BATCH_SECONDS="600")
+    until(lambda: BAD in rig.begun())
+    other = rig.worker("Good")
+    status = rig.finish(job)
+    assert status.state is State.DONE
+    [warning] = status.warnings
+    assert re.fullmatch(
+        r"Worker \S+ made no progress with shard 0 for 1 s and handed it back; batches left: 3(, \d)*\.", warning
+    )
+    assert warning in rig.log()
+    until(rig.idle)
+    assert (stuck.poll(), other.poll()) == (None, None)
 
 
 def test_a_shard_whose_every_batch_fails_is_given_up(rig):
