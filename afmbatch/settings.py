@@ -64,7 +64,7 @@ class Settings(BaseSettings):
 
     device: str = Field(default="auto", description="OpenCL device of a worker: 'auto' or a part of the device's name.")
     device_memory_bytes: int = Field(
-        default=512 << 20,
+        default=1 << 30,
         gt=0,
         description="Largest memory of images on a device, in bytes; once a job has grids of potentials or densities, "
         "a quarter of it is for these.",
@@ -99,6 +99,11 @@ class Settings(BaseSettings):
     shard_tries: int = Field(
         default=3, gt=0, description="Number of lost engines or workers after which a batch is recorded as failed."
     )
+
+    @property
+    def device_grid_bytes(self) -> int:
+        """The memory on a device for the grids of structures, in bytes, once a job has any."""
+        return self.device_memory_bytes // 4
 
     @property
     def group_bytes(self) -> int:

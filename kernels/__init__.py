@@ -17,7 +17,7 @@ from kernels.force_fields.base import ForceField
 from kernels.force_fields.grid.dispersion import D3Tables, dispersion_coefficients
 from kernels.force_fields.grid.force_field import GridDevice
 from kernels.force_fields.grid.pair_terms import Dispersion, LennardJones, PairTerms
-from kernels.force_fields.grid.resident import ResidentBatch, ResidentSamples, SampleSplines
+from kernels.force_fields.grid.resident import ResidentBatch, ResidentSamples
 from kernels.force_fields.grid.samples import SampleGrid
 from kernels.force_fields.grid.tips import GridTip, MultipoleTip, PointChargeTip, Tip
 from kernels.imaging.images import Images
@@ -63,7 +63,6 @@ __all__ = [
     "Result",
     "SampleFrames",
     "SampleGrid",
-    "SampleSplines",
     "Simulator",
     "Tip",
     "Workspace",

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
+
 from afmbatch.errors import FieldError, InvalidInput
 from afmbatch.grids.files import HeadedFile, plain_files
 from afmbatch.grids.finding import Finding
@@ -62,6 +65,11 @@ class PreparedSample:
     def shape(self) -> tuple[int, int, int]:
         """The number of points along a, b and c."""
         return self._any.shape
+
+    @property
+    def lattice(self) -> NDArray[np.float64]:
+        """The edges of the cell in rows, (3, 3) f8, Å."""
+        return self._any.named.grid.lattice
 
     @property
     def frame(self) -> Frame:

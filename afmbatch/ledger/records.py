@@ -203,6 +203,9 @@ class DatasetSummary(Model):
     largest_grid: tuple[int, int, int] | None = Field(
         default=None, description="Number of points along a, b and c of the largest grid; null: there are no grids."
     )
+    spline_coefficients: int = Field(
+        default=0, description="Largest number of spline coefficients of a structure's field on a device, 4 bytes each."
+    )
 
 
 class DatasetRecord(DatasetSummary):

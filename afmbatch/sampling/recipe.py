@@ -13,7 +13,7 @@ from afmbatch.spec.delivery import StreamDelivery
 from afmbatch.spec.job import JobSpec
 from afmbatch.spec.model import MAX_INT, Model
 
-ENGINE = "4"  # raised whenever the bytes of any array change: they follow from a recipe and an engine version
+ENGINE = "5"  # raised whenever the bytes of any array change: they follow from a recipe and an engine version
 
 
 class Source(Model):

@@ -1,12 +1,11 @@
 // The vertical field −∂V/∂z of a sample's potential on a plane of the imaged frame (physics.md §7): the derivative of the
-// quintic spline through the potential's values, periodic in the sample's cell.
+// spline of the potential (cubic_coefficients.cl), periodic in the sample's cell.
 
 // planes has for each molecule the grid index of the plane's point under the centre of the map's window, and its change by
 // 1 Å along the image's axes.
 #include "opencl/pixels.cl"
 #include <structure_t>
 #include <resampling_t>
-#include "force_fields/grid/quintic.cl"
 
 // Splits a grid index in a whole number of 0 … n − 1 and the rest, which takes its place.
 static int split_index(float *u, int n)
@@ -17,23 +16,33 @@ static int split_index(float *u, int n)
     return (int)floored;
 }
 
-// The change of the spline by 1 Å along `along`, whose components are in grid indices.
-static float spline_slope(global const float *taps, int stride_x, int stride_y, const float *t, const float *along)
+// The weights of the four coefficients around a point at t between the second and the third of them, and their derivatives.
+static void cubic_weights(float t, float *value, float *slope)
 {
-    const taps_t wx = quintic(t[0]), wy = quintic(t[1]), wz = quintic(t[2]);
-    const taps_t dx = quintic_slope(t[0]), dy = quintic_slope(t[1]), dz = quintic_slope(t[2]);
-    const float *ax = (const float *)&wx, *ay = (const float *)&wy, *az = (const float *)&wz;
-    const float *bx = (const float *)&dx, *by = (const float *)&dy, *bz = (const float *)&dz;
+    const float s = 1.0f - t;
+    value[0] = s * s * s / 6.0f, slope[0] = -0.5f * s * s;
+    value[1] = 2 / 3.0f - t * t * (1.0f - 0.5f * t), slope[1] = t * (1.5f * t - 2.0f);
+    value[2] = 2 / 3.0f - s * s * (1.0f - 0.5f * s), slope[2] = s * (2.0f - 1.5f * s);
+    value[3] = t * t * t / 6.0f, slope[3] = 0.5f * t * t;
+}
+
+// The change of the spline by 1 Å along `along`, whose components are in grid indices.
+static float spline_slope(global const float *taps, global const structure_t *s, const float *t, const float *along)
+{
+    float x[4], y[4], z[4], dx[4], dy[4], dz[4];
+    cubic_weights(t[0], x, dx);
+    cubic_weights(t[1], y, dy);
+    cubic_weights(t[2], z, dz);
     float sum = 0.0f;
-    for (int i = 0; i < 6; ++i)
-        for (int j = 0; j < 6; ++j) {
-            global const float *row = taps + i * stride_x + j * stride_y;
+    for (int i = 0; i < 4; ++i)
+        for (int j = 0; j < 4; ++j) {
+            global const float *row = taps + i * s->stride_x + j * s->stride_y;
             float value = 0.0f, slope = 0.0f;
-            for (int k = 0; k < 6; ++k) {
-                value += az[k] * row[k];
-                slope += bz[k] * row[k];
+            for (int k = 0; k < 4; ++k) {
+                value += z[k] * row[k * s->fields];
+                slope += dz[k] * row[k * s->fields];
             }
-            sum += (along[0] * bx[i] * ay[j] + along[1] * ax[i] * by[j]) * value + along[2] * ax[i] * ay[j] * slope;
+            sum += (along[0] * dx[i] * y[j] + along[1] * x[i] * dy[j]) * value + along[2] * x[i] * y[j] * slope;
         }
     return sum;
 }
@@ -44,7 +53,6 @@ kernel void es_map_potential(CANVAS_PARAMETERS, global const float *restrict coe
     MAP_PIXEL
     global const resampling_t *plane = planes + molecule;
     global const structure_t *s = structures + plane->structure;
-    const int stride_y = s->n[2] + 8, stride_x = (s->n[1] + 5) * stride_y;
     const float along[3] = {plane->along_z[0], plane->along_z[1], plane->along_z[2]};
     real field;
     for (int lane = 0; lane < WIDTH; ++lane) {
@@ -55,8 +63,9 @@ kernel void es_map_potential(CANVAS_PARAMETERS, global const float *restrict coe
             u[axis] = plane->base[axis] + u_x * plane->along_x[axis] + u_y * plane->along_y[axis];
             first[axis] = split_index(u + axis, s->n[axis]);
         }
-        global const float *taps = coefficients + s->potential + first[0] * stride_x + first[1] * stride_y + first[2];
-        ((float *)&field)[lane] = -spline_slope(taps, stride_x, stride_y, u, along);
+        global const float *taps = coefficients + s->begin + first[0] * s->stride_x + first[1] * s->stride_y +
+                                   first[2] * s->fields + s->fields - 1;
+        ((float *)&field)[lane] = -spline_slope(taps, s, u, along);
     }
     store_pixels(row, iy, ny, field);
 }

@@ -7,13 +7,20 @@
 
 #define MAX_DEPTH 100  // steps of the search
 
+#ifdef __NV_CL_C_VERSION
+#define NOT_INLINED_SEARCH
+#else  // PoCL mixes up the arrays of a group's work-items where a kernel has barriers
+#define NOT_INLINED_SEARCH __attribute__((noinline))
+#endif
+
 // Returns the depth of the surface below each pixel; NO_SURFACE if it is not met down to `limit`.
-static real surface_depth(const sample_t *sample, real x, real y, float top, float step, float iso, float limit)
+NOT_INLINED_SEARCH static real surface_depth(const sample_t *sample, real x, real y, float top, float step, float iso, float limit)
 {
     real k = 0.0f, before = 0.0f, depth = NO_SURFACE;
     mask searching = ALL_LANES;
+    const column_t column = sample_column(sample, x, y);
     do {
-        const rigid_t rigid = sample_rigid(sample, x, y, top - step * k, iso, step);
+        const rigid_t rigid = sample_rigid(sample, &column, x, y, top - step * k, iso, step);
         const mask found = searching & (rigid.force > iso);
         const real fraction = vmax((iso - before) / (rigid.force - before), (real)(0.0f));  // NaN at an atom's centre gives 0
         depth = found ? (k > 0.0f ? k - 1.0f + fraction : (real)(0.0f)) : depth;

@@ -4,11 +4,16 @@
 //
 //   SAMPLE_PARAMETERS, SAMPLE_ARGUMENTS
 //     Macros: the kernel parameters of the force field, and their names as arguments of sample_open.
+//   STEP_TOLERANCE, FORCE_TOLERANCE
+//     Macros: the length in Å of a Newton step after which what remains is below the rounding of the force; and how far F_z
+//     between two relaxed heights may be off where it is interpolated, eV/Å.
 //   sample_t sample_open(SAMPLE_PARAMETERS, int image)
 //     Prepares the sample under the tip of an image. Every work-item of a group calls it: it may have a barrier.
 //   field_t sample_field(const sample_t *, real x, real y, real z)
 //     The gradient and the Hessian of the energy of a probe at (x, y, z).
-//   rigid_t sample_rigid(const sample_t *, real x, real y, real z, float iso, float step)
+//   column_t sample_column(const sample_t *, real x, real y)
+//     What the vertical forces on rigid probes above and below each other have in common.
+//   rigid_t sample_rigid(const sample_t *, const column_t *, real x, real y, real z, float iso, float step)
 //     F_z on a rigid probe at (x, y, z), and the number of whole steps that it may descend without a check.
 //   mask sample_passed(const sample_t *, real x, real y, real z)
 //     The lanes where the probe has passed an atom: it is below the atom's centre, and its lateral distance is less than

@@ -6,9 +6,9 @@
 #include <image_t>
 #include <quality>
 
-#define COARSE_TOLERANCE 2.0e-7f  // eV/Å between the cubic and the quintic estimate of F_z
-#define FINE_TOLERANCE 5.0e-7f    // eV/Å between the estimates of fifth and seventh order
-#define TRUST_RADIUS 0.05f        // Å between two predictions of the position where the probe comes to rest
+#define COARSE_TOLERANCE FORCE_TOLERANCE        // eV/Å between the cubic and the quintic estimate of F_z
+#define FINE_TOLERANCE (2.5f * FORCE_TOLERANCE)  // eV/Å between the estimates of fifth and seventh order
+#define TRUST_RADIUS 0.05f                      // Å between two predictions of the position where the probe comes to rest
 
 static real length2(vec v) { return v.x * v.x + v.y * v.y + v.z * v.z; }
 
@@ -112,7 +112,7 @@ kernel void imaging(SAMPLE_PARAMETERS, global const int *restrict list, global c
     while (last < nz) {
         rest_t r = c;
         if (at < nz)
-            r = relax(&sample, &im.spring, x, y, im.step_z * (nz - 1 - at), start);
+            r = relax(&sample, &im.spring, x, y, im.step_z * (nz - 1 - at), start, any_lane(unconverged) ? FEW_STEPS : MAX_STEPS);
         unconverged = unconverged | r.unconverged;
         if (between_nodes) {
             force[at * items] = r.f;

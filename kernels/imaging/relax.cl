@@ -6,7 +6,7 @@
 
 #define MAX_STEPS 60
 #define STEP_LIMIT 0.3f      // Å a step: short enough to reach the minimum that damped dynamics would reach
-#define LAST_STEP 5.0e-4f    // Å: after a Newton step this short the remaining error is below float32's rounding
+#define FEW_STEPS 8          // where the probe did not come to rest before
 #define PIVOT_FLOOR 1.0e-4f  // eV/Å²
 
 typedef struct {
@@ -49,8 +49,9 @@ static real positive_pivot(real pivot, mask *indefinite)
     return vmax(vabs(pivot), (real)(PIVOT_FLOOR));
 }
 
-// Relaxes a probe whose equilibrium is at (x, y, z) from displacement `u`. Lanes that have converged do not move any more.
-static rest_t relax(const sample_t *sample, const spring_t *spring, real x, real y, real z, vec u)
+// Relaxes a probe whose equilibrium is at (x, y, z) from displacement `u`, in at most `steps` steps. Lanes that have converged
+// do not move any more.
+static rest_t relax(const sample_t *sample, const spring_t *spring, real x, real y, real z, vec u, int steps)
 {
     rest_t rest;
     rest.du.x = rest.du.y = rest.du.z = 0.0f;
@@ -58,7 +59,7 @@ static rest_t relax(const sample_t *sample, const spring_t *spring, real x, real
     last.x = last.y = last.z = 0.0f;
     real limit = STEP_LIMIT, descent = 0.0f;
     mask active = ALL_LANES;
-    for (int step = 0; step < MAX_STEPS; ++step) {
+    for (int step = 0; step < steps; ++step) {
 #if WIDTH == 1
         const field_t f = sample_field(sample, x + u.x, y + u.y, z + u.z);
         const pull_t p = spring_pull(spring, u);
@@ -120,7 +121,7 @@ static rest_t relax(const sample_t *sample, const spring_t *spring, real x, real
         rest.du.x = active ? t.x : rest.du.x;
         rest.du.y = active ? t.y : rest.du.y;
         rest.du.z = active ? t.z : rest.du.z;
-        active = active & (indefinite | !(length2 < LAST_STEP * LAST_STEP));
+        active = active & (indefinite | !(length2 < STEP_TOLERANCE * STEP_TOLERANCE));
         if (!any_lane(active))
             break;
         descent = -(gx * last.x + gy * last.y + gz * last.z);

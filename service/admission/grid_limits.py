@@ -1,27 +1,21 @@
 """The grids of a structure must fit into the memory of a device, and uploaded tips must fit the spec."""
 
-import numpy as np
-
 from afmbatch.errors import FieldError
 from afmbatch.ledger.records import DatasetRecord, TipRecord
 from afmbatch.settings import Settings
 from afmbatch.spec.job import JobSpec
 from afmbatch.structures.elements import elements
 
-_PADDING = (5, 5, 8)  # spline coefficients beyond the points of each axis, as in kernels.force_fields.grid.splines
-
 
 def device_grid_bytes(spec: JobSpec, dataset: DatasetRecord) -> int:
     """Return the memory that the largest grids of a structure take on a device, in bytes; 0 if the spec needs none."""
     fields = spec.force_field.needs_potential + spec.force_field.needs_density
-    if dataset.largest_grid is None:
-        return 0
-    return 4 * fields * int(np.prod(np.add(dataset.largest_grid, _PADDING), dtype=np.int64))
+    return 4 * fields * dataset.spline_coefficients
 
 
 def check_device_grids(spec: JobSpec, dataset: DatasetRecord, settings: Settings) -> list[FieldError]:
     """Return an error if the grids of a structure do not fit into the memory of a device."""
-    size, limit = device_grid_bytes(spec, dataset), settings.device_memory_bytes
+    size, limit = device_grid_bytes(spec, dataset), settings.device_grid_bytes
     if size <= limit:
         return []
     points = "×".join(map(str, dataset.largest_grid or ()))

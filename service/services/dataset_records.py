@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from afmbatch.grids.samples import NamedFinding, PreparedSample
+from afmbatch.grids.splines import spline_coefficients
 from afmbatch.ledger.records import DatasetRecord, GridFinding, StructureFinding
 from afmbatch.structures.composition import kinds_of
 from afmbatch.structures.elements import elements
@@ -43,6 +44,7 @@ def describe_dataset(name: str, structures: Structures, first: int, samples: Seq
         elements=tuple(symbols[z] for z in sorted({z for kind in kinds for z in kind.elements})),
         created_at=time.time(),
         largest_grid=max((sample.shape for sample in samples), key=math.prod, default=None),
+        spline_coefficients=max((spline_coefficients(sample.shape, sample.lattice) for sample in samples), default=0),
         findings=listed,
         unlisted_findings=unlisted,
     )

@@ -64,6 +64,8 @@ kernel void toy_mirror(global const float *values, const int nx, const int ny, c
 FLOOR_CL = """
 #include "force_fields/force_field.cl"
 
+#define STEP_TOLERANCE 5.0e-4f
+#define FORCE_TOLERANCE 2.0e-7f
 #define SAMPLE_PARAMETERS global const float4 *restrict floors
 #define SAMPLE_ARGUMENTS floors
 
@@ -91,7 +93,18 @@ static field_t sample_field(const sample_t *s, real x, real y, real z)
     return f;
 }
 
-static rigid_t sample_rigid(const sample_t *s, real x, real y, real z, float iso, float step)
+typedef struct {
+    int unused;
+} column_t;
+
+static column_t sample_column(const sample_t *s, real x, real y)
+{
+    column_t column;
+    column.unused = 0;
+    return column;
+}
+
+static rigid_t sample_rigid(const sample_t *s, const column_t *column, real x, real y, real z, float iso, float step)
 {
     rigid_t r;
     r.force = -sample_field(s, x, y, z).gz;

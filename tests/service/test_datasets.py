@@ -32,6 +32,7 @@ def test_an_upload_makes_a_dataset_whose_id_follows_from_its_content(service):
         ],
         "created_at": 0,
         "largest_grid": None,
+        "spline_coefficients": 0,
         "findings": [],
         "unlisted_findings": 0,
     }

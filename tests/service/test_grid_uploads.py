@@ -234,9 +234,9 @@ def test_structures_without_the_grids_of_the_force_field(service):
 def test_grids_beyond_the_memory_of_a_device(service):
     dataset = made(service, ("electrons", "water.cube", DENSITY_CUBE), ("potential", "v.cube", POTENTIAL_CUBE))["id"]
     report = service.http.post("/v1/preflight", json=spec(dataset, "lj_hartree")).json()
-    assert (report["accepted"], report["device_grid_bytes"]) == (True, 4 * 29 * 25 * 36)
+    assert (report["accepted"], report["device_grid_bytes"]) == (True, 4 * 51 * 43 * 64)
     limit = report["device_grid_bytes"] - 1
-    with running(service.settings.model_copy(update={"device_memory_bytes": limit})) as limited:
+    with running(service.settings.model_copy(update={"device_memory_bytes": 4 * limit})) as limited:
         exceeded = limited.http.post("/v1/preflight", json=spec(dataset, "lj_hartree")).json()["exceeded"]
     assert any(f"take {limit + 1} bytes on a device, but this server allows {limit}" in e["reason"] for e in exceeded)
 

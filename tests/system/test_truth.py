@@ -189,7 +189,7 @@ def test_the_field_of_the_potential(bench, hcooh):
 
         z, h = xyz[:, 2].max() + 4.0, 1e-3
         exact = (potential(z - h) - potential(z + h)) / (2 * h)
-        assert batch["desc"][i, 0] == pytest.approx(exact, abs=1e-4 * np.abs(exact).max())
+        assert batch["desc"][i, 0] == pytest.approx(exact, abs=2e-4 * np.abs(exact).max())
 
 
 def test_the_field_of_the_potential_has_a_cutoff(bench, hcooh):
@@ -212,7 +212,8 @@ def test_without_charges_it_is_the_force_field_of_lennard_jones(bench, hcooh):
     [plain] = bench.make(with_spec(hcooh, **spec, force_field={"kind": "lj_pc", "charges": "none"}), 0)
     assert grid["quality"].tolist() == plain["quality"].tolist() == [[0], [0]]
     assert grid["lj"].tobytes() == plain["lj"].tobytes()
-    assert grid["afm"] == pytest.approx(plain["afm"], abs=1e-4 * float(np.abs(plain["afm"]).max()))
+    # Newton's method ends earlier in a force field that is itself only good to some 1e-4.
+    assert grid["afm"] == pytest.approx(plain["afm"], abs=3e-4 * float(np.abs(plain["afm"]).max()))
     assert grid["desc"] == pytest.approx(plain["desc"], abs=1e-3)
     assert plain["desc"].max() > 0.5
 

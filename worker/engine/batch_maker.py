@@ -36,7 +36,6 @@ _JOBS_KEPT = 4  # jobs whose structures and rotations stay in memory
 # EngineReady.prefetch and EngineReady.group_samples by the kind of device. 120 samples fill a GPU. Groups of 480 halve
 # the time of preparation per sample, and keep sixteen cores busy with hashing, which uses one core for each file.
 _PREFETCH_AND_GROUP_SAMPLES = {"gpu": (MAX_GROUPS, 480), "cpu": (MAX_GROUPS - 1, 16), "other": (2, 1)}
-_GRID_SHARE = 4  # one part of so many of the device memory is for the grids of structures, once a job has any
 _FLAGS = {  # by the names in afmbatch.ledger.records.Flags
     "not_converged": kernels.Quality.NOT_CONVERGED,
     "left": kernels.Quality.LEFT,
@@ -75,7 +74,7 @@ class BatchMaker:
     def __init__(self, device: kernels.Device, store: ObjectStore, settings: Settings) -> None:
         self._info = device.info
         self._simulator = kernels.Simulator(device, settings.device_memory_bytes)
-        self._grid_bytes = settings.device_memory_bytes // _GRID_SHARE
+        self._grid_bytes = settings.device_grid_bytes
         self._grid_fields = GridFields(device, store, self._grid_bytes)
         self._store = store
         self._settings = settings

@@ -1,7 +1,7 @@
 """Translates a spec into the arguments of force fields from grids (physics.md §8)."""
 
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,21 @@ from afmbatch.spec.job import JobSpec
 from afmbatch.spec.van_der_waals import DampedLennardJones, DispersionD3
 from afmbatch.structures.dispersion import LAST_ELEMENT, tables
 from afmbatch.structures.structures import Structures
-from worker.engine.grid_fields import JobFields
 
 Floats = NDArray[np.float64]
+
+
+class BatchFields(Protocol):
+    """Gives the grids of a batch, as worker.engine.grid_fields.JobFields does."""
+
+    def batch(self, structures: NDArray[np.int64], limit_bytes: int) -> kernels.GridDevice:
+        """Return the tips with these structures, (n,) i8, as samples, in this order."""
 
 
 class GridBinding:
     """Makes the arguments of a job's force field, batch by batch."""
 
-    def __init__(self, spec: JobSpec, structures: Structures, fields: JobFields) -> None:
+    def __init__(self, spec: JobSpec, structures: Structures, fields: BatchFields) -> None:
         """structures: those of the job with their periodic images."""
         self._spec, self._structures, self._fields = spec, structures, fields
         self._probes = sorted({tip.element for tip in spec.tip_pool})

@@ -21,18 +21,18 @@ from afmbatch.spec.tips import Tip
 from afmbatch.storage.object_store import ObjectStore
 from worker.engine.tip_cores import core_electrons
 
-Splines: TypeAlias = tuple[Hashable, kernels.SampleSplines]
+KeyedGrid: TypeAlias = tuple[Hashable, kernels.SampleGrid]
 
 
 class GridFields:
-    """Reads structures' grids as splines, keeps the last ones in memory, and all that fit on the device."""
+    """Reads structures' grids, keeps the last ones in memory, and all that fit on the device."""
 
     def __init__(self, device: kernels.Device, store: ObjectStore, memory_bytes: int) -> None:
         """memory_bytes: memory for structures on the device, and as much again for those on the host."""
         self._device, self._store, self._memory_bytes = device, store, memory_bytes
         self._resident = kernels.ResidentSamples(device, memory_bytes)
         self._working = kernels.Workspace(device)  # of all jobs: intermediate results of one launch at a time
-        self._kept: OrderedDict[Hashable, kernels.SampleSplines] = OrderedDict()
+        self._kept: OrderedDict[Hashable, kernels.SampleGrid] = OrderedDict()
         self._kept_bytes = 0
 
     def open_job(self, recipe: Recipe) -> "JobFields":
@@ -41,34 +41,33 @@ class GridFields:
         tips = [self._read_tip(spec, i, tip) for i, tip in enumerate(spec.tip_pool)]
         return JobFields(self, recipe, kernels.GridDevice(self._device, self.batch([]), tips, self._working))
 
-    def batch(self, splines: list[Splines]) -> kernels.ResidentBatch:
+    def batch(self, grids: list[KeyedGrid]) -> kernels.ResidentBatch:
         """Return the structures of a batch as samples that are loaded onto the device when they are needed."""
-        return kernels.ResidentBatch(self._device, self._resident, splines)
+        return kernels.ResidentBatch(self._resident, grids)
 
-    def read(self, dataset: str, structure: int, spec: JobSpec) -> Splines:
+    def read(self, dataset: str, structure: int, spec: JobSpec) -> KeyedGrid:
         """Return a key and the fields of a dataset's structure that a spec needs. Raises NotFound, InvalidInput."""
         with_density = spec.force_field.needs_density
         cutoff = density_cutoff(spec)
         key = dataset, structure, with_density, cutoff
         if key not in self._kept:
-            splines = self._read(dataset, structure, with_density, cutoff)
-            self._kept[key] = splines
-            self._kept_bytes += splines.coefficients.nbytes
+            grid = self._read(dataset, structure, with_density, cutoff)
+            self._kept[key] = grid
+            self._kept_bytes += grid.nbytes
             while self._kept_bytes > self._memory_bytes and len(self._kept) > 1:
                 _, dropped = self._kept.popitem(last=False)
-                self._kept_bytes -= dropped.coefficients.nbytes
+                self._kept_bytes -= dropped.nbytes
         self._kept.move_to_end(key)
         return key, self._kept[key]
 
-    def _read(self, dataset: str, structure: int, with_density: bool, cutoff: float | None) -> kernels.SampleSplines:
+    def _read(self, dataset: str, structure: int, with_density: bool, cutoff: float | None) -> kernels.SampleGrid:
         grids = read_sample_grids(self._store, dataset, structure)
         if grids.potential is None or (with_density and grids.density is None):
             missing = "potential" if grids.potential is None else "density"
             raise InvalidInput(_missing("dataset", dataset, f"structure {structure} has no {missing}"))
         potential = grids.potential
         density = _clipped(grids.density, cutoff) if with_density and grids.density is not None else None
-        grid = kernels.SampleGrid(potential.lattice, potential.origin, potential.values, density)
-        return kernels.SampleSplines.of(grid)
+        return kernels.SampleGrid(potential.lattice, potential.origin, potential.values, density)
 
     def _read_tip(self, spec: JobSpec, index: int, tip: Tip) -> kernels.Tip:
         """Return the densities of a tip. Raises NotFound, InvalidInput."""
@@ -112,17 +111,17 @@ class JobFields:
 
         Raises NotFound, InvalidInput, and AfmbatchError if the structures need more than `limit_bytes` of memory.
         """
-        splines = []
+        grids = []
         for structure in structures.tolist():
-            splines.append(self._read(structure))
-            if (size := sum(s.coefficients.nbytes for _, s in splines)) > limit_bytes:
+            grids.append(self._read(structure))
+            if (size := sum(grid.nbytes for _, grid in grids)) > limit_bytes:
                 raise AfmbatchError(
-                    f"batch_size: the grids of {len(splines)} of the batch's {len(structures)} structures need {size} "
+                    f"batch_size: the grids of {len(grids)} of the batch's {len(structures)} structures need {size} "
                     f"bytes of this worker's memory, they may use {limit_bytes}"
                 )
-        return self._held.with_samples(self._fields.batch(splines))
+        return self._held.with_samples(self._fields.batch(grids))
 
-    def _read(self, structure: int) -> Splines:
+    def _read(self, structure: int) -> KeyedGrid:
         source = bisect_right(self._ends, structure)
         begin = self._ends[source] - self._recipe.sources[source].structures
         return self._fields.read(self._recipe.sources[source].dataset, structure - begin, self._recipe.spec)

@@ -12,10 +12,10 @@ from kernels.device.device import Device, is_complete
 from kernels.device.workspace import Workspace
 from kernels.force_fields.base import Arrays
 from kernels.force_fields.grid.plane_grid import BLOCK, ROWS, PlaneGrid
-from kernels.force_fields.grid.samples import LoadedSamples
+from kernels.force_fields.grid.resident import LoadedSamples
 
 FILES = {
-    "resample": ("resample", "resample_coarse", "refine"),
+    "resample": ("resample",),
     "lateral_transform": ("forward_x", "forward_y", "inverse_y", "inverse_x"),
     "plane_products": ("plane_products", "prefilter_z"),
 }
@@ -32,8 +32,11 @@ class EnergyGrids:
         self._copies: list[cl.Event] = []  # they keep the arrays that are copied alive
         self._matrices, copies = Workspace(device).upload(plan.matrices)
         cl.enqueue_barrier(device.queue, copies)
+        self._defines = plan.defines
+        if device.lanes == 1:  # a warp is filled by neighbours; a CPU shares what it loads among several vectors
+            self._defines |= {"VECTORS": 1, "Y_VECTORS": 1}
         self._kernels = {
-            name: device.kernel(name, f"force_fields/grid/{file}.cl", **plan.defines)
+            name: device.kernel(name, f"force_fields/grid/{file}.cl", **self._defines)
             for file, names in FILES.items()
             for name in names
         }
@@ -42,7 +45,7 @@ class EnergyGrids:
     def image_bytes(self) -> int:
         """The bytes of device memory that an image takes while its energy is made."""
         plan = self.plan
-        plane = plan.size_x * plan.size_y + prod(plan.coarse) + 4 * plan.k_x * plan.k_y
+        plane = plan.size_x * plan.size_y + 4 * plan.k_x * plan.k_y
         rows = 2 * plan.k_x * plan.size_y * max(plan.planes, plan.density_planes)
         energy = plan.heights * 4 * plan.k_x * (plan.k_y + plan.reach_y) + 2 * plan.coefficients
         return 4 * ((plan.planes + plan.density_planes) * plane + rows + energy)
@@ -65,22 +68,17 @@ class EnergyGrids:
         )
         densities = self._buffer("densities", count, plan.density_planes, plan.size_x, plan.size_y)
         potentials = self._buffer("potentials", count, plan.planes, plan.size_x, plan.size_y)
-        coarse_x, coarse_y = plan.coarse
-        coarse_densities = self._buffer("coarse_densities", count, plan.density_planes, coarse_x, coarse_y)
-        coarse_potentials = self._buffer("coarse_potentials", count, plan.planes, coarse_x, coarse_y)
-        fields = samples.coefficients, samples.table, uploads["images"], np.float32(plan.step)
-        self._launch("resample", (plan.size_y, plan.size_x, count * plan.planes), *fields, densities, potentials)
-        size = (coarse_y, coarse_x, count * plan.planes)
-        self._launch("resample_coarse", size, *fields, coarse_densities, coarse_potentials)
-        for coarse, number, first, fine in (
-            (coarse_densities, plan.density_planes, plan.defines["DENSITY_FIRST"], densities),
-            (coarse_potentials, plan.planes, 0, potentials),
-        ):
-            if number:
-                size = (plan.size_y, plan.size_x, count * number)
-                self._launch("refine", size, uploads["images"], coarse, np.int32(number), np.int32(first), fine)
-        density_spectra = self._transform("density_spectra", densities, count * plan.density_planes)
-        potential_spectra = self._transform("potential_spectra", potentials, count * plan.planes)
+        images = uploads["images"]
+        size = (plan.size_y, plan.size_x, count * plan.planes)
+        self._launch(
+            "resample", size, samples.coefficients, samples.table, images, self._matrices["limits"],
+            densities, potentials,
+        )  # fmt: skip
+        density_first = self._defines["DENSITY_FIRST"]
+        density_spectra = self._transform(
+            "density_spectra", images, densities, count, plan.density_planes, density_first
+        )
+        potential_spectra = self._transform("potential_spectra", images, potentials, count, plan.planes, 0)
         energies = self._buffer("energies", count, plan.heights, plan.k_x, 4, plan.k_y)
         size = (plan.k_y, 2 * plan.k_x, count * plan.heights // ROWS)
         self._launch(
@@ -108,15 +106,22 @@ class EnergyGrids:
             self._copies.append(cl.enqueue_copy(queue, buffers[name], np.ascontiguousarray(array), is_blocking=False))
         return buffers
 
-    def _transform(self, name: str, planes: "cl.Buffer", count: int) -> "cl.Buffer":
-        """Enqueue the spectra of planes (count, size_x, size_y); return (count, k_x, 2, 2, k_y) f4."""
+    def _transform(
+        self, name: str, images: "cl.Buffer", planes: "cl.Buffer", count: int, number: int, first: int
+    ) -> "cl.Buffer":
+        """Enqueue the spectra of planes (count, number, size_x, size_y), which begin at plane `first` of each image.
+
+        Return (count, number, k_x, 2, 2, k_y) f4.
+        """
         plan = self.plan
-        rows = self._buffer("rows", count, plan.k_x, 2, plan.size_y)
-        spectra = self._buffer(name, count, plan.k_x, 4, plan.k_y)
-        if count:
-            self._launch("forward_x", (plan.size_y, plan.k_x // BLOCK, count), planes, *self._matrix("forward_x"), rows)
-            columns = plan.k_y // plan.defines["VECTORS"]
-            self._launch("forward_y", (columns, plan.k_x, count), rows, *self._matrix("forward_y"), spectra)
+        rows = self._buffer("rows", count, number, plan.k_x, 2, plan.size_y)
+        spectra = self._buffer(name, count, number, plan.k_x, 4, plan.k_y)
+        if number:
+            size = (plan.size_y, plan.k_x // BLOCK, count * number)
+            shared = images, np.int32(number), np.int32(first)
+            self._launch("forward_x", size, *shared, planes, *self._matrix("forward_x"), rows)
+            size = (plan.k_y // self._defines["VECTORS"], plan.k_x, count * number)
+            self._launch("forward_y", size, *shared, rows, *self._matrix("forward_y"), spectra)
         return spectra
 
     def _transform_back(self, spectra: "cl.Buffer", count: int) -> "cl.Buffer":
@@ -124,7 +129,7 @@ class EnergyGrids:
         plan = self.plan
         rows = self._buffer("energy_rows", count, plan.k_x, 4, plan.reach_y)
         planes = self._buffer("energy_planes", count, 4, plan.reach_x, plan.reach_y)
-        columns = plan.reach_y // plan.defines["Y_VECTORS"]
+        columns = plan.reach_y // self._defines["Y_VECTORS"]
         self._launch("inverse_y", (columns, plan.k_x, count), spectra, *self._matrix("inverse_y"), rows)
         size = (2 * plan.reach_y, plan.reach_x // BLOCK, count)
         self._launch("inverse_x", size, rows, *self._matrix("inverse_x"), planes)

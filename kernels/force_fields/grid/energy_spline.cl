@@ -1,9 +1,18 @@
 // Gradient and Hessian of an energy that a quintic spline in three dimensions represents, weighted by exp(DECAY z) so that
-// energies over a surface keep their digits at all heights. Coefficients are (2 H_X, 2 H_Y, HEIGHTS); the point in the
-// middle of the lowest plane is (H_X − 1, H_Y − 1, 0).
+// energies over a surface keep their digits at all heights. Coefficients are (2 H_X, 2 H_Y, HEIGHTS) where
+// WIDTH is 8, else (HEIGHTS, 2 H_X, 2 H_Y); the point in the middle of the lowest plane is (H_X − 1, H_Y − 1, 0).
 #include "force_fields/force_field.cl"
 #include <grid_constants>
 #include "force_fields/grid/quintic.cl"
+
+// Work-items of a GPU that are neighbours along y read neighbours; a CPU reads the six coefficients along z at once.
+#if WIDTH == 8
+#define COLUMN_STRIDE HEIGHTS
+#define PLANE_STRIDE 1
+#else
+#define COLUMN_STRIDE 1
+#define PLANE_STRIDE (4 * H_X * H_Y)
+#endif
 
 #if WIDTH == 8
 typedef int8 integers;
@@ -42,7 +51,7 @@ static scalar_field_t spline_sums(global const float *below, float tx, float ty,
     UNROLL for (int j = 0; j < 6; ++j) {
         float8 a0 = 0.0f, a1 = 0.0f, a2 = 0.0f;
         UNROLL for (int i = 0; i < 6; ++i) {
-            const float8 line = vload8(0, below + (i * 2 * H_Y + j) * HEIGHTS);
+            const float8 line = vload8(0, below + (i * 2 * H_Y + j) * COLUMN_STRIDE);
             a0 += x0[i] * line;
             a1 += x1[i] * line;
             a2 += x2[i] * line;
@@ -87,10 +96,10 @@ static scalar_field_t spline_sums(global const float *below, float tx, float ty,
     UNROLL for (int i = 0; i < 6; ++i) {
         float s00 = 0.0f, s01 = 0.0f, s02 = 0.0f, s10 = 0.0f, s11 = 0.0f, s20 = 0.0f;
         UNROLL for (int j = 0; j < 6; ++j) {
-            global const float *line = below + (i * 2 * H_Y + j) * HEIGHTS;
+            global const float *line = below + (i * 2 * H_Y + j) * COLUMN_STRIDE;
             float a0 = 0.0f, a1 = 0.0f, a2 = 0.0f;
             UNROLL for (int k = 0; k < 6; ++k) {
-                const float c = line[k];
+                const float c = line[k * PLANE_STRIDE];
                 a0 += z0.w[k] * c;
                 a1 += z1.w[k] * c;
                 a2 += z2.w[k] * c;
@@ -129,7 +138,7 @@ static field_t spline_field(global const float *coefficients, float inverse_step
     real tx = x * inverse_step + (H_X - 1.0f), ty = y * inverse_step + (H_Y - 1.0f), tz = z * inverse_step;
     const integers ix = spline_cell(&tx, 2 * H_X - 1, outside), iy = spline_cell(&ty, 2 * H_Y - 1, outside);
     const integers iz = spline_cell(&tz, HEIGHTS, outside);
-    const integers at = ((ix - 2) * (2 * H_Y) + (iy - 2)) * HEIGHTS + (iz - 2);
+    const integers at = ((ix - 2) * (2 * H_Y) + (iy - 2)) * COLUMN_STRIDE + (iz - 2) * PLANE_STRIDE;
     const real weight = vexp(vmin(-DECAY * z, (real)(0.0f)));
     field_t f;
 #if WIDTH == 8
@@ -148,4 +157,71 @@ static field_t spline_field(global const float *coefficients, float inverse_step
     f.gx *= weight, f.gy *= weight, f.gz *= weight;
     f.xx *= weight, f.xy *= weight, f.xz *= weight, f.yy *= weight, f.yz *= weight, f.zz *= weight;
     return f;
+}
+
+#if HEIGHTS % 8 == 0
+typedef float8 heights_t;
+#define PER_VECTOR 8
+#define LOAD_HEIGHTS vload8
+#else
+typedef float4 heights_t;
+#define PER_VECTOR 4
+#define LOAD_HEIGHTS vload4
+#endif
+
+// The spline along z under a point (x, y): sums over the 6² coefficients around it, for each plane.
+typedef struct {
+    real sums[HEIGHTS];
+} spline_column_t;
+
+static spline_column_t spline_column(global const float *coefficients, float inverse_step, real x, real y)
+{
+    real tx = x * inverse_step + (H_X - 1.0f), ty = y * inverse_step + (H_Y - 1.0f);
+    mask outside = !ALL_LANES;
+    const integers ix = spline_cell(&tx, 2 * H_X - 1, &outside), iy = spline_cell(&ty, 2 * H_Y - 1, &outside);
+    const integers at = ((ix - 2) * (2 * H_Y) + (iy - 2)) * COLUMN_STRIDE;
+    spline_column_t column;
+    for (int lane = 0; lane < WIDTH; ++lane) {
+        const taps_t wx = quintic(((const float *)&tx)[lane]), wy = quintic(((const float *)&ty)[lane]);
+        global const float *below = coefficients + ((const int *)&at)[lane];
+#if WIDTH == 8
+        heights_t sums[HEIGHTS / PER_VECTOR];
+        for (int k = 0; k < HEIGHTS / PER_VECTOR; ++k)
+            sums[k] = 0.0f;
+        for (int i = 0; i < 6; ++i)
+            for (int j = 0; j < 6; ++j) {
+                const float weight = ((const float *)&wx)[i] * ((const float *)&wy)[j];
+                global const float *line = below + (i * 2 * H_Y + j) * COLUMN_STRIDE;
+                UNROLL for (int k = 0; k < HEIGHTS / PER_VECTOR; ++k)
+                    sums[k] += weight * LOAD_HEIGHTS(k, line);
+            }
+        for (int k = 0; k < HEIGHTS; ++k)
+            ((float *)&column.sums[k])[lane] = ((const float *)sums)[k];
+#else
+        for (int k = 0; k < HEIGHTS; ++k)
+            column.sums[k] = 0.0f;
+        for (int i = 0; i < 6; ++i)
+            for (int j = 0; j < 6; ++j) {
+                const float weight = wx.w[i] * wy.w[j];
+                UNROLL for (int k = 0; k < HEIGHTS; ++k)
+                    column.sums[k] += weight * below[(i * 2 * H_Y + j) * COLUMN_STRIDE + k * PLANE_STRIDE];
+            }
+#endif
+    }
+    return column;
+}
+
+// The vertical gradient at the height z above the lowest plane, which all lanes share.
+static real column_slope(const spline_column_t *column, float inverse_step, real z)
+{
+    real tz = z * inverse_step;
+    mask outside = !ALL_LANES;
+    const integers iz = spline_cell(&tz, HEIGHTS, &outside);
+    const float t = ((const float *)&tz)[0], weight = exp(fmin(-DECAY * ((const float *)&z)[0], 0.0f));
+    const taps_t value = quintic(t), slope = quintic_slope(t);
+    const int below = ((const int *)&iz)[0] - 2;
+    real sum = 0.0f;
+    for (int k = 0; k < 6; ++k)
+        sum += (((const float *)&slope)[k] * inverse_step - DECAY * ((const float *)&value)[k]) * column->sums[below + k];
+    return weight * sum;
 }

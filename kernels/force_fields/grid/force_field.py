@@ -20,7 +20,7 @@ from kernels.force_fields.base import Arrays, ForceField, Group, PreparedForceFi
 from kernels.force_fields.grid.energy_grids import EnergyGrids
 from kernels.force_fields.grid.pair_terms import NO_PAIR_TERM, PairTerms
 from kernels.force_fields.grid.plane_grid import SUPPORT, PlaneGrid, TipReach
-from kernels.force_fields.grid.samples import SampleFields
+from kernels.force_fields.grid.resident import ResidentBatch
 from kernels.force_fields.grid.tips import Tip
 from kernels.imaging.images import Images
 from kernels.per_image_atoms import PerImageAtoms
@@ -29,7 +29,8 @@ from kernels.sample_frames import SampleFrames
 BELOW = 0.35  # Å that a probe may be drawn below its equilibrium
 SPECTRA_BYTES = 64 << 20  # of tips' spectra on the device, beyond which all are made anew: exponents may be sampled
 ABOVE = 0.45  # Å that it may be pushed above it
-SMOOTH = 2.6  # Å above the highest atom: from there on every second point is enough of a sample's fields
+SMOOTH = 1.4  # Å above the highest atom: from there on every second point is enough of a sample's fields
+DEEP = 3.6  # Å below the lowest probe: from there on down as well
 GRID_IMAGE = share_struct(
     "grid_image_t",
     [("atom_begin", "i4"), ("atom_end", "i4"),
@@ -43,7 +44,7 @@ class GridDevice:
     """Keeps on a device, between batches: the samples' splines, the tips' spectra, the memory to make energies in."""
 
     def __init__(
-        self, device: Device, samples: SampleFields, tips: Sequence[Tip], memory: Workspace | None = None
+        self, device: Device, samples: ResidentBatch, tips: Sequence[Tip], memory: Workspace | None = None
     ) -> None:
         """memory: makes the buffers of intermediate results, for all tips and samples; None: a workspace of its own."""
         self.device, self.samples, self.tips = device, samples, tips
@@ -52,7 +53,7 @@ class GridDevice:
         self._spectra: dict[tuple[PlaneGrid, int, float | None], npt.NDArray[np.float32]] = {}
         self._buffers: dict[tuple[Any, ...], cl.Buffer] = {}
 
-    def with_samples(self, samples: SampleFields) -> "GridDevice":
+    def with_samples(self, samples: ResidentBatch) -> "GridDevice":
         """Return the same for other samples; everything else is shared."""
         other = copy(self)
         other.samples = samples
@@ -97,7 +98,7 @@ class GridPotential(SamplePotential):
     samples: the structures; structure: (B,) i8, which of them each sample is; frames: B, how it lies in its images.
     """
 
-    samples: SampleFields
+    samples: ResidentBatch
     structure: Ints
     frames: SampleFrames
 
@@ -241,14 +242,7 @@ class GridForceField(ForceField):
         if frames is None:
             frames = SampleFrames(np.tile(np.eye(3), (atoms.molecules, 1, 1)), np.zeros((atoms.molecules, 3)))
         molecule = images.molecule
-        with_density = self.held.samples.has_density
-        plans, plan = [], []
-        for window, nz, dz in zip(images.window, images.nz, images.dz, strict=True):
-            width = tuple((window[1, :2] - window[0, :2]).tolist())
-            height = (nz - 1) * dz + self.depth + ABOVE
-            plan.append(PlaneGrid.covering(width, height, replace(self.reach, has_density=with_density), self.step))
-        plans = list(dict.fromkeys(plan))
-        index = np.array([plans.index(p) for p in plan])
+        plans, index = self._plans(images)
         table = np.zeros(len(images), GRID_IMAGE)
         count = np.diff(atoms.offsets)[molecule]
         end = np.cumsum(count)
@@ -265,17 +259,31 @@ class GridForceField(ForceField):
         table["top"] = np.maximum.reduceat(packed[:, 2], end - count)
         if self.pair_terms is not None:
             packed[:, 4:] = self.pair_terms.parameters(atoms, images, atom, image, per_image)
-        below = np.array([p.below for p in plan]) * self.step
+        below = np.array([plan.below - plan.cut for plan in plans])[index] * self.step
         start = origin + np.column_stack((np.zeros((len(images), 2)), bottom - below))
         of_images = SampleFrames(frames.rotation[molecule], frames.origin[molecule])
         resampling = self.held.samples.resampling(self.structure[molecule], of_images, start, self.step)
         resampling["exponent"] = self.exponent
-        smooth = table["top"] + SMOOTH  # the z from which on the sample's fields are smooth
-        resampling["fine"] = np.ceil((smooth - bottom + below) / self.step)
-        resampling["depth"] = -bottom + below - BELOW
-        highest = np.array([np.argmax(z) for z in np.split(atoms.xyz[:, 2], atoms.offsets[1:-1])]) + atoms.offsets[:-1]
+        fine = np.column_stack((np.full(len(images), -DEEP), table["top"] + SMOOTH))  # z
+        resampling["fine"] = np.ceil((fine - (bottom - below)[:, None]) / self.step)
+        by_height = np.lexsort((-atoms.xyz[:, 2], atoms.molecule))
+        highest = by_height[atoms.offsets[:-1]]
         return PreparedGridForceField(
-            self.held, tuple(plans), index, table, resampling, packed,
+            self.held, plans, index, table, resampling, packed,
             self.pair_terms.kind if self.pair_terms is not None else NO_PAIR_TERM, self.tip, self.exponent,
             self.strength, atoms.xyz[highest, :2], self.structure, frames,
         )  # fmt: skip
+
+    def _plans(self, images: Images) -> tuple[tuple[PlaneGrid, ...], Ints]:
+        """Return the grids of the images, each once, and which one each image has, (M,) i8."""
+        sizes = np.column_stack((images.window[:, 1, :2] - images.window[:, 0, :2], (images.nz - 1) * images.dz))
+        reach = replace(self.reach, has_density=self.held.samples.has_density)
+        distinct, index = np.unique(sizes.round(9), axis=0, return_inverse=True)
+        plans = [
+            PlaneGrid.covering(
+                (x, y), height + self.depth + ABOVE, reach, self.step, shallow=self.depth - BELOW
+            )
+            for x, y, height in distinct.tolist()
+        ]  # fmt: skip
+        each = tuple(dict.fromkeys(plans))
+        return each, np.array([each.index(plan) for plan in plans])[index.reshape(-1)]

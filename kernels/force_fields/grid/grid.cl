@@ -12,6 +12,8 @@ typedef struct {
     float inverse_step, bottom, top;
 } sample_t;
 
+#define STEP_TOLERANCE 5.0e-3f
+#define FORCE_TOLERANCE 2.0e-6f
 #define SAMPLE_PARAMETERS                                                                                              \
     global const float *restrict coefficients, global const grid_image_t *restrict grids,                              \
         global const float4 *restrict atoms
@@ -39,17 +41,22 @@ static field_t sample_field(const sample_t *s, real x, real y, real z)
     return f;
 }
 
-#if WIDTH == 1
-#define NOT_INLINED
-#else  // PoCL mixes up the arrays of a group's work-items where a kernel has barriers, as the surface search has
-#define NOT_INLINED __attribute__((noinline))
-#endif
+typedef spline_column_t column_t;
 
-// No bound is known of how fast a grid's force may grow: every step is checked.
-NOT_INLINED static rigid_t sample_rigid(const sample_t *s, real x, real y, real z, float iso, float step)
+static column_t sample_column(const sample_t *s, real x, real y)
 {
+    return spline_column(s->coefficients, s->inverse_step, x, y);
+}
+
+// No bound is known of how fast a grid's force may grow: every step is checked. Hence all lanes are at one height.
+static rigid_t sample_rigid(const sample_t *s, const column_t *column, real x, real y, real z, float iso, float step)
+{
+    field_t f;
+    f.gx = f.gy = f.xx = f.xy = f.xz = f.yy = f.yz = f.zz = 0.0f;
+    f.gz = column_slope(column, s->inverse_step, z - s->bottom);
+    add_pair_terms(s->atoms, s->n, x, y, z, &f);
     rigid_t rigid;
-    rigid.force = -sample_field(s, x, y, z).gz;
+    rigid.force = -f.gz;
     rigid.safe_steps = 1.0f;
     return rigid;
 }

@@ -1,6 +1,7 @@
 """The force fields from grids that a job can ask for: lj_hartree and fdbm (physics.md §8)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +14,8 @@ from kernels.force_fields.grid.plane_grid import TipReach
 from kernels.force_fields.grid.tips import MultipoleTip, Tip
 
 WIDTHS = 3.4  # σ from the centre of a Gaussian, beyond which its multipoles are negligible
+DEPTHS = 6.2  # the same below the probe, where the potential grows towards the nuclei
+HEIGHTS = 4.6  # the same above it
 SURFACE_DEPTH = 2.6  # Å below the lowest probe down to which a height map may look
 
 
@@ -49,10 +52,10 @@ class FullDensity(GridForceField):
 
 
 def _reach(tips: Sequence[Tip]) -> TipReach:
-    """Return how far the tips are summed: as far as the widest Gaussian among them asks."""
-    default = TipReach()
+    """Return how far the tips are summed: only as far as Gaussians ask if all are Gaussians, else that far at least."""
     sigma = max((tip.sigma for tip in tips if isinstance(tip, MultipoleTip)), default=0.0)
-    return TipReach(
-        lateral=max(default.lateral, WIDTHS * sigma),
-        above=max(default.above, 1.3 * WIDTHS * sigma),
-    )
+    gaussian = TipReach(lateral=WIDTHS * sigma, below=DEPTHS * sigma, above=HEIGHTS * sigma)
+    default = TipReach()
+    if all(isinstance(tip, MultipoleTip) for tip in tips):
+        return replace(gaussian, lateral=max(default.lateral, gaussian.lateral))
+    return TipReach(*(max(getattr(default, name), getattr(gaussian, name)) for name in ("lateral", "below", "above")))

@@ -1,15 +1,18 @@
 // Energy for each lateral wave vector: sums of products of the tip's and the sample's planes, the tip lowered to each
 // height. A work-item has WIDTH wave vectors and ROWS heights.
 #include "force_fields/grid/reals.cl"
-#include "force_fields/grid/quintic.cl"
 
 #define ROWS 4
 
-static void add_products(global const float *restrict sample, global const float *restrict tip, int planes, real *re, real *im)
+// Adds those of ROWS heights, `first` the lowest. The sample has no planes that the tip's lowest CUT ones would meet at the
+// lowest height, and none at all where the plane's number is negative.
+static void add_products(global const float *restrict sample, global const float *restrict tip, int first, int planes, real *re,
+                         real *im)
 {
-    const size_t plane = (size_t)K_X * 4 * K_Y;
-    for (int p = 0; p < planes + ROWS - 1; ++p) {
-        const real s_re = load_real(sample + p * plane), s_im = load_real(sample + p * plane + K_Y);
+    const long plane = (long)K_X * 4 * K_Y;
+    for (int p = max(0, CUT - first); p < planes + ROWS - 1; ++p) {
+        global const float *at = sample + (first + p - CUT) * plane;
+        const real s_re = load_real(at), s_im = load_real(at + K_Y);
         UNROLL for (int r = 0; r < ROWS; ++r) {
             const int t = p - r;
             if (t >= 0 && t < planes) {
@@ -39,15 +42,15 @@ kernel void plane_products(global const float *restrict densities, global const 
     UNROLL for (int r = 0; r < ROWS; ++r)
         re[r] = im[r] = 0.0f;
 #if DENSITY_PLANES
-    add_products(densities + (image * DENSITY_PLANES + first) * plane + at,
-                 tip_densities + tip * DENSITY_TIP_PLANES * plane + at, DENSITY_TIP_PLANES, re, im);
+    add_products(densities + image * DENSITY_PLANES * plane + at, tip_densities + tip * DENSITY_TIP_PLANES * plane + at, first,
+                 DENSITY_TIP_PLANES, re, im);
     UNROLL for (int r = 0; r < ROWS; ++r) {
         re[r] *= strengths[image];
         im[r] *= strengths[image];
     }
 #endif
-    add_products(potentials + (image * PLANES + first) * plane + at, tip_charges + tip * TIP_PLANES * plane + at, TIP_PLANES,
-                 re, im);
+    add_products(potentials + image * PLANES * plane + at, tip_charges + tip * TIP_PLANES * plane + at, first, TIP_PLANES, re,
+                 im);
     global float *out = energies + (image * HEIGHTS + first) * plane + at;
     UNROLL for (int r = 0; r < ROWS; ++r) {
         store_real(re[r], out + r * plane);
@@ -55,8 +58,8 @@ kernel void plane_products(global const float *restrict densities, global const 
     }
 }
 
-// planes (M, HEIGHTS, 2 H_X, 2 H_Y) to coefficients (M, 2 H_X, 2 H_Y, HEIGHTS): the spline along z, by a matrix (HEIGHTS,
-// HEIGHTS) with what the planes are weighted by.
+// planes (M, HEIGHTS, 2 H_X, 2 H_Y) to coefficients, laid out as energy_spline.cl reads them: the spline along z, by a matrix
+// (HEIGHTS, HEIGHTS) with what the planes are weighted by.
 kernel void prefilter_z(global const float *restrict planes, global const float *restrict matrix,
                         global float *restrict coefficients)
 {
@@ -72,8 +75,14 @@ kernel void prefilter_z(global const float *restrict planes, global const float 
         for (int z = 0; z < HEIGHTS; ++z)
             out[z] += matrix[p * HEIGHTS + z] * value;
     }
+#if WIDTH == 8
     global float *to = coefficients + (((size_t)image * 2 * H_X + x) * 2 * H_Y + y) * HEIGHTS;
     for (int lane = 0; lane < WIDTH; ++lane)
         for (int z = 0; z < HEIGHTS; ++z)
             to[lane * HEIGHTS + z] = ((const float *)&out[z])[lane];
+#else
+    global float *to = coefficients + ((size_t)image * HEIGHTS * 2 * H_X + x) * 2 * H_Y + y;
+    for (int z = 0; z < HEIGHTS; ++z)
+        to[(size_t)z * 4 * H_X * H_Y] = out[z];
+#endif
 }

@@ -1,5 +1,4 @@
-// PoCL's compiler unrolls no loop unasked; then arrays that a loop works on are in memory.
-#define UNROLL __attribute__((opencl_unroll_hint))
+#include "force_fields/grid/reals.cl"
 
 // Quintic B-splines: the weights of the six coefficients around a point as polynomials of its place t, 0 ≤ t < 1, between
 // the third and the fourth of them, and their derivatives.

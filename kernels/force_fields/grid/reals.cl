@@ -1,6 +1,9 @@
 // Reads and writes WIDTH neighbouring numbers, a `real` of vector.cl.
 #include "opencl/vector.cl"
 
+// PoCL's compiler unrolls no loop unasked; then arrays that a loop works on are in memory.
+#define UNROLL __attribute__((opencl_unroll_hint))
+
 static real load_real(global const float *at)
 {
 #if WIDTH == 8

@@ -1,13 +1,13 @@
-// The sample's density and potential on planes of the imaged frame (physics.md §8): quintic splines, periodic in the
-// sample's cell, evaluated at the points of `planes`, of N_X × N_Y points around the box's centre, from the lowest up.
+// The sample's density and potential on planes of the imaged frame (physics.md §8): cubic splines, periodic in the sample's
+// cell, at the points of `planes`, of N_X × N_Y points around the box's centre, from the lowest up. Planes
+// above the molecule, where all fields are smooth, and those so deep that a probe sees only what is smooth in them, have every
+// second point along x and y, in the first quarter of their memory.
 
-// A structure_t tells where the coefficients of a structure are: n points along each axis, padded as in splines.py, so that
-// no index wraps. A resampling_t tells where the planes of an image lie in them: the grid index of point (i, j, k) is
-// base + i·along_x + j·along_y + k·along_z.
+// A structure_t tells where the coefficients of a structure are (cubic_coefficients.cl), a resampling_t where the planes of an
+// image lie in them: the index of point (i, j, k) is base + i·along_x + j·along_y + k·along_z.
 #include "force_fields/grid/reals.cl"
 #include <structure_t>
 #include <resampling_t>
-#include "force_fields/grid/quintic.cl"
 
 #if WIDTH == 8
 typedef int8 integers;
@@ -17,7 +17,7 @@ typedef int integers;
 #define AS_INTEGERS as_int
 #endif
 
-// Splits a grid index, wrapped to 0 … n, in a whole number below n and the rest.
+// Splits an index, wrapped to 0 … n, in a whole number below n and the rest.
 static integers split(real *u, float n)
 {
     const real wrapped = *u - n * vfloor(*u * (1.0f / n));
@@ -27,13 +27,20 @@ static integers split(real *u, float n)
     return AS_INTEGERS(floored + 12582912.0f) - 0x4b400000;
 }
 
-static real vload_real(const float *values)
+// The weights of the four coefficients around a point at t, 0 ≤ t ≤ 1, between the second and the third of them.
+typedef struct {
+    real w[4];
+} cubic_t;
+
+static cubic_t cubic(real t)
 {
-#if WIDTH == 8
-    return vload8(0, values);
-#else
-    return values[0];
-#endif
+    const real s = 1.0f - t, t2 = t * t, s2 = s * s;
+    cubic_t c;
+    c.w[0] = s2 * s * (1 / 6.0f);
+    c.w[1] = 2 / 3.0f - t2 * (1.0f - 0.5f * t);
+    c.w[2] = 2 / 3.0f - s2 * (1.0f - 0.5f * s);
+    c.w[3] = t2 * t * (1 / 6.0f);
+    return c;
 }
 
 // x^b for x ≥ 0, to a few units in the last place of single precision.
@@ -67,145 +74,153 @@ static real power_of(real x, float b)
     return (x > 1.0e-35f) & (t > -126.0f) ? scaled : (real)(0.0f);
 }
 
-#if WIDTH == 8
-// Unrolled, so that six sums grow side by side; PoCL's compiler leaves loops as they are.
-#define LINE(i, row)                                                                                                   \
-    (wy[0] * vload8(0, row) + wy[1] * vload8(0, row + stride_y) + wy[2] * vload8(0, row + 2 * stride_y) +              \
-     (wy[3] * vload8(0, row + 3 * stride_y) + wy[4] * vload8(0, row + 4 * stride_y) +                                  \
-      wy[5] * vload8(0, row + 5 * stride_y)))
+// Where WIDTH points lie among a structure's coefficients: the first of each point's, and its place between the second and the
+// third of these along each axis.
+typedef struct {
+    integers at;
+    real x, y, z;
+} place_t;
 
-static float spline(global const float *taps, int stride_x, int stride_y, const float *wx, const float *wy, taps_t wz)
+// The points i, j, k steps from the middle of the lowest plane.
+static place_t place_of(global const structure_t *s, global const resampling_t *im, float i, real j, float k)
 {
-    global const float *mid = taps + 3 * stride_x;
-    const float8 lower = wx[0] * LINE(0, taps) + wx[1] * LINE(1, (taps + stride_x)) + wx[2] * LINE(2, (taps + 2 * stride_x));
-    const float8 upper = wx[3] * LINE(3, mid) + wx[4] * LINE(4, (mid + stride_x)) + wx[5] * LINE(5, (mid + 2 * stride_x));
-    return sum_of_taps((lower + upper) * wz);
+    place_t p;
+    p.x = im->base[0] + i * im->along_x[0] + k * im->along_z[0] + j * im->along_y[0];
+    p.y = im->base[1] + i * im->along_x[1] + k * im->along_z[1] + j * im->along_y[1];
+    p.z = im->base[2] + i * im->along_x[2] + k * im->along_z[2] + j * im->along_y[2];
+    const integers x0 = split(&p.x, s->n[0]), y0 = split(&p.y, s->n[1]), z0 = split(&p.z, s->n[2]);
+    p.at = x0 * s->stride_x + y0 * s->stride_y + z0 * FIELDS;
+    return p;
+}
+
+// Density and potential of WIDTH points.
+typedef struct {
+    real density, potential;
+} fields_t;
+
+#if WIDTH == 8
+#define LANE(weights, m) ((const float *)&(weights).w[m])[lane]
+#define ROW(i, j) (LANE(y, j) * LOAD_ROW(taps + (i) * stride_x + (j) * stride_y))
+#define PLANE(i) (LANE(x, i) * ((ROW(i, 0) + ROW(i, 1)) + (ROW(i, 2) + ROW(i, 3))))
+
+static fields_t fields_at(global const float *coefficients, int stride_x, int stride_y, const place_t *p)
+{
+    const cubic_t x = cubic(p->x), y = cubic(p->y), z = cubic(p->z);
+    fields_t f;
+    f.density = 0.0f;
+    for (int lane = 0; lane < 8; ++lane) {
+        global const float *taps = coefficients + ((const int *)&p->at)[lane];
+        const float4 weights = (float4)(LANE(z, 0), LANE(z, 1), LANE(z, 2), LANE(z, 3));
+#if FIELDS == 2
+#define LOAD_ROW(row) vload8(0, row)
+        const float8 sum = (PLANE(0) + PLANE(1)) + (PLANE(2) + PLANE(3));
+        const float4 d = weights * sum.even, v = weights * sum.odd;
+        ((float *)&f.density)[lane] = (d.x + d.y) + (d.z + d.w);
+#else
+#define LOAD_ROW(row) vload4(0, row)
+        const float4 v = weights * ((PLANE(0) + PLANE(1)) + (PLANE(2) + PLANE(3)));
+#endif
+        ((float *)&f.potential)[lane] = (v.x + v.y) + (v.z + v.w);
+    }
+    return f;
 }
 #else
-static float spline(global const float *taps, int stride_x, int stride_y, const float *wx, const float *wy, taps_t wz)
+// Eight work-items of a GPU share the work for eight points, because eight coefficients lie side by side: one cache line at a
+// time holds all that they read. COLUMNS of a group's work-items are neighbours along y.
+#define COLUMNS 32
+#define LINES 4
+#define POINTS 8
+#define PITCH (COLUMNS * LINES + 1)
+
+// The part of work-item `e` of eight in the sums for a point.
+static float part_of(global const float *coefficients, int stride_x, int stride_y, local const place_t *p, int e)
 {
+    global const float *taps = coefficients + p->at;
+    const cubic_t x = cubic(p->x), y = cubic(p->y), z = cubic(p->z);
+    const int k = FIELDS == 2 ? e >> 1 : e & 3;
+    const float wz = k < 2 ? (k == 0 ? z.w[0] : z.w[1]) : (k == 2 ? z.w[2] : z.w[3]);
     float sum = 0.0f;
-    for (int i = 0; i < 6; ++i) {
-        float plane = 0.0f;
-        for (int j = 0; j < 6; ++j) {
-            global const float *row = taps + i * stride_x + j * stride_y;
-            float line = 0.0f;
-            for (int k = 0; k < 6; ++k)
-                line += wz.w[k] * row[k];
-            plane += wy[j] * line;
-        }
-        sum += wx[i] * plane;
+#if FIELDS == 2
+    UNROLL for (int i = 0; i < 4; ++i) {
+        UNROLL for (int j = 0; j < 4; ++j)
+            sum += x.w[i] * y.w[j] * taps[i * stride_x + j * stride_y + e];
     }
-    return sum;
-}
-#endif
-
-// Writes potential and density of WIDTH points, from (i, j, k) steps of the image's planes on; a density only where `densities`
-// is not 0. Nuclei that stand between the planes which a probe reaches, as those of periodic images beside the window may,
-// would take the digits of everything else: values there are limited.
-static void write_fields(global const float *coefficients, global const structure_t *s, global const resampling_t *im,
-                         float i, real j, float k, float step, global float *potentials, global float *densities)
-{
-    const int stride_y = s->n[2] + 8, stride_x = (s->n[1] + 5) * stride_y;
-    real ux = im->base[0] + i * im->along_x[0] + k * im->along_z[0] + j * im->along_y[0];
-    real uy = im->base[1] + i * im->along_x[1] + k * im->along_z[1] + j * im->along_y[1];
-    real uz = im->base[2] + i * im->along_x[2] + k * im->along_z[2] + j * im->along_y[2];
-    const integers x0 = split(&ux, s->n[0]), y0 = split(&uy, s->n[1]), z0 = split(&uz, s->n[2]);
-    const integers at = x0 * stride_x + y0 * stride_y + z0;
-    const float *tx = (const float *)&ux, *ty = (const float *)&uy, *tz = (const float *)&uz;
-    float density[WIDTH], potential[WIDTH];
-    for (int lane = 0; lane < WIDTH; ++lane) {
-        const taps_t wx = quintic(tx[lane]), wy = quintic(ty[lane]), wz = quintic(tz[lane]);
-        global const float *taps = coefficients + ((const int *)&at)[lane];
-        potential[lane] = spline(taps + s->potential, stride_x, stride_y, (const float *)&wx, (const float *)&wy, wz);
-        if (densities)
-            density[lane] = spline(taps + s->density, stride_x, stride_y, (const float *)&wx, (const float *)&wy, wz);
-    }
-    const float depth = fmax(im->depth - k * step, -1.0f);
-    const float limit = 20.0f * exp(2.2f * depth), density_limit = 0.1f * exp(2.4f * depth);
-    store_real(vmax(vmin(vload_real(potential), (real)(limit)), (real)(-limit)), potentials);
-    if (densities)
-        store_real(power_of(vmin(vload_real(density), (real)(density_limit)), im->exponent), densities);
-}
-
-static int has_density(int plane) { return plane >= DENSITY_FIRST && plane < DENSITY_FIRST + DENSITY_PLANES; }
-
-#define RESAMPLE_PARAMETERS                                                                                            \
-    global const float *restrict coefficients, global const structure_t *restrict structures,                          \
-        global const resampling_t *restrict images, const float step, global float *restrict densities,                \
-        global float *restrict potentials
-
-// The first planes of each image, up to `fine`: potentials (M, PLANES, N_X, N_Y) and densities (M, DENSITY_PLANES, N_X, N_Y).
-kernel void resample(RESAMPLE_PARAMETERS)
-{
-    const int iy = get_global_id(0) * WIDTH, ix = get_global_id(1);
-    const int image = get_global_id(2) / PLANES, plane = get_global_id(2) - image * PLANES;
-    global const resampling_t *im = images + image;
-    if (iy >= N_Y || ix >= N_X || plane >= im->fine)
-        return;
-    const size_t to = (size_t)ix * N_Y + iy, size = (size_t)N_X * N_Y;
-    write_fields(coefficients, structures + im->structure, im, ix - N_X / 2, iy - N_Y / 2 + LANE_INDEX, plane, step,
-                 potentials + (image * PLANES + plane) * size + to,
-                 has_density(plane) ? densities + (image * DENSITY_PLANES + plane - DENSITY_FIRST) * size + to : 0);
-}
-
-// The planes above, where all fields are smooth, have every second point along x and y, and MARGIN such points around:
-// potentials (M, PLANES, COARSE_X, COARSE_Y) and densities (M, DENSITY_PLANES, COARSE_X, COARSE_Y).
-#define MARGIN 6
-
-kernel void resample_coarse(RESAMPLE_PARAMETERS)
-{
-    const int iy = get_global_id(0) * WIDTH, ix = get_global_id(1);
-    const int image = get_global_id(2) / PLANES, plane = get_global_id(2) - image * PLANES;
-    global const resampling_t *im = images + image;
-    if (iy >= COARSE_Y || ix >= COARSE_X || plane < im->fine)
-        return;
-    const size_t to = (size_t)ix * COARSE_Y + iy, size = (size_t)COARSE_X * COARSE_Y;
-    write_fields(coefficients, structures + im->structure, im, 2 * (ix - MARGIN) - N_X / 2,
-                 2.0f * (iy + LANE_INDEX - MARGIN) - N_Y / 2, plane, step, potentials + (image * PLANES + plane) * size + to,
-                 has_density(plane) ? densities + (image * DENSITY_PLANES + plane - DENSITY_FIRST) * size + to : 0);
-}
-
-// Lagrange's polynomial through twelve points, in their middle.
-#define MIDDLE_0 (320166 / 524288.0f)
-#define MIDDLE_1 (-76230 / 524288.0f)
-#define MIDDLE_2 (22869 / 524288.0f)
-#define MIDDLE_3 (-5445 / 524288.0f)
-#define MIDDLE_4 (847 / 524288.0f)
-#define MIDDLE_5 (-63 / 524288.0f)
-
-#define BETWEEN(load)                                                                                                  \
-    (MIDDLE_0 * (load(5) + load(6)) + MIDDLE_1 * (load(4) + load(7)) + MIDDLE_2 * (load(3) + load(8)) +                \
-     (MIDDLE_3 * (load(2) + load(9)) + MIDDLE_4 * (load(1) + load(10)) + MIDDLE_5 * (load(0) + load(11))))
-
-// WIDTH points of the row of coarse points that belongs to an even x, or between two rows.
-static real coarse_row(global const float *plane, int ix, int column)
-{
-    global const float *first = plane + (size_t)(ix / 2 + MARGIN) * COARSE_Y + column;
-#define ROW(m) load_real(first + ((m) - 5) * COARSE_Y)
-    return ix & 1 ? BETWEEN(ROW) : ROW(5);
-}
-
-// Makes the planes that `coarse` has at every second point, of `planes` planes an image from the `first` one on.
-kernel void refine(global const resampling_t *restrict images, global const float *restrict coarse, const int planes,
-                   const int first, global float *restrict fine)
-{
-    const int iy = get_global_id(0) * WIDTH, ix = get_global_id(1);
-    const int image = get_global_id(2) / planes, plane = first + get_global_id(2) - image * planes;
-    if (iy >= N_Y || ix >= N_X || plane < images[image].fine)
-        return;
-    global const float *from = coarse + get_global_id(2) * ((size_t)COARSE_X * COARSE_Y);
-    global float *to = fine + (get_global_id(2) * (size_t)N_X + ix) * N_Y + iy;
-    const int column = iy / 2 + MARGIN - 5;
-#if WIDTH == 8
-    float row[16];
-    vstore8(coarse_row(from, ix, column), 0, row);
-    vstore8(coarse_row(from, ix, column + 8), 1, row);
-#define FOUR(m) vload4(0, row + (m))
-    const float4 even = FOUR(5), odd = BETWEEN(FOUR);
-    vstore8((float8)(even.x, odd.x, even.y, odd.y, even.z, odd.z, even.w, odd.w), 0, to);
 #else
-#define POINT(m) coarse_row(from, ix, column + (m))
-    to[0] = iy & 1 ? BETWEEN(POINT) : POINT(5);
+    const int odd = e >> 2;
+    const float low = odd ? y.w[1] : y.w[0], high = odd ? y.w[3] : y.w[2];
+    taps += odd * stride_y + k;
+    UNROLL for (int i = 0; i < 4; ++i)
+        sum += x.w[i] * (low * taps[i * stride_x] + high * taps[i * stride_x + 2 * stride_y]);
 #endif
+    return wz * sum;
+}
+#endif
+
+// 1 where a probe in the window may feel the field at `steps` steps from the middle; from there it falls smoothly to 0 at the
+// box's edge, so that the transforms need no wave numbers beyond those of the fields.
+static real taper(real steps, int edge)
+{
+    const real t = vmin(vmax((vabs(steps) - (edge - TAPER)) * (1.0f / TAPER), (real)(0.0f)), (real)(1.0f));
+    return 1.0f - t * t * t * (10.0f - t * (15.0f - 6.0f * t));
+}
+
+// Writes WIDTH points, i and j steps from the middle of a plane. limits: the largest potential of each plane, and the largest
+// density.
+static void write_fields(fields_t f, float exponent, global const float *limits, float i, real j, int plane,
+                         global float *potentials, global float *densities)
+{
+    const float limit = limits[plane];
+    const real weight = taper((real)(i), N_X / 2) * taper(j, N_Y / 2);
+    store_real(weight * vmax(vmin(f.potential, (real)(limit)), (real)(-limit)), potentials);
+#if FIELDS == 2
+    if (plane >= DENSITY_FIRST && plane < DENSITY_FIRST + DENSITY_PLANES)
+        store_real(weight * power_of(vmin(f.density, (real)(limits[PLANES + plane])), exponent), densities);
+#endif
+}
+
+// potentials (M, PLANES, N_X, N_Y) and densities (M, DENSITY_PLANES, N_X, N_Y) of the structures' FIELDS.
+#if WIDTH == 1
+__attribute__((reqd_work_group_size(COLUMNS, LINES, 1)))
+#endif
+kernel void resample(global const float *restrict coefficients, global const structure_t *restrict structures,
+                     global const resampling_t *restrict images, global const float *restrict limits,
+                     global float *restrict densities, global float *restrict potentials)
+{
+    const int image = get_global_id(2) / PLANES, plane = get_global_id(2) - image * PLANES;
+    global const resampling_t *im = images + image;
+    const int coarse = plane < im->fine[0] || plane >= im->fine[1], n_x = N_X >> coarse, n_y = N_Y >> coarse;
+    global const structure_t *s = structures + im->structure;
+    const int ix = get_global_id(1), iy = get_global_id(0) * WIDTH;
+    const float i = (ix - n_x / 2) << coarse;
+#if WIDTH == 8
+    if (iy >= n_y || ix >= n_x)
+        return;
+    const real j = (1 << coarse) * (iy - n_y / 2 + LANE_INDEX);
+    const place_t p = place_of(s, im, i, j, plane);
+    const fields_t f = fields_at(coefficients + s->begin, s->stride_x, s->stride_y, &p);
+#else
+    local float parts[POINTS * PITCH];
+    local place_t places[COLUMNS * LINES];
+    const int item = get_local_id(1) * COLUMNS + get_local_id(0), e = item % POINTS;
+    const float j = (iy - n_y / 2) << coarse;
+    const int needed = iy - get_local_id(0) < n_y && ix - get_local_id(1) < n_x;  // by any of the group
+    if (needed)
+        places[item] = place_of(s, im, i, j, plane);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (needed)
+        for (int point = 0; point < POINTS; ++point)
+            parts[point * PITCH + item] =
+                part_of(coefficients + s->begin, s->stride_x, s->stride_y, places + item - e + point, e);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (iy >= n_y || ix >= n_x)
+        return;
+    local const float *own = parts + e * PITCH + item - e;
+    const float even = (own[0] + own[2]) + (own[4] + own[6]), odd = (own[1] + own[3]) + (own[5] + own[7]);
+    fields_t f;
+    f.density = even;
+    f.potential = FIELDS == 2 ? odd : even + odd;
+#endif
+    const size_t size = (size_t)N_X * N_Y, to = (size_t)ix * n_y + iy;
+    write_fields(f, im->exponent, limits, i, j, plane, potentials + (image * PLANES + plane) * size + to,
+                 densities + (image * DENSITY_PLANES + plane - DENSITY_FIRST) * size + to);
 }

@@ -1,35 +1,32 @@
 """Samples given as fields on grids, and where the planes of images lie in them."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-import pyopencl as cl
 
-from kernels.atoms import Floats, Ints, as_floats
-from kernels.device.device import Device
+from kernels.atoms import Floats, as_floats
 from kernels.device.shared import share_struct
 from kernels.errors import InvalidInput
-from kernels.force_fields.grid.splines import padded, periodic_coefficients
-from kernels.sample_frames import SampleFrames
 
 STRUCTURE = share_struct(
     "structure_t",
-    [("n", "i4", 3),  # points along each axis
-     ("density", "i4"), ("potential", "i4")],  # where the first coefficients of the fields lie
+    [("n", "i4", 3),  # coefficients along each axis of the cell
+     ("begin", "i4"),  # where the first coefficient lies, one before the origin along each axis
+     ("stride_x", "i4"), ("stride_y", "i4"),
+     ("fields", "i4")],  # 2: those of the density and the potential lie side by side; 1: only the potential's
 )  # fmt: skip
 RESAMPLING = share_struct(
     "resampling_t",
     [("base", "f4", 3),  # the grid index of the middle of the lowest plane
      ("along_x", "f4", 3), ("along_y", "f4", 3), ("along_z", "f4", 3),  # its change by a step along the image's axes
      ("exponent", "f4"),  # of the density
-     ("depth", "f4"),  # Å from the lowest plane up to the lowest probe
-     ("fine", "i4"),  # planes, from the lowest up, that have all points; those above have every second
+     ("fine", "i4", 2),  # the planes from the first of these up to the second have all points, others every second
      ("structure", "i4")],
 )  # fmt: skip
+#: Å: between coefficients no further apart, a cubic spline is as good as the quintic one through all values.
+FINE = 0.13
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,148 +64,44 @@ class SampleGrid:
         return self.potential.shape
 
     @property
-    def has_density(self) -> bool:
-        """True if the structure has a density."""
-        return self.density is not None
+    def fields(self) -> tuple[npt.NDArray[np.floating], ...]:
+        """The density, if there is one, and the potential."""
+        return (self.potential,) if self.density is None else (self.density, self.potential)
+
+    @cached_property
+    def level(self) -> float:
+        """About the potential of the vacuum, V. Forces do not depend on it; without it, what is far away is about 0."""
+        return float(np.median(self.potential[::3, ::3, ::3]))
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the fields."""
+        return sum(field.nbytes for field in self.fields)
+
+    @property
+    def factors(self) -> tuple[int, ...]:
+        """The coefficients for each point along each axis, 1 or 2."""
+        steps = np.linalg.norm(self.lattice, axis=1) / self.shape
+        return tuple(2 if step > FINE else 1 for step in steps)
+
+    @property
+    def fine_shape(self) -> tuple[int, ...]:
+        """The number of coefficients along each axis of the cell."""
+        return tuple(n * factor for n, factor in zip(self.shape, self.factors, strict=True))
+
+    @property
+    def padded_shape(self) -> tuple[int, ...]:
+        """The same with those that are repeated: one before, and two or more after; whole vectors along z."""
+        x, y, z = self.fine_shape
+        return x + 3, y + 3, -(-(z + 8) // 8) * 8
+
+    @property
+    def coefficients(self) -> int:
+        """The number of coefficients of all fields."""
+        x, y, z = self.padded_shape
+        return len(self.fields) * x * y * z
 
     @property
     def to_index(self) -> Floats:
-        """The matrix (3, 3) f8 that makes differences of grid indices from vectors in Å."""
-        return index_matrix(self.lattice, self.shape)
-
-    def coefficients(self) -> list[npt.NDArray[np.float32]]:
-        """Return the spline coefficients of the fields, the density first: each (a + 5, b + 5, c + 8) f4."""
-        fields = [self.potential] if self.density is None else [self.density, self.potential]
-        return [padded(periodic_coefficients(field)) for field in fields]
-
-
-class Fields(Protocol):
-    """The grid of a structure's fields: SampleGrid or SampleSplines."""
-
-    @property
-    def origin(self) -> Floats:
-        """The position of point [0, 0, 0], (3,) f8, Å."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The number of points along each axis."""
-
-    @property
-    def has_density(self) -> bool:
-        """True if the structure has a density."""
-
-    @property
-    def to_index(self) -> Floats:
-        """The matrix (3, 3) f8 that makes differences of grid indices from vectors in Å."""
-
-
-def index_matrix(lattice: Floats, shape: tuple[int, ...]) -> Floats:
-    """Return the matrix (3, 3) f8 that makes differences of grid indices from vectors in Å."""
-    return np.asarray(np.linalg.inv(lattice).T * np.array(shape)[:, None])
-
-
-@dataclass(frozen=True, eq=False)
-class LoadedSamples:
-    """Spline coefficients of structures that are on a device.
-
-    coefficients: f4; table: of STRUCTURE, one for each structure of the batch.
-    """
-
-    coefficients: "cl.Buffer"
-    table: "cl.Buffer"
-
-
-class SampleFields(ABC):
-    """The fields of a batch's structures, which can be loaded onto a device."""
-
-    grids: tuple[Fields, ...]
-
-    @abstractmethod
-    def bytes_of(self, structure: int) -> int:
-        """Return the bytes of device memory that loading a structure takes."""
-
-    @property
-    @abstractmethod
-    def capacity_bytes(self) -> int:
-        """The largest sum of `bytes_of` that can be loaded at once."""
-
-    @abstractmethod
-    def load(self, structures: Sequence[int]) -> LoadedSamples:
-        """Have these structures on the device, for commands enqueued before the next call. Raises DeviceLimit."""
-
-    def parts(self, structures: Ints, limit: int) -> Iterator[slice]:
-        """Yield slices of `structures`, (n,) i8, at most `limit` long, whose structures can be loaded at once."""
-        begin, loaded, size = 0, set[int](), 0
-        for i, structure in enumerate(structures.tolist()):
-            more = 0 if structure in loaded else self.bytes_of(structure)
-            if i > begin and (i - begin == limit or size + more > self.capacity_bytes):
-                yield slice(begin, i)
-                begin, loaded, size, more = i, set(), 0, self.bytes_of(structure)
-            loaded.add(structure)
-            size += more
-        if len(structures):
-            yield slice(begin, len(structures))
-
-    @property
-    def has_density(self) -> bool:
-        """True if every structure has a density."""
-        return all(grid.has_density for grid in self.grids)
-
-    def resampling(self, structure: Ints, frames: SampleFrames, origin: Floats, step: float) -> npt.NDArray[np.void]:
-        """Return where the planes of M images lie in the grids of their structures, (M,) of RESAMPLING.
-
-        structure: (M,) i8, the structure of each image; frames: M, how it lies in the image.
-        origin: (M, 3) f8, Å, the middle of each image's lowest plane; step: Å between points and planes.
-        """
-        table = np.zeros(len(structure), RESAMPLING)
-        for image, row in enumerate(table):
-            grid = self.grids[structure[image]]
-            turned = grid.to_index @ frames.rotation[image].T  # of a vector in the image's frame
-            base = turned @ (origin[image] - frames.origin[image]) - grid.to_index @ grid.origin
-            row["base"] = base % grid.shape
-            row["along_x"], row["along_y"], row["along_z"] = step * turned.T
-            row["structure"] = structure[image]
-        return table
-
-
-class Samples(SampleFields):
-    """The spline coefficients of a few structures, which are on the device from the beginning."""
-
-    def __init__(self, device: Device, grids: Sequence[SampleGrid]) -> None:
-        self.grids = tuple(grids)
-        table = np.zeros(len(grids), STRUCTURE)
-        fields: list[npt.NDArray[np.float32]] = []
-        offset = 0
-        for row, grid in zip(table, grids, strict=True):
-            coefficients = grid.coefficients()
-            size = coefficients[0].size
-            row["n"] = grid.potential.shape
-            row["density"], row["potential"] = offset, offset + (len(coefficients) - 1) * size
-            offset += len(coefficients) * size
-            fields += coefficients
-        if offset >= 1 << 31:
-            raise InvalidInput(
-                f"structures: their {offset} spline coefficients exceed the 2³¹ that kernels can address"
-            )
-        read_only = cl.mem_flags.READ_ONLY
-        self._loaded = LoadedSamples(
-            cl.Buffer(
-                device.context,
-                read_only | cl.mem_flags.COPY_HOST_PTR,
-                hostbuf=np.concatenate([f.ravel() for f in fields]),
-            ),
-            cl.Buffer(device.context, read_only | cl.mem_flags.COPY_HOST_PTR, hostbuf=table),
-        )
-
-    def bytes_of(self, structure: int) -> int:
-        """Return 0: nothing has to be loaded."""
-        return 0
-
-    @property
-    def capacity_bytes(self) -> int:
-        """The largest sum of `bytes_of`: 0."""
-        return 0
-
-    def load(self, structures: Sequence[int]) -> LoadedSamples:
-        """Return the coefficients of all structures."""
-        return self._loaded
+        """The matrix (3, 3) f8 that makes differences of the coefficients' indices from vectors in Å."""
+        return np.asarray(np.linalg.inv(self.lattice).T * np.array(self.fine_shape)[:, None])

@@ -26,6 +26,8 @@ typedef struct {
     float m0, m1, m2, m3, m4;
 } sample_t;
 
+#define STEP_TOLERANCE 5.0e-4f
+#define FORCE_TOLERANCE 2.0e-7f
 #define SAMPLE_PARAMETERS                                                                                              \
     global const float4 *restrict atoms, global const tip_t *restrict tips, global const float2 *restrict charges,     \
         local float4 *restrict stage
@@ -286,7 +288,18 @@ static real safe_steps(bounds_t bounds, float iso, float step)
     return steps;
 }
 
-static rigid_t sample_rigid(const sample_t *s, real x, real y, real z, float iso, float step)
+typedef struct {
+    int unused;
+} column_t;
+
+static column_t sample_column(const sample_t *s, real x, real y)
+{
+    column_t column;
+    column.unused = 0;
+    return column;
+}
+
+static rigid_t sample_rigid(const sample_t *s, const column_t *column, real x, real y, real z, float iso, float step)
 {
     const bounds_t bounds = rigid_bounds(s, x, y, z, REACH);
     rigid_t rigid;

@@ -264,9 +264,9 @@ ORDERED = ("high is below low", "at least 2")
         ("distance", {"kind": "normal", "sigma": 1, "low": 2, "high": 1}, "high", "1.0", *ORDERED),
         ("tilt", {"kind": "uniform", "low": 2, "high": 1}, "high", "1.0", *ORDERED),
         ("df_steps", {"kind": "integers", "low": 2, "high": 1}, "high", "1", *ORDERED),
-        ("distance", {"kind": "normal", "sigma": 0, "low": 0, "high": 1}, "sigma", "0", "greater than 0", "a number"),
-        ("tilt", {"kind": "disk", "radius": -1}, "radius", "-1", "greater than or equal to 0", "a number from 0"),
-        ("mirror", {"kind": "chance", "probability": 1.5}, "probability", "1.5", "less than", "a number from 0 to 1"),
+        ("distance", {"kind": "normal", "sigma": 0, "low": 0, "high": 1}, "sigma", "0", "not above 0", "a number"),
+        ("tilt", {"kind": "disk", "radius": -1}, "radius", "-1", "below 0", "a number from 0"),
+        ("mirror", {"kind": "chance", "probability": 1.5}, "probability", "1.5", "above 1", "a number from 0 to 1"),
         ("distance", {"kind": "disk", "radius": 1}, "kind", "disk", "unknown kind", "'choice', 'normal', 'uniform'"),
         ("distance", {"low": 0, "high": 1}, "kind", "nothing", "required", "'choice', 'normal', 'uniform'"),
         (
@@ -274,7 +274,7 @@ ORDERED = ("high is below low", "at least 2")
             {"kind": "uniform", "low": 0, "high": 1, "scope": "epoch"},
             "scope",
             "epoch",
-            "should be",
+            "unknown value",
             "'batch', 'sample', 'tip'",
         ),
         (
@@ -282,10 +282,10 @@ ORDERED = ("high is below low", "at least 2")
             {"kind": "choice", "values": [0]},
             "values[0]",
             "0",
-            "greater than or equal to 1",
+            "below 1",
             "from 1 to 4096",
         ),
-        ("tip", {"kind": "choice", "values": []}, "values", "[]", "at least 1", "a list of 1 to 64 items"),
+        ("tip", {"kind": "choice", "values": []}, "values", "[]", "too few", "a list of 1 to 64 items"),
         *(
             (field, {"kind": "choice", "values": values, "weights": weights}, "weights", *expected)
             for field, values in [

@@ -22,7 +22,8 @@ kernel void probe(SAMPLE_PARAMETERS, global const float *points, const int n, gl
         return;
     const field_t f = sample_field(&sample, points[3 * i], points[3 * i + 1], points[3 * i + 2]);
     const bounds_t r = rigid_bounds(&sample, points[3 * i], points[3 * i + 1], points[3 * i + 2], 1.6f);
-    const rigid_t s = sample_rigid(&sample, points[3 * i], points[3 * i + 1], points[3 * i + 2], 0.1f, 0.1f);
+    const column_t column = sample_column(&sample, points[3 * i], points[3 * i + 1]);
+    const rigid_t s = sample_rigid(&sample, &column, points[3 * i], points[3 * i + 1], points[3 * i + 2], 0.1f, 0.1f);
     const mask passed = sample_passed(&sample, points[3 * i], points[3 * i + 1], points[3 * i + 2]);
     const real all[] = {f.gx, f.gy, f.gz, f.xx, f.xy, f.xz, f.yy, f.yz, f.zz, r.force, r.steep, r.charges,
                         r.slope, r.closeness, passed ? 1.0f : (real)(0.0f), s.force, s.safe_steps};

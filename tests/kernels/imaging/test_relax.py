@@ -9,6 +9,8 @@ from kernels.device.device import Device
 WELL = """
 #include "force_fields/force_field.cl"
 
+#define STEP_TOLERANCE 5.0e-4f
+
 typedef struct { float unused; } sample_t;
 
 static field_t sample_field(const sample_t *s, real x, real y, real z)
@@ -29,7 +31,7 @@ kernel void run(const spring_t spring, global float *out)
     const sample_t sample = {0};
     vec u;
     u.x = u.y = u.z = 0.0f;
-    const rest_t r = relax(&sample, &spring, 0.4f, -0.2f, 0.3f, u);
+    const rest_t r = relax(&sample, &spring, 0.4f, -0.2f, 0.3f, u, MAX_STEPS);
     const real all[] = {r.u.x, r.u.y, r.u.z, r.du.x, r.du.y, r.du.z, r.f, r.df, r.unconverged ? 1.0f : (real)(0.0f)};
     for (int c = 0; c < 9; ++c)
 #if WIDTH == 1

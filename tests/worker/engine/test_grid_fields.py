@@ -3,20 +3,23 @@
 import numpy as np
 import pytest
 
+import kernels
 from afmbatch.errors import AfmbatchError, InvalidInput, NotFound
 from afmbatch.grids.grid import Grid, Quantity
+from afmbatch.grids.splines import spline_coefficients
 from afmbatch.grids.stored import SampleGrids, TipGrids
 from afmbatch.sampling.recipe import Recipe
+from afmbatch.settings import Settings
 from afmbatch.spec.job import JobSpec
 from benchmarks.truth import Bench
-from worker.engine import batch_maker
 from worker.engine.tip_cores import core_electrons
 
 CELL = np.diag([8.0, 7.0, 9.0])
+SHAPE = (16, 14, 18)
 ATOMS = np.array([8, 6]), np.array([[4.0, 3.5, 2.0], [4.0, 3.5, 3.2]])
 
 
-def grid(quantity, seed=0, shape=(16, 14, 18), scale=0.05):
+def grid(quantity, seed=0, shape=SHAPE, scale=0.05):
     values = np.random.default_rng(seed).uniform(0, scale, shape).astype(np.float32)
     return Grid(values, np.zeros(3), CELL, *ATOMS, quantity)
 
@@ -70,11 +73,20 @@ def recipe(dataset="ds-grids", structures=5, tip_id="tip-a", **changes):
 def test_little_memory_changes_nothing(bench, folder, monkeypatch):
     """Structures that do not fit on the device together come one after the other."""
     [usual] = bench.make(recipe(), 0)
-    monkeypatch.setattr(batch_maker, "_GRID_SHARE", 100)  # room for two of the five structures
+    largest = 2 * 4 * spline_coefficients(SHAPE, CELL)
+    monkeypatch.setattr(Settings, "device_grid_bytes", property(lambda _: 2 * largest))  # of the five structures
     small = Bench(folder, "portable", device_memory_bytes=24 << 20)
     [batch] = small.make(recipe(), 0)
     assert batch["afm"].tobytes() == usual["afm"].tobytes()
     assert batch["desc"].tobytes() == usual["desc"].tobytes()
+
+
+@pytest.mark.parametrize("step", [0.08, 0.129, 0.131, 0.5])
+@pytest.mark.parametrize("shape", [(6, 7, 8), (24, 31, 17)])
+def test_services_count_the_coefficients_that_workers_make(step, shape):
+    lattice = np.diag(step * np.array(shape)) + np.diag([0.1, 0.2], 1) * step
+    grid = kernels.SampleGrid(lattice, np.zeros(3), np.zeros(shape, np.float32))
+    assert spline_coefficients(shape, lattice) == grid.coefficients
 
 
 def test_structures_of_several_datasets_are_numbered_on(bench):
@@ -105,7 +117,7 @@ def test_what_is_missing_is_refused(bench, given, error, text):
 
 
 def test_a_batch_with_too_large_grids_is_refused(bench, folder):
-    small = Bench(folder, "portable", host_memory_bytes=1 << 20)
+    small = Bench(folder, "portable", host_memory_bytes=500_000)
     with pytest.raises(AfmbatchError, match=r"batch_size: the grids of 4 of the batch's 5 structures need \d+ bytes"):
         small.make(recipe(), 0)
 

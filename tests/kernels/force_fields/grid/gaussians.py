@@ -7,11 +7,12 @@ import numpy as np
 from kernels.atoms import Atoms, Floats
 from kernels.device.device import Device
 from kernels.force_fields.grid.force_field import GridDevice, GridForceField
-from kernels.force_fields.grid.samples import SampleGrid, Samples
+from kernels.force_fields.grid.samples import SampleGrid
 from kernels.force_fields.grid.tips import Tip
 from kernels.imaging.images import Images
 from kernels.sample_frames import SampleFrames
 from tests.kernels.cases import CO_TIP, make_atoms, make_images
+from tests.kernels.force_fields.grid.resident import resident
 
 LATTICE = np.array([[12.0, 0.0, 0.0], [1.5, 11.4, 0.0], [-0.8, 0.9, 12.6]])
 SHAPE = (60, 58, 64)
@@ -44,7 +45,7 @@ class Scene:
 
     def force_field(self, device: Device, tip: Tip, **parameters) -> GridForceField:
         """Return the force field of this sample and tip."""
-        held = GridDevice(device, Samples(device, [self.grid]), [tip])
+        held = GridDevice(device, resident(device, [self.grid]), [tip])
         m = len(self.images)
         given = {"strength": np.ones(m), "exponent": np.ones(m)} | parameters
         return GridForceField(held, np.zeros(self.atoms.molecules, int), np.zeros(m, int), **given)

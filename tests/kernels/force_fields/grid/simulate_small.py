@@ -9,12 +9,13 @@ from kernels.device.device import Device, open_device
 from kernels.force_fields.grid.force_field import GridDevice, GridForceField
 from kernels.force_fields.grid.pair_terms import LennardJones
 from kernels.force_fields.grid.plane_grid import TipReach
-from kernels.force_fields.grid.samples import SampleGrid, Samples
+from kernels.force_fields.grid.samples import SampleGrid
 from kernels.force_fields.grid.tips import GridTip
 from kernels.sample_frames import SampleFrames
 from kernels.simulator import Result, Simulator
 from tests.kernels.cases import CO_TIP, make_atoms, make_images, window
 from tests.kernels.describe import descriptor
+from tests.kernels.force_fields.grid.resident import resident
 
 
 def simulate(device: Device) -> Result:
@@ -22,10 +23,10 @@ def simulate(device: Device) -> Result:
     rng = np.random.default_rng(4)
     grids = [
         SampleGrid(np.diag([3.0, 3.5, 4.0]), np.zeros(3), rng.uniform(0, 0.01, shape), rng.uniform(0, 0.01, shape))
-        for shape in ((6, 7, 9), (8, 6, 7))
+        for shape in ((7, 9, 6), (7, 6, 9))
     ]
     tip = GridTip(np.diag([3.0, 3.0, 3.0]), rng.normal(size=(6, 6, 6)), rng.uniform(0, 1, (6, 6, 6)))
-    held = GridDevice(device, Samples(device, grids), [tip])
+    held = GridDevice(device, resident(device, grids), [tip])
     atoms = make_atoms(*[(np.zeros((1, 3)), np.zeros(1), np.array([6]))] * 2)
     images = make_images([0, 1], [np.array(window()) * [0.05, 0.05, 1.0]] * 2, (5, 3, 4), CO_TIP, df_steps=3)
     angle = np.array([[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])

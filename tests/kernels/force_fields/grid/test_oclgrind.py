@@ -35,6 +35,7 @@ def test_no_kernel_reads_what_nobody_wrote(
 
     def poisoned(self: Workspace, name: str, nbytes: int) -> cl.Buffer:
         buffer = make(self, name, nbytes)
+        device.finish()  # commands may still use what the buffer held
         cl.enqueue_fill_buffer(device.uploads, buffer, np.float32(np.nan), 0, buffer.size // 4 * 4).wait()
         return buffer
 

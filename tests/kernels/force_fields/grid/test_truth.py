@@ -13,13 +13,14 @@ import pytest
 from kernels.device.device import Device
 from kernels.force_fields.grid.force_field import GridDevice, GridForceField
 from kernels.force_fields.grid.pair_terms import Dispersion, LennardJones
-from kernels.force_fields.grid.samples import SampleGrid, Samples
+from kernels.force_fields.grid.samples import SampleGrid
 from kernels.force_fields.grid.tips import GridTip, MultipoleTip
 from kernels.imaging.quality import Quality
 from kernels.sample_frames import SampleFrames
 from kernels.simulator import Simulator
 from tests.kernels.cases import CO_TIP, make_atoms, make_images
 from tests.kernels.force_fields.grid.probing import probe
+from tests.kernels.force_fields.grid.resident import resident
 
 DATA = Path(__file__).parents[3] / "data" / "grid"
 
@@ -57,7 +58,7 @@ class Truth:
 
     def force_field(self, device: Device, **parameters: Any) -> GridForceField:
         """Return the force field of the case."""
-        held = GridDevice(device, Samples(device, [self.grid]), [self.tip])
+        held = GridDevice(device, resident(device, [self.grid]), [self.tip])
         one = np.zeros(1, int)
         return GridForceField(held, one, one, np.array([self.strength]), np.array([self.exponent]), **parameters)
 
