@@ -8,7 +8,6 @@ runs), and the rate of imaging. The other table shows the errors of both against
 import statistics
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from itertools import chain
 from typing import Annotated
@@ -23,6 +22,7 @@ from afmbatch.spec.job import JobSpec
 from benchmarks import roofline
 from benchmarks.accuracy import Accuracy, references
 from benchmarks.cases import Case, cases, samples
+from benchmarks.overlapped import seconds_per_batch
 from benchmarks.peer import Peer
 from kernels import Atoms, Device, Images, Result, Simulator
 from kernels.simulator import Prepared
@@ -47,13 +47,10 @@ def repeated(bound: BoundBatch, times: int) -> tuple[Atoms, Images]:
 
 
 class Batches:
-    """Runs batches of one size: the next is prepared and the last one is read while one is computed."""
+    """Runs batches of one size, whose work overlaps."""
 
-    def __init__(
-        self, simulator: Simulator, preparing: ThreadPoolExecutor, spec: JobSpec, bound: BoundBatch, size: int
-    ):
+    def __init__(self, simulator: Simulator, spec: JobSpec, bound: BoundBatch, size: int):
         self._simulator = simulator
-        self._preparing = preparing
         self._force_field = bind_force_field(spec)
         self._maps = [bind_descriptor(d) for d in spec.descriptors]
         self._atoms, self._images = repeated(bound, size // bound.atoms.molecules)
@@ -66,16 +63,7 @@ class Batches:
 
     def seconds(self) -> float:
         """Make several batches and return the mean time per sample, in seconds."""
-        began = time.perf_counter()
-        futures = [self._preparing.submit(self.prepare) for _ in range(self._batches)]
-        running = []
-        for prepared in futures:
-            running.append(self._simulator.start(prepared.result()))
-            if len(running) > 1:
-                self._simulator.recycle(running.pop(0).wait())
-        for pending in running:
-            self._simulator.recycle(pending.wait())
-        return (time.perf_counter() - began) / (self._batches * self._size)
+        return seconds_per_batch(self._simulator, self.prepare, self._batches) / self._size
 
 
 def compare(device: Device, case: Case, runs: int, taken: int, peak: float | None, table: Table) -> None:
@@ -86,22 +74,21 @@ def compare(device: Device, case: Case, runs: int, taken: int, peak: float | Non
     bound = case.batch(taken)
     peer, alone = Peer(device.context.devices[0], case.spec), samples(bound)
     simulator = Simulator(device)
-    with ThreadPoolExecutor(1) as preparing:
-        batches = {size: Batches(simulator, preparing, case.spec, bound, size) for size in SIZES}
+    batches = {size: Batches(simulator, case.spec, bound, size) for size in SIZES}
 
-        def peer_seconds() -> float:
-            began = time.perf_counter()
-            for sample in alone:
-                peer.simulate(sample)
-            return (time.perf_counter() - began) / len(alone)
+    def peer_seconds() -> float:
+        began = time.perf_counter()
+        for sample in alone:
+            peer.simulate(sample)
+        return (time.perf_counter() - began) / len(alone)
 
-        turns: list[Callable[[], float]] = [peer_seconds, *(engine.seconds for engine in batches.values())]
-        for turn in turns:
-            turn()
-        times = [[turn() for turn in turns] for _ in range(runs)]
-        peer_median, large, small = (statistics.median(column) for column in zip(*times, strict=True))
-        prepared = batches[SIZES[0]].prepare()
-        imaging = roofline.measure(device, prepared, len(prepared.arrays["force_atoms"]), runs)
+    turns: list[Callable[[], float]] = [peer_seconds, *(engine.seconds for engine in batches.values())]
+    for turn in turns:
+        turn()
+    times = [[turn() for turn in turns] for _ in range(runs)]
+    peer_median, large, small = (statistics.median(column) for column in zip(*times, strict=True))
+    prepared = batches[SIZES[0]].prepare()
+    imaging = roofline.measure(device, prepared, len(prepared.arrays["force_atoms"]), runs)
     rate = imaging.operations / imaging.seconds / 1e9
     one_tip = len(case.spec.tips) == 1  # operations are counted for the CO tip
     table.add_row(

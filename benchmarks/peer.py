@@ -36,7 +36,7 @@ class Peer:
     """
 
     def __init__(self, device: "cl.Device", spec: JobSpec) -> None:
-        _use(device)
+        use(device)
         self._spec = spec
         self._window = np.array(spec.scan.window)
         self._simulator = AFMulator(
@@ -90,7 +90,7 @@ class _Environment(OCLEnvironment):  # type: ignore[misc]
 
 
 @cache
-def _use(device: "cl.Device") -> None:
+def use(device: "cl.Device") -> None:
     """Build the peer's programs once: the peer keeps them in its modules, and earlier simulators must stay valid."""
     logging.getLogger("ppafm").setLevel(logging.WARNING)
     warnings.simplefilter("ignore", cl.RepeatedKernelRetrieval)
