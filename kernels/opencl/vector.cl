@@ -73,18 +73,23 @@ static real vabs(real a) { return vmax(a, -a); }
 // The largest integer not above x, for |x| < 2²²; if x is an integer, the result may be x − 1.
 static real vfloor(real x) { return (x - 0.5f + 12582912.0f) - 12582912.0f; }
 
-// eˣ of x ≤ 0, to two units in the last place: 2ⁿ by exponent bits, the rest by a polynomial. −∞ gives 0.
-static real vexp(real x)
+// 2ᵗ to a unit in the last place, for −126 ≤ t < 127: a power of 2 by exponent bits, the rest by a polynomial.
+static real vexp2(real t)
 {
-    const real t = vmax(x * 1.44269504f, (real)(-126.0f));
     const real shifted = t + 12582912.0f;  // 1.5·2²³: rounds to an integer, left in the low bits
     const real f = (t - (shifted - 12582912.0f)) * 0.69314718f;
     const real p = 1.0f + f * (1.0f + f * (0.5f + f * (1.6666667e-1f + f * (4.1666667e-2f + f * (8.3333333e-3f +
                    f * 1.3888889e-3f)))));
 #if WIDTH == 8
-    const real scaled = as_float8(as_int8(p) + (as_int8(shifted) << 23));
+    return as_float8(as_int8(p) + (as_int8(shifted) << 23));
 #else
-    const real scaled = as_float(as_int(p) + (as_int(shifted) << 23));
+    return as_float(as_int(p) + (as_int(shifted) << 23));
 #endif
-    return t > -126.0f ? scaled : (real)(0.0f);
+}
+
+// eˣ of x ≤ 0, to two units in the last place. −∞ gives 0.
+static real vexp(real x)
+{
+    const real t = vmax(x * 1.44269504f, (real)(-126.0f));
+    return t > -126.0f ? vexp2(t) : (real)(0.0f);
 }

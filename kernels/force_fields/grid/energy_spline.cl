@@ -14,14 +14,6 @@
 #define PLANE_STRIDE (4 * H_X * H_Y)
 #endif
 
-#if WIDTH == 8
-typedef int8 integers;
-#define AS_INTEGERS as_int8
-#else
-typedef int integers;
-#define AS_INTEGERS as_int
-#endif
-
 // The whole number below u, at least 2 and at most n − 4, where all coefficients exist, and the rest in *u, from 0 to 1.
 // *outside has the lanes where u had to be moved.
 static integers spline_cell(real *u, int n, mask *outside)
@@ -30,7 +22,7 @@ static integers spline_cell(real *u, int n, mask *outside)
     *outside = *outside | (inside != *u);
     const real whole = vmin(vfloor(inside), (real)(n - 4.0f));
     *u = inside - whole;
-    return AS_INTEGERS(whole + 12582912.0f) - 0x4b400000;
+    return whole_number(whole);
 }
 
 // Sums over a cell's 6³ coefficients: `below` is the first of them.

@@ -1,4 +1,4 @@
-// Reads and writes WIDTH neighbouring numbers, a `real` of vector.cl.
+// Reads and writes WIDTH neighbouring numbers, a `real` of vector.cl, and makes indices of them.
 #include "opencl/vector.cl"
 
 // PoCL's compiler unrolls no loop unasked; then arrays that a loop works on are in memory.
@@ -21,3 +21,14 @@ static void store_real(real value, global float *at)
     at[0] = value;
 #endif
 }
+
+#if WIDTH == 8
+typedef int8 integers;
+#define AS_INTEGERS as_int8
+#else
+typedef int integers;
+#define AS_INTEGERS as_int
+#endif
+
+// x as an integer, if it is one and |x| < 2²²: the low bits of 1.5·2²³ + x.
+static integers whole_number(real x) { return AS_INTEGERS(x + 12582912.0f) - 0x4b400000; }

@@ -1,21 +1,13 @@
 // The sample's density and potential on planes of the imaged frame (physics.md §8): cubic splines, periodic in the sample's
-// cell, at the points of `planes`, of N_X × N_Y points around the box's centre, from the lowest up. Planes
-// above the molecule, where all fields are smooth, and those so deep that a probe sees only what is smooth in them, have every
-// second point along x and y, in the first quarter of their memory.
-
+// cell, at the points of `planes`, of N_X × N_Y points around the box's centre, from the lowest up. Planes above the molecule,
+// where all fields are smooth, and those so deep that a probe sees only what is smooth in them, have every second point along
+// x and y, in the first quarter of their memory.
+//
 // A structure_t tells where the coefficients of a structure are (cubic_coefficients.cl), a resampling_t where the planes of an
 // image lie in them: the index of point (i, j, k) is base + i·along_x + j·along_y + k·along_z.
 #include "force_fields/grid/reals.cl"
 #include <structure_t>
 #include <resampling_t>
-
-#if WIDTH == 8
-typedef int8 integers;
-#define AS_INTEGERS as_int8
-#else
-typedef int integers;
-#define AS_INTEGERS as_int
-#endif
 
 // Splits an index, wrapped to 0 … n, in a whole number below n and the rest.
 static integers split(real *u, float n)
@@ -24,7 +16,7 @@ static integers split(real *u, float n)
     const real inside = vmax(wrapped, (real)(0.0f));
     const real floored = vmin(vfloor(inside), (real)(n - 1.0f));
     *u = inside - floored;
-    return AS_INTEGERS(floored + 12582912.0f) - 0x4b400000;
+    return whole_number(floored);
 }
 
 // The weights of the four coefficients around a point at t, 0 ≤ t ≤ 1, between the second and the third of them.
@@ -61,17 +53,7 @@ static real power_of(real x, float b)
     const real s = m / (2.0f + m), s2 = s * s;
     const real ln = 2.0f * s * (1.0f + s2 * (0.33333333f + s2 * (0.2f + s2 * (0.14285714f + s2 * 0.11111111f))));
     const real t = b * (e + ln * 1.44269504f);
-    const real clipped = t < -126.0f ? (real)(-126.0f) : t;
-    const real shifted = clipped + 12582912.0f;
-    const real f = (clipped - (shifted - 12582912.0f)) * 0.69314718f;
-    const real p = 1.0f + f * (1.0f + f * (0.5f + f * (1.6666667e-1f + f * (4.1666667e-2f + f * (8.3333333e-3f +
-                   f * 1.3888889e-3f)))));
-#if WIDTH == 8
-    const real scaled = as_float8(as_int8(p) + (as_int8(shifted) << 23));
-#else
-    const real scaled = as_float(as_int(p) + (as_int(shifted) << 23));
-#endif
-    return (x > 1.0e-35f) & (t > -126.0f) ? scaled : (real)(0.0f);
+    return (x > 1.0e-35f) & (t > -126.0f) ? vexp2(vmax(t, (real)(-126.0f))) : (real)(0.0f);
 }
 
 // Where WIDTH points lie among a structure's coefficients: the first of each point's, and its place between the second and the
@@ -169,9 +151,8 @@ static real taper(real steps, int edge)
 static void write_fields(fields_t f, float exponent, global const float *limits, float i, real j, int plane,
                          global float *potentials, global float *densities)
 {
-    const float limit = limits[plane];
-    const real weight = taper((real)(i), N_X / 2) * taper(j, N_Y / 2);
-    store_real(weight * vmax(vmin(f.potential, (real)(limit)), (real)(-limit)), potentials);
+    const real limit = limits[plane], weight = taper((real)(i), N_X / 2) * taper(j, N_Y / 2);
+    store_real(weight * vmax(vmin(f.potential, limit), -limit), potentials);
 #if FIELDS == 2
     if (plane >= DENSITY_FIRST && plane < DENSITY_FIRST + DENSITY_PLANES)
         store_real(weight * power_of(vmin(f.density, (real)(limits[PLANES + plane])), exponent), densities);

@@ -162,13 +162,12 @@ class ResidentBatch:
         structure: (M,) i8, the structure of each image; frames: M, how it lies in the image.
         origin: (M, 3) f8, Å, the middle of each image's lowest plane; step: Å between points and planes.
         """
-        grids = [self.grids[i] for i in range(len(self.grids))]
-        to_index = np.stack([grid.to_index for grid in grids])[structure]
-        shift = np.stack([grid.to_index @ grid.origin for grid in grids])[structure]
-        turned = to_index @ frames.rotation.transpose(0, 2, 1)  # of a vector in the image's frame
-        base = (turned @ (origin - frames.origin)[:, :, None])[:, :, 0] - shift
+        to_index = np.stack([grid.to_index for grid in self.grids])
+        shift = np.stack([matrix @ grid.origin for matrix, grid in zip(to_index, self.grids, strict=True)])
+        turned = to_index[structure] @ frames.rotation.transpose(0, 2, 1)  # of a vector in the image's frame
+        base = (turned @ (origin - frames.origin)[:, :, None])[:, :, 0] - shift[structure]
         table = np.zeros(len(structure), RESAMPLING)
-        table["base"] = base % np.array([grid.fine_shape for grid in grids])[structure]
+        table["base"] = base % np.array([grid.fine_shape for grid in self.grids])[structure]
         for axis, name in enumerate(("along_x", "along_y", "along_z")):
             table[name] = step * turned[:, :, axis]
         table["structure"] = structure
