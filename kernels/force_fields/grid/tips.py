@@ -69,15 +69,23 @@ class GridTip(Tip):
         self, field: npt.NDArray[np.floating], plan: PlaneGrid, below: int, planes: int, exponent: float
     ) -> Floats:
         """Return a field, raised to a power unless that is 1, from twice as many points along each axis (`halved`)."""
-        step = plan.step / 2
+        reach = np.abs(self.lattice).sum(axis=0) / 2 + np.abs(self.origin) + MIDDLE_POINTS // 2 * plan.step
+        middle_x, middle_y = plan.size_x // 2, plan.size_y // 2
+        half_x, half_y = (
+            min(middle, int(np.ceil(length / plan.step)))
+            for middle, length in ((middle_x, reach[0]), (middle_y, reach[1]))
+        )
         x, y, z = (
-            step * np.arange(-2 * before, 2 * (points - before), dtype=np.float64)
-            for points, before in ((plan.size_x, plan.size_x // 2), (plan.size_y, plan.size_y // 2), (planes, below))
+            plan.step / 2 * np.arange(-2 * before, 2 * after, dtype=np.float64)
+            for before, after in ((half_x, half_x), (half_y, half_y), (below, planes - below))
         )
         values = self._sampled(field, x, y, z)
         if exponent != 1:
             values = np.maximum(values, 0) ** exponent
-        return halved(halved(halved(values, 0), 1), 2).transpose(2, 0, 1)
+        out = np.zeros((planes, plan.size_x, plan.size_y))
+        inner = out[:, middle_x - half_x : middle_x + half_x, middle_y - half_y : middle_y + half_y]
+        inner[:] = halved(halved(halved(values, 0), 1), 2).transpose(2, 0, 1)
+        return out
 
     def _sampled(self, field: npt.NDArray[np.floating], x: Floats, y: Floats, z: Floats) -> Floats:
         """Return the spline of a field on the points of three axes, Å from the probe: (len(x), len(y), len(z)) f8."""
