@@ -17,7 +17,6 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from ppafm.ml.AuxMap import AuxMaps
 from ppafm.ml.Generator import GeneratorAFMtrainer
 from ppafm.ocl import field
 from ppafm.ocl.AFMulator import AFMulator
@@ -30,7 +29,7 @@ from afmbatch.sampling.recipe import Recipe
 from afmbatch.spec.job import JobSpec
 from afmbatch.structures.structures import Structures
 from benchmarks.overlapped import seconds_per_batch
-from benchmarks.peer import MAPS, PARAMETER_NAMES, use
+from benchmarks.peer import peer_maps, use
 from benchmarks.truth import SAMPLES, sample_grids, tip_grids
 from kernels.simulator import Prepared
 from worker.engine.binding import bind, bind_descriptor, bind_force_field
@@ -123,8 +122,8 @@ class PeerTrainer:
                 "rho_deltas": [field.TipDensity(_f4(difference), lattice)],
             }
         self._trainer = GeneratorAFMtrainer(
-            simulator, _peer_maps(simulator, case), self, case, batch_size=ROTATIONS, distAbove=DISTANCE, iZPPs=[8],
-            **tips,
+            simulator, peer_maps(simulator, spec_of(case)), self, case, batch_size=ROTATIONS, distAbove=DISTANCE,
+            iZPPs=[8], **tips,
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -143,19 +142,6 @@ class PeerTrainer:
         began = time.perf_counter()
         images = sum(len(batch[0]) for batch in self._trainer)
         return (time.perf_counter() - began) / images
-
-
-def _peer_maps(simulator: AFMulator, case: str) -> list[AuxMaps]:
-    maps = []
-    for descriptor in spec_of(case).descriptors:
-        asked = descriptor.model_dump(exclude={"kind", "window", "dim", "function"})
-        given = {PARAMETER_NAMES.get(name, name): value for name, value in asked.items()}
-        if descriptor.kind == "height_map":
-            given["scanner"] = simulator.scanner
-        else:
-            given |= {"scan_dim": DIM[:2], "scan_window": tuple(corner[:2] for corner in WINDOW)}
-        maps.append(AuxMaps(MAPS[descriptor.kind], given))
-    return maps
 
 
 class Engine:

@@ -12,7 +12,6 @@ from ppafm.ocl import field, relax
 from ppafm.ocl.AFMulator import AFMulator
 from ppafm.ocl.oclUtils import OCLEnvironment
 
-from afmbatch.spec.descriptors import Descriptor
 from afmbatch.spec.job import JobSpec
 from afmbatch.spec.tips import Tip
 from benchmarks.cases import Sample
@@ -47,7 +46,7 @@ class Peer:
             tipR0=[*spec.tips[-1].tilt, spec.tips[-1].r0],
             npbc=(0, 0, 0),
         )
-        self._maps = [self._map(descriptor) for descriptor in spec.descriptors]
+        self._maps = peer_maps(self._simulator, spec)
 
     def simulate(self, sample: Sample) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the images and descriptors of a sample.
@@ -69,15 +68,20 @@ class Peer:
         image: NDArray[np.float32] = simulator(moved, sample.number, sample.charge)
         return image
 
-    def _map(self, descriptor: Descriptor) -> AuxMaps:
+
+def peer_maps(simulator: AFMulator, spec: JobSpec) -> list[AuxMaps]:
+    """Return the peer's objects for the descriptors of a spec."""
+    maps = []
+    for descriptor in spec.descriptors:
         asked = descriptor.model_dump(exclude={"kind", "window", "dim", "function"})
         given = {PARAMETER_NAMES.get(name, name): value for name, value in asked.items()}
         if descriptor.kind == "height_map":
-            given["scanner"] = self._simulator.scanner
+            given["scanner"] = simulator.scanner
         else:
-            given["scan_dim"] = self._spec.scan.dim[:2]
-            given["scan_window"] = tuple(corner[:2] for corner in self._spec.scan.window)
-        return AuxMaps(MAPS[descriptor.kind], given)
+            given["scan_dim"] = spec.scan.dim[:2]
+            given["scan_window"] = tuple(corner[:2] for corner in spec.scan.window)
+        maps.append(AuxMaps(MAPS[descriptor.kind], given))
+    return maps
 
 
 class _Environment(OCLEnvironment):  # type: ignore[misc]
