@@ -10,9 +10,9 @@ from afmbatch.grids.grid import Quantity
 from afmbatch.grids.readers import accepted_formats
 from afmbatch.ledger.records import DatasetRecord, DatasetSummary
 from afmbatch.structures.archives import accepted_uploads
-from afmbatch.structures.ingest import Upload
 from service.routes.dependencies import Datasets, Uploads
 from service.routes.parameters import DatasetId, Limit, Page, Start, UploadIds
+from service.routes.uploaded_files import named_files
 from service.transport.bodies import BodyRoute
 from service.transport.http_errors import MalformedRequest, UnsupportedMediaType
 from service.transport.problems import Responses, problem_responses
@@ -60,13 +60,6 @@ class DatasetUpload(BaseModel):
         default=None, description="Ids of complete uploads under /v1/uploads, in place of files in the other fields."
     )
 
-    def named_files(self) -> list[tuple[str, Upload]]:
-        """Return the name of its field and the file for each file."""
-        fields = ("files", *(quantity.value for quantity in Quantity))
-        return [
-            (field, Upload(file.filename or "", file.file)) for field in fields for file in getattr(self, field) or []
-        ]
-
 
 _EXISTING: Responses = {
     200: {"model": DatasetRecord, "description": "A dataset of the same structures exists already."}
@@ -98,7 +91,7 @@ def create_dataset(
     `curl -F electrons=@water.cube -F electron_energy=@water.xsf http://…/v1/datasets`
     """
     with uploads.opened(upload.uploads or []) as complete:
-        record, new = datasets.add(upload.named_files() + [(c.field.value, Upload(c.name, c.file)) for c in complete])
+        record, new = datasets.add(named_files(upload, Quantity, complete))
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/datasets/{record.id}"
     return record

@@ -9,9 +9,9 @@ from afmbatch.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavaila
 from afmbatch.grids.readers import accepted_formats
 from afmbatch.grids.tips import TipArray
 from afmbatch.ledger.records import TipRecord, TipSummary
-from afmbatch.structures.ingest import Upload
 from service.routes.dependencies import Tips, Uploads
 from service.routes.parameters import Limit, Page, Start, TipId, UploadIds
+from service.routes.uploaded_files import named_files
 from service.transport.bodies import BodyRoute
 from service.transport.http_errors import MalformedRequest, UnsupportedMediaType
 from service.transport.problems import Responses, problem_responses
@@ -61,13 +61,6 @@ class TipForm(BaseModel):
         default=None, description="Ids of complete uploads under /v1/uploads, in place of files in the other fields."
     )
 
-    def named_files(self) -> list[tuple[str, Upload]]:
-        """Return the name of its field and the file for each file."""
-        fields = ("files", *(array.value for array in TipArray))
-        return [
-            (field, Upload(file.filename or "", file.file)) for field in fields for file in getattr(self, field) or []
-        ]
-
 
 _EXISTING: Responses = {200: {"model": TipRecord, "description": "A tip of the same densities exists already."}}
 
@@ -95,8 +88,7 @@ def create_tip(
     among it which atom is the probe.
     """
     with uploads.opened(upload.uploads or []) as complete:
-        files = upload.named_files() + [(c.field.value, Upload(c.name, c.file)) for c in complete]
-        record, new = tips.add(files, upload.probe)
+        record, new = tips.add(named_files(upload, TipArray, complete), upload.probe)
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/tips/{record.id}"
     return record

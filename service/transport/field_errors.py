@@ -94,7 +94,7 @@ class _Node:
 
     @property
     def accepted(self) -> str:
-        """What is accepted here, in words."""
+        """Words that say what is accepted here."""
         return describe(self._given, self._root)
 
     @property

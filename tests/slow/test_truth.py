@@ -13,7 +13,7 @@ HEADER = "image | RMS | largest | within 3e-3 | pixels beyond | RMS of the other
 
 @dataclass(frozen=True)
 class Miss:
-    """What was measured of a case that misses a bound, so that a change is noticed, to the better or the worse."""
+    """Holds what was measured of a case that misses a bound, so that a change is noticed, for better or worse."""
 
     rms: float
     #: Number of pixels with a value off by more than 3e-3.

@@ -49,7 +49,7 @@ class TruthCase:
 
     @property
     def is_valence(self) -> bool:
-        """Whether the densities have valence electrons alone."""
+        """True if the densities have valence electrons alone."""
         return self.parameters["sample"].endswith("_valence")
 
 

@@ -18,6 +18,8 @@ from afmbatch.structures.readers.base import Readable
 MAX_ATOMS = 100_000
 MAX_EDGE = 1e3  # Å
 MIN_SINE = 1e-3  # volume of a cell over the product of its edges; flatter cells are mistakes
+#: A pattern of numbers in text files, Fortran's exponents included.
+NUMBER = rb"[-+]?[\d.]+(?:[eEdD][-+]?\d+)?"
 QUANTITIES = "one of " + ", ".join(quantity.value for quantity in Quantity)
 
 

@@ -15,6 +15,7 @@ from afmbatch.grids.files import file_name
 from afmbatch.grids.filling import ValueOrder, check_shape, fill_grid
 from afmbatch.grids.grid import Grid, Quantity
 from afmbatch.grids.readers.base import (
+    NUMBER,
     GridReading,
     atom_arrays,
     atomic_number,
@@ -28,7 +29,6 @@ from afmbatch.grids.text_reader import TextReader
 from afmbatch.grids.units import BOHR, angstrom_factor, atomic_factor
 from afmbatch.structures.readers.base import Readable
 
-NUMBER = rb"[-+]?[\d.]+(?:[eEdD][-+]?\d+)?"
 #: Two comment lines, then four lines of an integer and three numbers.
 HEADER = re.compile(rb"[^\n]*\n[^\n]*\n(?:[ \t]*[-+]?\d+(?:[ \t]+" + NUMBER + rb"){3}(?:[ \t]+\d+)?[ \t]*\r?\n){4}")
 

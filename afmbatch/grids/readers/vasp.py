@@ -15,6 +15,7 @@ from afmbatch.grids.filling import ValueOrder, check_shape, fill_grid
 from afmbatch.grids.finding import Finding
 from afmbatch.grids.grid import Grid, Quantity
 from afmbatch.grids.readers.base import (
+    NUMBER,
     GridReading,
     atom_arrays,
     atomic_number,
@@ -29,7 +30,6 @@ from afmbatch.grids.text_reader import TextReader
 from afmbatch.grids.units import angstrom_factor
 from afmbatch.structures.readers.base import Readable
 
-NUMBER = rb"[-+]?[\d.]+(?:[eEdD][-+]?\d+)?"
 #: A comment line, one or three scale factors, three lattice vectors.
 HEADER = re.compile(
     rb"[^\n]*\n[ \t]*" + NUMBER + rb"(?:(?:[ \t]+" + NUMBER + rb"){2})?[ \t]*\r?\n"
