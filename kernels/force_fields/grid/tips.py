@@ -56,19 +56,18 @@ class GridTip(Tip):
         """Return the charge density, interpolated by quintic splines."""
         top = np.abs(self.lattice[:, 2]).sum() / 2
         planes = max(plan.tip_planes, plan.below + 1 + int(top / plan.step))
-        return self._planes(self.charge, plan, plan.below, planes, 1.0)
+        return self._planes(self.charge, plan, plan.below, planes)
 
     def density_planes(self, plan: PlaneGrid, exponent: float) -> Floats:
         """Return the density, interpolated by quintic splines, then raised; negative values count as 0."""
         if self.density is None:
             return super().density_planes(plan, exponent)
-        density = np.maximum(self.density, 0) if exponent == 1 else self.density
-        return self._planes(density, plan, plan.density_below, plan.density_tip_planes, exponent)
+        return self._planes(self.density, plan, plan.density_below, plan.density_tip_planes, exponent)
 
     def _planes(
-        self, field: npt.NDArray[np.floating], plan: PlaneGrid, below: int, planes: int, exponent: float
+        self, field: npt.NDArray[np.floating], plan: PlaneGrid, below: int, planes: int, exponent: float | None = None
     ) -> Floats:
-        """Return a field, raised to a power unless that is 1, from twice as many points along each axis (`halved`)."""
+        """Return a field, raised to a power if one is given, from twice as many points along each axis (`halved`)."""
         reach = np.abs(self.lattice).sum(axis=0) / 2 + np.abs(self.origin) + MIDDLE_POINTS // 2 * plan.step
         middle_x, middle_y = plan.size_x // 2, plan.size_y // 2
         half_x, half_y = (
@@ -80,7 +79,7 @@ class GridTip(Tip):
             for before, after in ((half_x, half_x), (half_y, half_y), (below, planes - below))
         )
         values = self._sampled(field, x, y, z)
-        if exponent != 1:
+        if exponent is not None:
             values = np.maximum(values, 0) ** exponent
         out = np.zeros((planes, plan.size_x, plan.size_y))
         inner = out[:, middle_x - half_x : middle_x + half_x, middle_y - half_y : middle_y + half_y]
